@@ -1,0 +1,66 @@
+# make demo | make test | make check: each sets up .venv by itself, once.
+#
+# It needs Python 3.10 or newer with its venv module, and nothing else. Every path below is relative, so the folder of
+# the repository may have spaces in its name. PYTHON and PHOTO may have spaces too.
+
+PYTHON ?= python3
+PHOTO ?= examples/otter.jpg
+SCALE ?= 4
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check clean
+.DELETE_ON_ERROR:
+
+# Windows keeps the programs of a virtual environment elsewhere.
+ifeq ($(OS),Windows_NT)
+VENV_BIN := .venv/Scripts
+else
+VENV_BIN := .venv/bin
+endif
+VENV_PYTHON := $(VENV_BIN)/python
+PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt
+READY := .venv/.ready
+
+help:
+	@echo "make demo    upscale $(PHOTO) $(SCALE) times and show before and after (PHOTO=..., SCALE=2|3|4)"
+	@echo "make test    run the tests (quick ones only: $(VENV_BIN)/pytest -m 'not slow')"
+	@echo "make check   lint, format and types"
+	@echo "make clean   remove .venv and everything that was built"
+	@echo
+	@echo "The first of them sets up .venv; PYTHON=... picks another interpreter than python3."
+
+demo: $(READY)
+	@mkdir -p demo_output
+	@photo="$(PHOTO)"; name="$${photo##*/}"; after="demo_output/$${name%.*}_x$(SCALE).png"; \
+	$(VENV_BIN)/elansr upscale "$$photo" -s $(SCALE) -o "$$after" --overwrite \
+	&& $(VENV_PYTHON) examples/before_after.py "$$photo" "$$after" demo_output/before_after.png \
+	&& echo "upscaled:         $$after" \
+	&& echo "before and after: demo_output/before_after.png"
+
+test: $(READY)
+	$(VENV_PYTHON) -m pytest
+
+check: $(READY)
+	$(VENV_PYTHON) -m ruff check
+	$(VENV_PYTHON) -m ruff format --check
+	$(VENV_PYTHON) -m mypy
+
+clean:
+	rm -rf .venv build dist demo_output .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache src/elansr.egg-info
+	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch goes first and alone: it is nearly all of the download, and whichever build of it (CPU, CUDA) the machine's pip
+# settings lead to is then there to stay.
+$(READY): pyproject.toml constraints.txt
+	@"$(PYTHON)" -c "" 2>/dev/null || \
+	{ echo "error: '$(PYTHON)' does not run: install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c "import sys; sys.exit(sys.version_info < (3, 10))" || \
+	{ echo "error: elansr needs Python 3.10 or newer, '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1): make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c "import ensurepip, venv" 2>/dev/null || \
+	{ echo "error: '$(PYTHON)' lacks the venv module: install it (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	@echo "Setting up .venv, once: torch is large, so this takes one to several minutes ..."
+	@"$(PYTHON)" -m venv .venv
+	@$(PIP_INSTALL) torch
+	@$(PIP_INSTALL) -e ".[dev]"
+	@touch $(READY)
+	@echo "Done."

@@ -1,0 +1,77 @@
+"""ELAN, the Efficient Long-Range Attention Network, as software: upscale, train, evaluate, export.
+
+    >>> import elansr
+    >>> upscaler = elansr.load("elan-light-x4")
+    >>> large = upscaler(small)  # arrays (H, W[, C]), uint8, uint16 or float: in and out of the same kind
+
+Names are looked up when they are first used, so that `import elansr` costs nothing and a program pays for torch only
+if it runs the network. The errors are in `elansr.errors`.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from elansr.errors import ElansrError
+    from elansr.imaging.files import Picture
+    from elansr.inference.upscaler import Upscaler, load
+    from elansr.nn.elan import ELAN, ELANConfig, create_model
+    from elansr.weights import load_network
+    from elansr.weights.convert import convert
+    from elansr.weights.describe import describe
+
+    __version__: str
+
+__all__ = [
+    "ELAN",
+    "ELANConfig",
+    "ElansrError",
+    "Picture",
+    "Upscaler",
+    "__version__",
+    "convert",
+    "create_model",
+    "describe",
+    "load",
+    "load_network",
+]
+
+_HOMES = {
+    "ELAN": "elansr.nn.elan",
+    "ELANConfig": "elansr.nn.elan",
+    "ElansrError": "elansr.errors",
+    "Picture": "elansr.imaging.files",
+    "Upscaler": "elansr.inference.upscaler",
+    "convert": "elansr.weights.convert",
+    "create_model": "elansr.nn.elan",
+    "describe": "elansr.weights.describe",
+    "load": "elansr.inference.upscaler",
+    "load_network": "elansr.weights",
+}
+"""The module of each public name."""
+
+
+def __getattr__(name: str) -> object:
+    """Finds a public name on first use and keeps it (PEP 562)."""
+    if name == "__version__":
+        value: object = _installed_version()
+    elif name in _HOMES:
+        from importlib import import_module
+
+        value = getattr(import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _installed_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("elansr")
+    except PackageNotFoundError:
+        return "0+not.installed"

@@ -1,0 +1,37 @@
+"""`elansr convert`: weights from and to other projects' layouts."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from elansr.errors import ConfigError
+
+WINDOWS_HELP = "Sides of the attention windows; a foreign file does not say them."
+
+
+def convert(
+    input: Annotated[str, typer.Argument(metavar="IN", help="A weights file of any layout, or a released name.")],  # noqa: A002
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    to: Annotated[
+        Literal["elansr", "official", "basicsr", "trainner"], typer.Option("--to", help="The layout to write.")
+    ] = "elansr",
+    windows: Annotated[str, typer.Option("--windows", metavar="W,W,...", help=WINDOWS_HELP)] = "4,8,16",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+) -> None:
+    """Convert weights from and to the layouts of other projects.
+
+    What layout IN has is found out. official: the authors' training code; basicsr: BasicSR; trainner: traiNNer-redux.
+    """
+    sides = _sides(windows)
+    from elansr.weights import convert as layouts
+
+    path = layouts.convert(input, output, to=to, windows=sides, overwrite=overwrite)
+    typer.echo(f"{input} -> {path}: layout {to}", err=True)
+
+
+def _sides(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(side) for side in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--windows {text}: must be whole numbers with commas, such as 4,8,16") from None

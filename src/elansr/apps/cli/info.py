@@ -1,0 +1,70 @@
+"""`elansr info`: which weights there are, and what is in a weights file."""
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from elansr.weights.describe import Description
+    from elansr.weights.released import ReleasedWeights
+
+BLANK: tuple[object, ...] = (None, "", 0, {})
+
+
+def info(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME|FILE]", help="Released weights, or a weights file of any layout.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what is in a weights file; without one, list the released weights."""
+    if name is None:
+        from elansr.weights.released import RELEASED
+
+        records = [_released(row) for row in RELEASED.values()]
+        typer.echo(_to_json({"released": records}) if as_json else "\n".join(map(_row, records)))
+    else:
+        from elansr.weights.describe import describe
+
+        record = _described(describe(name))
+        typer.echo(_to_json(record) if as_json else "\n".join(_lines(record)))
+
+
+def _released(row: "ReleasedWeights") -> dict[str, object]:
+    return {
+        "name": row.name,
+        "scale": row.scale,
+        "installed": row.path.is_file(),
+        "description": row.description,
+        "path": str(row.path),
+    }
+
+
+def _described(description: "Description") -> dict[str, object]:
+    return dataclasses.asdict(description)
+
+
+def _row(record: dict[str, object]) -> str:
+    missing = "" if record["installed"] else "  (its file is missing)"
+    return f"{record['name']:<16} {record['description']}{missing}"
+
+
+def _lines(record: dict[str, object]) -> list[str]:
+    """One line a fact, nested facts indented; what is not known is left out."""
+    lines: list[str] = []
+    for key, value in record.items():
+        if isinstance(value, dict) and value:
+            lines += [f"{key}:", *(f"  {line}" for line in _lines(value))]
+        elif value not in BLANK:
+            lines.append(f"{key}: {_text(value)}")
+    return lines
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _to_json(record: dict[str, object]) -> str:
+    return json.dumps(record, indent=2, default=str)

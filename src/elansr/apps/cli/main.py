@@ -1,0 +1,83 @@
+"""The command `elansr`: every command registered, and what they have in common: how errors and interrupts end.
+
+Nothing heavy is imported before a command runs: `elansr --help` must answer at once.
+"""
+
+import signal
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from elansr.apps.cli.convert import convert
+from elansr.apps.cli.info import info
+from elansr.apps.cli.upscale import upscale
+from elansr.errors import ElansrError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Commands(TyperGroup):
+    """The commands; an error of ours ends each of them with one line and exit code 2, Ctrl-C with one line and 130."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer's own context, whose base differs by version
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except ElansrError as error:
+            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(BAD_INPUT) from error
+        except KeyboardInterrupt as error:
+            typer.echo(f"interrupted{'' if not str(error) else f': {error}'}", err=True)
+            raise typer.Exit(INTERRUPTED) from error
+
+
+app = typer.Typer(
+    name="elansr",
+    help="Image super-resolution with ELAN, the Efficient Long-Range Attention Network.",
+    cls=Commands,
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(upscale)
+app.command()(convert)
+app.command()(info)
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app(prog_name="elansr")
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Ends the program as an error would, so that nothing half-written is left behind."""
+    raise SystemExit(TERMINATED)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from elansr import __version__
+
+        typer.echo(f"elansr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    ctx: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+    ] = False,
+) -> None:
+    """Image super-resolution with ELAN, the Efficient Long-Range Attention Network."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())

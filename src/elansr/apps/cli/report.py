@@ -1,0 +1,66 @@
+"""What became of a run, in words for people and in JSON for programs."""
+
+import json
+from collections.abc import Sequence
+
+from elansr.imaging.formats import shown
+from elansr.inference.batch import Outcome
+
+ALL_WELL, SOME_FAILED, BAD_INPUT = 0, 1, 2
+
+
+def exit_code(outcomes: Sequence[Outcome], single: bool) -> int:
+    """0 if every file was done or skipped; else 2 for a single file and 1 for a run of several."""
+    if all(outcome.status != "failed" for outcome in outcomes):
+        return ALL_WELL
+    return BAD_INPUT if single else SOME_FAILED
+
+
+def line(outcome: Outcome) -> str:
+    """One file in one line."""
+    if outcome.status != "done":
+        return f"{outcome.status}: {outcome.reason}"
+    sizes = " -> ".join("{}x{}".format(*size) for size in (outcome.input_size, outcome.output_size) if size)
+    pages = "" if outcome.pages == 1 else f", {outcome.pages} pages"
+    return f"{shown(outcome.source)} -> {shown(outcome.target)}: {sizes}{pages}, {outcome.seconds:.1f} s"
+
+
+def summary(outcomes: Sequence[Outcome], single: bool) -> list[str]:
+    """The last lines of a run: of a single file what became of it, else the counts and every failure."""
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    if single:
+        return [f"error: {outcome.reason}" if outcome in failed else line(outcome) for outcome in outcomes]
+    done = [outcome for outcome in outcomes if outcome.status == "done"]
+    skipped = len(outcomes) - len(done) - len(failed)
+    counts = f"{len(done)} done, {skipped} skipped, {len(failed)} failed"
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    return [f"{counts} in {seconds:.1f} s{_place(done)}", *(f"failed: {outcome.reason}" for outcome in failed)]
+
+
+def to_json(outcomes: Sequence[Outcome], model: str) -> str:
+    """One document: a record a file; `width` and `height` are the result's, null unless it was written."""
+    return json.dumps({"files": [_record(outcome, model) for outcome in outcomes]}, indent=2)
+
+
+def _record(outcome: Outcome, model: str) -> dict[str, object]:
+    width, height = outcome.output_size or (None, None)
+    return {
+        "source": str(outcome.source),
+        "target": str(outcome.target),
+        "status": outcome.status,
+        "error": outcome.reason if outcome.status == "failed" else None,
+        "seconds": round(outcome.seconds, 3),
+        "width": width,
+        "height": height,
+        "pages": outcome.pages,
+        "model": model,
+        "scale": outcome.scale,
+    }
+
+
+def _place(done: Sequence[Outcome]) -> str:
+    """Where the results went."""
+    folders = {outcome.target.parent for outcome in done}
+    if len(folders) > 1:
+        return f"; results in {len(folders)} folders"
+    return f"; results in {shown(folders.pop())}" if folders else ""

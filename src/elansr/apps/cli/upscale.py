@@ -1,0 +1,107 @@
+"""`elansr upscale`: pictures in, larger pictures out."""
+
+import os
+from typing import TYPE_CHECKING
+
+import typer
+
+from elansr.apps.cli import options as o
+from elansr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from elansr.inference.batch import Existing, Job, Options, Outcome, Upscalers
+    from elansr.inference.upscaler import Upscaler
+
+
+def upscale(
+    inputs: o.Inputs,
+    output: o.Output = None,
+    scale: o.Scale = None,
+    model: o.Model = "elan-light",
+    recursive: o.Recursive = False,
+    outscale: o.Outscale = None,
+    width: o.Width = None,
+    height: o.Height = None,
+    ext: o.Ext = "auto",
+    quality: o.Quality = None,
+    suffix: o.Suffix = None,
+    overwrite: o.Overwrite = False,
+    skip_existing: o.SkipExisting = False,
+    tta: o.Tta = False,
+    margin: o.Margin = None,
+    tile: o.Tile = 0,
+    device: o.Device = "auto",
+    precision: o.Precision = "auto",
+    threads: o.Threads = 0,
+    max_pixels: o.MaxPixels = None,
+    json: o.Json = False,
+) -> None:
+    """Upscale pictures.
+
+    A single file that fails ends with exit code 2.
+    A run of several goes on past those that fail and ends with exit code 1.
+    Started again after an interrupt, it goes on where it was.
+    """
+    _use_threads(threads)
+    from elansr.apps.cli.report import exit_code, to_json
+    from elansr.imaging.files import DEFAULT_MAX_PIXELS
+    from elansr.inference import batch
+
+    def load(of_scale: int | None) -> "Upscaler":
+        from elansr.inference.upscaler import MARGIN, load
+
+        pixels = MARGIN if margin is None else margin
+        return load(model, scale=of_scale, device=device, precision=precision, tile=tile, margin=pixels, tta=tta)
+
+    size = batch.FinalSize(outscale, width, height)
+    sources = batch.find(inputs, recursive)
+    single = batch.is_single(sources)
+    existing = _existing(overwrite, skip_existing, single)
+    limit = DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels
+    settings = batch.Options(size=size, existing=existing, quality=quality, max_pixels=limit)
+    upscalers = batch.Upscalers(model, scale, size, load)
+    label = upscalers.label if any(not source.problem for source in sources) else ""
+    jobs = batch.plan(sources, output, label, suffix, ext)
+    if batch.has_work(jobs, settings):
+        upscalers.prepare()
+    outcomes: list[Outcome] = []
+    try:
+        _run(jobs, upscalers, settings, single, outcomes)
+    finally:
+        if json:
+            typer.echo(to_json(outcomes, model))
+    raise typer.Exit(exit_code(outcomes, single))
+
+
+def _run(
+    jobs: "list[Job]", upscalers: "Upscalers", settings: "Options", single: bool, outcomes: "list[Outcome]"
+) -> None:
+    """Runs the jobs and shows how they go; `outcomes` has those that are through, also after an interrupt."""
+    from elansr.apps.cli.display import Display
+    from elansr.inference import batch
+
+    with Display(len(jobs), single) as display:
+        try:
+            for outcome in batch.run(jobs, upscalers, settings, display.progress):
+                outcomes.append(outcome)
+                display.finished(outcome)
+        except KeyboardInterrupt:
+            through = f"{len(outcomes)} of {len(jobs)} files are through; the same command goes on from there"
+            raise KeyboardInterrupt("" if single else through) from None
+
+
+def _existing(overwrite: bool, skip_existing: bool, single: bool) -> "Existing":
+    if overwrite and skip_existing:
+        raise ConfigError("--overwrite and --skip-existing contradict each other: give one of them")
+    if overwrite:
+        return "replace"
+    return "refuse" if single and not skip_existing else "skip"
+
+
+def _use_threads(threads: int) -> None:
+    """Limits the CPU threads of PyTorch and, before it is loaded, of libvips."""
+    if threads:
+        os.environ["VIPS_CONCURRENCY"] = str(threads)
+        import torch
+
+        torch.set_num_threads(threads)

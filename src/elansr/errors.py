@@ -1,0 +1,37 @@
+"""One tree of errors: everything elansr raises on purpose derives from `ElansrError`.
+
+A message names the value, the rule it breaks and the way out, in one line. The command line prints that line and
+exits with code 2; a program catches `ElansrError` or one of its branches.
+"""
+
+
+class ElansrError(Exception):
+    """Base of every error that elansr raises on purpose."""
+
+
+class ConfigError(ElansrError, ValueError):
+    """A network, recipe or command was given a value it cannot work with."""
+
+
+class PictureError(ElansrError):
+    """A picture cannot be read, written or processed."""
+
+
+class OutputExistsError(PictureError):
+    """The output is already there and overwriting was not asked for."""
+
+
+class WeightsError(ElansrError):
+    """A weights file or a model name cannot be used."""
+
+
+class DataError(ElansrError):
+    """A data set for training or evaluation cannot be used."""
+
+
+class DeviceError(ElansrError):
+    """The device or precision asked for is not available, or its memory does not suffice."""
+
+
+class MissingExtraError(ElansrError, ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""

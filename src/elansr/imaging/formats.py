@@ -1,0 +1,164 @@
+"""The picture formats elansr reads and writes, what each can hold, and how a file shows which one it is.
+
+| format | suffixes              | bits      | grey | alpha | pages | profile, EXIF, XMP | longest side |
+|--------|-----------------------|-----------|------|-------|-------|--------------------|--------------|
+| jpeg   | .jpg .jpeg .jpe .jfif | 8         | yes  | no    | 1     | all                | 65500        |
+| png    | .png                  | 8, 16     | yes  | yes   | 1     | all                | 10,000,000   |
+| webp   | .webp                 | 8         | no   | yes   | many  | all                | 16383        |
+| tiff   | .tif .tiff            | 8, 16     | yes  | yes   | many  | all                | 10,000,000   |
+| bmp    | .bmp                  | 8         | yes  | no    | 1     | none               | 10,000,000   |
+| gif    | .gif                  | 8         | no   | 1 bit | many  | none               | 65535        |
+| avif   | .avif                 | 8, 10, 12 | no   | yes   | 1     | all                | 16384        |
+
+"grey: no" means that a grey picture comes back as RGB. 10,000,000 is where libvips stops.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from elansr.errors import PictureError
+
+FormatName = Literal["jpeg", "png", "webp", "tiff", "bmp", "gif", "avif"]
+
+_UNLIMITED = 10_000_000
+
+
+class Format(NamedTuple):
+    """What one format can hold.
+
+    `bits` is the most bits a sample keeps, `grey` whether one channel stays one, `many` whether it holds several pages,
+    `metadata` whether it holds a colour profile, EXIF and XMP, `longest` the longest side in pixels.
+    """
+
+    suffixes: tuple[str, ...]
+    bits: int
+    grey: bool
+    alpha: bool
+    many: bool
+    metadata: bool
+    longest: int
+
+
+_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
+
+FORMATS: dict[FormatName, Format] = {
+    "jpeg": Format(_JPEG, bits=8, grey=True, alpha=False, many=False, metadata=True, longest=65500),
+    "png": Format((".png",), bits=16, grey=True, alpha=True, many=False, metadata=True, longest=_UNLIMITED),
+    "webp": Format((".webp",), bits=8, grey=False, alpha=True, many=True, metadata=True, longest=16383),
+    "tiff": Format((".tif", ".tiff"), bits=16, grey=True, alpha=True, many=True, metadata=True, longest=_UNLIMITED),
+    "bmp": Format((".bmp",), bits=8, grey=True, alpha=False, many=False, metadata=False, longest=_UNLIMITED),
+    "gif": Format((".gif",), bits=8, grey=False, alpha=True, many=True, metadata=False, longest=65535),
+    "avif": Format((".avif",), bits=12, grey=False, alpha=True, many=False, metadata=True, longest=16384),
+}
+
+SUFFIXES: dict[str, FormatName] = {suffix: name for name, row in FORMATS.items() for suffix in row.suffixes}
+"""Every suffix, lower case and with its dot, and the format it stands for."""
+
+_READABLE = "JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"
+
+
+def format_of_suffix(path: str | os.PathLike[str]) -> FormatName:
+    """Returns the format that the suffix of `path` asks for.
+
+    Raises:
+        PictureError: The suffix is missing or none of `SUFFIXES`.
+    """
+    suffix = Path(path).suffix
+    if suffix.lower() in SUFFIXES:
+        return SUFFIXES[suffix.lower()]
+    known = " ".join(SUFFIXES)
+    found = f"'{suffix}' is not a suffix elansr writes" if suffix else "the name has no suffix"
+    raise PictureError(f"{shown(path)}: {found}; use one of {known}")
+
+
+def format_named(name: str) -> FormatName:
+    """Returns the format called `name`: "jpeg", "JPG", "tif" and the like.
+
+    Raises:
+        PictureError: elansr writes no such format.
+    """
+    suffix = f".{name.lower().removeprefix('.')}"
+    if suffix not in SUFFIXES:
+        raise PictureError(f"'{name}' is not a format elansr writes; use one of {', '.join(FORMATS)}")
+    return SUFFIXES[suffix]
+
+
+def is_picture_name(path: str | os.PathLike[str]) -> bool:
+    """Says whether a folder run takes the file: a known suffix in any case, and not a hidden file."""
+    name = Path(path).name
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """Returns a path as a message shows it: on one line, and printable whatever bytes the name is made of."""
+    text = os.fspath(path)
+    return text if text.isprintable() else ascii(text)
+
+
+def sniff(head: bytes) -> FormatName:
+    """Returns the format of a file from its first bytes (64 suffice), whatever its name says.
+
+    Raises:
+        PictureError: The bytes are no picture, or one elansr does not read; the message lacks the file's name.
+    """
+    for magic, name in _MAGIC.items():
+        if head.startswith(magic):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head[4:8] == b"ftyp":
+        return _sniff_boxes(head)
+    for magic, message in _FOREIGN.items():
+        if head.startswith(magic):
+            raise PictureError(message)
+    if b"<svg" in head.lower():
+        raise PictureError(f"an SVG drawing has no pixels to work on; render it to {_READABLE} first")
+    raise PictureError(f"not a picture elansr knows; it reads {_READABLE}")
+
+
+_MAGIC: dict[bytes, FormatName] = {
+    b"\xff\xd8": "jpeg",  # stray bytes may follow
+    b"\x89PNG\r\n\x1a\n": "png",
+    b"II*\0": "tiff",
+    b"MM\0*": "tiff",
+    b"II+\0": "tiff",
+    b"MM\0+": "tiff",
+    b"BM": "bmp",
+    b"GIF87a": "gif",
+    b"GIF89a": "gif",
+}
+
+
+def _unread(what: str, way_out: str = "convert it to PNG, TIFF or JPEG first") -> str:
+    return f"{what} is not read; {way_out}"
+
+
+_FOREIGN: dict[bytes, str] = {
+    b"%PDF": _unread("a PDF document", "export its pages as PNG or TIFF first"),
+    b"\xff\x0a": _unread("a JPEG XL picture"),
+    b"\0\0\0\x0cJXL ": _unread("a JPEG XL picture"),
+    b"\0\0\0\x0cjP  ": _unread("a JPEG 2000 picture"),
+    b"\xff\x4f\xff\x51": _unread("a JPEG 2000 picture"),
+    b"8BPS": _unread("a Photoshop document"),
+    b"\x76\x2f\x31\x01": _unread("an OpenEXR picture", "tone-map it to a 16-bit PNG or TIFF first"),
+    b"#?RADIANCE": _unread("a Radiance HDR picture", "tone-map it to a 16-bit PNG or TIFF first"),
+    b"FUJIFILMCCD": _unread("a camera raw file", "develop it to a 16-bit TIFF first"),
+    b"IIRO": _unread("a camera raw file", "develop it to a 16-bit TIFF first"),
+    b"IIU\0": _unread("a camera raw file", "develop it to a 16-bit TIFF first"),
+    b"\0\0\1\0": _unread("a Windows icon"),
+}
+
+
+def _sniff_boxes(head: bytes) -> FormatName:
+    """Tells AVIF from its relatives by the brands in the first box."""
+    brands = head[8 : int.from_bytes(head[:4], "big")]
+    if b"avis" in brands:
+        raise PictureError(_unread("an animated AVIF", "convert it to animated WebP or GIF first"))
+    if b"avif" in brands:
+        return "avif"
+    if b"crx " in brands:
+        raise PictureError(_unread("a camera raw file", "develop it to a 16-bit TIFF first"))
+    if any(brand in brands for brand in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")):
+        raise PictureError(_unread("a HEIC picture (patented codec)", "convert it to JPEG, PNG or AVIF first"))
+    raise PictureError("a video or another media file, not a picture; elansr reads " + _READABLE)

@@ -1,0 +1,61 @@
+"""What runs the network: an engine takes a tile on the CPU and gives the super-resolved tile back on the CPU."""
+
+import torch
+from torch import Tensor
+
+from elansr.inference.device import DTYPES
+from elansr.nn.elan import ELAN
+from elansr.nn.fused import FusedELAN
+
+
+class TorchEngine:
+    """Runs ELAN's inference form with PyTorch.
+
+    Args:
+        network: any ELAN.
+        device: where it runs.
+        precision: "fp32", "bf16" or "fp16", of the network's body.
+    """
+
+    def __init__(self, network: ELAN, device: torch.device, precision: str) -> None:
+        self.device = device
+        self.colors = network.config.colors
+        self.network = FusedELAN(network, DTYPES[precision]).to(device)
+
+    @torch.no_grad()
+    def __call__(self, tile: Tensor) -> Tensor:
+        """Float32 (1, 3, h, w) in [0, 1] to float32 (1, 3, h * scale, w * scale); one-colour networks take RGB apart."""
+        batch = tile.to(self.device).reshape(-1, self.colors, *tile.shape[-2:])
+        result: Tensor = self.network(batch)
+        return result.reshape(1, -1, *result.shape[-2:]).cpu()
+
+
+class SelfEnsemble:
+    """Averages the engine's answers to the eight flips and transpositions of a tile (EDSR's x8 "+" models).
+
+    Args:
+        engine: any engine.
+    """
+
+    def __init__(self, engine: TorchEngine) -> None:
+        self.engine = engine
+
+    def __call__(self, tile: Tensor) -> Tensor:
+        total = None
+        for turns in range(8):
+            answer = _turn_back(self.engine(_turn(tile, turns).contiguous()), turns)
+            total = answer if total is None else total + answer
+        assert total is not None
+        return total / 8
+
+
+def _turn(x: Tensor, turns: int) -> Tensor:
+    """One of the eight symmetries of the square: bit 0 flips left-right, bit 1 up-down, bit 2 transposes last."""
+    x = x.flip([d for d, bit in ((-1, 1), (-2, 2)) if turns & bit])
+    return x.transpose(-2, -1) if turns & 4 else x
+
+
+def _turn_back(x: Tensor, turns: int) -> Tensor:
+    """The inverse of `_turn`."""
+    x = x.transpose(-2, -1) if turns & 4 else x
+    return x.flip([d for d, bit in ((-1, 1), (-2, 2)) if turns & bit])

@@ -1,0 +1,170 @@
+"""Large pictures in tiles: cut on the window grid, each with a halo that is thrown away, blended where they meet.
+
+ELAN's windows sit on a grid, and its cyclic shift lets opposite borders of whatever it is given leak into each other
+(docs/tiling.md). So a tile's core starts on the grid and is read with `HALO` true pixels around it, and past the
+picture's own border with `margin` reflected ones; what the network makes of both is cut away.
+
+Coordinates are LR pixels of the picture unless said otherwise; what is read may reach beyond the picture.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from elansr.errors import DeviceError
+
+HALO = 32
+"""Pixels read around a tile and cut away."""
+FEATHER = 16
+"""Width of the zone in which two tiles are blended, centred on where their cores meet."""
+MIN_TILE = 32
+"""Side of the smallest tile that is tried when memory runs out."""
+
+Network = Callable[[Tensor], Tensor]
+"""Float32 (1, C, h, w) in [0, 1] to float32 (1, C, h * scale, w * scale), on the CPU."""
+Progress = Callable[[int, int], None]
+"""Told the pixels done and the pixels in all."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Pixels `start` to `stop` (exclusive) of one axis."""
+
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
+
+
+Read = Callable[[Span, Span], Tensor]
+"""Float32 (1, C, h, w) in [0, 1] of the rows and columns asked for; reflected where they lie beyond the picture."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a picture: `size` pixels, with `margin` reflected ones past each end."""
+
+    size: int
+    margin: int
+
+    def cores(self, tile: int, grid: int, start: int = 0) -> list[Span]:
+        """Cuts what lies behind `start` into near-equal cores of about `tile` pixels, on multiples of `grid`."""
+        rest = self.size - start
+        count = max(-(-rest // tile), 1)
+        step = -(-rest // (count * grid)) * grid
+        cuts = [cut for cut in range(start, self.size, step) if cut == start or self.size - cut >= FEATHER]
+        return [Span(a, b) for a, b in zip(cuts, [*cuts[1:], self.size], strict=True)]
+
+    def blended(self, core: Span) -> Span:
+        """The core, and half a feather beyond it where there is a neighbour to blend with."""
+        return self._grown(core, FEATHER // 2, 0)
+
+    def read(self, core: Span) -> Span:
+        """What the network is given for a core: a halo inside the picture, the margin past its border."""
+        return self._grown(core, HALO, self.margin)
+
+    def _grown(self, core: Span, inside: int, outside: int) -> Span:
+        start = max(core.start - inside, -outside) if core.start > 0 else -outside
+        end = self.size + outside
+        return Span(start, min(core.stop + inside, end) if core.stop < self.size else end)
+
+
+def blend(pieces: Iterable[Tensor], overlap: int, dim: int) -> Iterator[Tensor]:
+    """Joins pieces along `dim`, each of which begins with the last `overlap` samples of the one before.
+
+    The overlap fades linearly from one to the next. What is finished is yielded at once.
+    """
+    ramp = (torch.arange(overlap) + 0.5) / overlap
+    shape = [-1 if axis == dim % 3 else 1 for axis in range(3)]
+    fade, held = ramp.view(shape), None
+    for piece in pieces:
+        if held is not None:
+            head = piece.narrow(dim, 0, overlap)
+            head.copy_(torch.lerp(held, head, fade))
+        kept = piece.shape[dim] - overlap
+        yield piece.narrow(dim, 0, kept)
+        held = piece.narrow(dim, kept, overlap).clone()
+    if held is not None:
+        yield held
+
+
+class Tiler:
+    """Runs a network over a picture in tiles and yields the result in strips, from top to bottom.
+
+    Args:
+        network: see `Network`.
+        scale: super-resolution factor.
+        grid: tiles start on multiples of it: the least common multiple of the network's windows.
+        tile: side of a tile's core in pixels; halved for good when memory runs out.
+        margin: reflected pixels around the picture, rounded up to the grid; 0 is the paper's plain form.
+    """
+
+    def __init__(self, network: Network, scale: int, grid: int, tile: int, margin: int) -> None:
+        self.network, self.scale, self.grid = network, scale, grid
+        self.tile, self.margin = max(tile // grid, 1) * grid, -(-margin // grid) * grid
+
+    def strips(self, read: Read, height: int, width: int, progress: Progress) -> Iterator[Tensor]:
+        """Super-resolves a picture of `height` x `width` pixels.
+
+        Yields:
+            float32 (C, h, width * scale), near [0, 1] but not clamped; the heights add up to height * scale.
+
+        Raises:
+            DeviceError: not even the smallest tile fits into memory.
+        """
+        rows, columns = Axis(height, self.margin), Axis(width, self.margin)
+        return blend(self._rows_of_tiles(read, rows, columns, progress), FEATHER * self.scale, dim=-2)
+
+    def _rows_of_tiles(self, read: Read, rows: Axis, columns: Axis, progress: Progress) -> Iterator[Tensor]:
+        top = 0
+        while top < rows.size:
+            core = rows.cores(self.tile, self.grid, start=top)[0]
+            try:
+                strip = self._row_of_tiles(read, rows, columns, core, progress)
+            except (RuntimeError, MemoryError) as error:
+                self._halve_tile(error)
+                continue
+            yield strip
+            top = core.stop
+
+    def _row_of_tiles(self, read: Read, rows: Axis, columns: Axis, core: Span, progress: Progress) -> Tensor:
+        """Float32 (C, h, width * scale): the blended rows of `core`, joined across the columns."""
+
+        def tiles() -> Iterator[Tensor]:
+            for column in columns.cores(self.tile, self.grid):
+                yield self._tile(read, rows, columns, core, column)
+                done = core.start * columns.size + core.size * column.stop
+                progress(done, rows.size * columns.size)
+
+        return torch.cat(list(blend(tiles(), FEATHER * self.scale, dim=-1)), dim=-1)
+
+    def _tile(self, read: Read, rows: Axis, columns: Axis, row: Span, column: Span) -> Tensor:
+        given = rows.read(row), columns.read(column)
+        wanted = rows.blended(row), columns.blended(column)
+        result = self.network(read(*given))[0]
+        for axis, (source, target) in enumerate(zip(given, wanted, strict=True), start=1):
+            offset = (target.start - source.start) * self.scale
+            result = result.narrow(axis, offset, target.size * self.scale)
+        return result
+
+    def _halve_tile(self, error: Exception) -> None:
+        """Answers memory running out; any other error goes on."""
+        if not _is_out_of_memory(error):
+            raise error
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if self.tile // 2 < MIN_TILE:
+            raise DeviceError(
+                f"memory ran out with tiles of {self.tile} pixels: close other programs, or use another --device"
+            ) from error
+        self.tile = max(self.tile // 2 // self.grid, 1) * self.grid
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    told = ("out of memory", "can't allocate memory", "not enough memory", "alloc_cpu")
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(words in text for words in told)

@@ -1,0 +1,58 @@
+"""Window attention with a symmetric embedding: `softmax(q @ q^T) @ v` (arXiv 2203.06697, section 3.3).
+
+One projection serves as query and key. The logits are not scaled by 1/sqrt(d), there is no position bias and no mask.
+Because blocks may share the attention of the block before (section 3.4), it is a function of the values: made once
+from the queries, applied to as many values as there are blocks.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elansr.errors import ConfigError
+
+AttentionForm = Literal["auto", "reference", "sdpa"]
+Attend = Callable[[Tensor], Tensor]
+"""Maps values (B, L, D) to attended values (B, L, D)."""
+
+
+def window_attention(query: Tensor, form: AttentionForm = "auto") -> Attend:
+    """The attention that `query` defines over each window, ready to be applied to values.
+
+    Args:
+        query: (B, L, D): B windows of L pixels with D channels, float of any range.
+        form: "reference" writes the attention maps (B, L, L) once; "sdpa" never writes them and computes them anew
+            for each application; "auto" takes the faster: on a CPU the backward pass of SDPA is slow for windows
+            this small, so training there uses the maps; everything else uses SDPA.
+
+    Returns:
+        A function from values (B, L, D) to (B, L, D).
+
+    Raises:
+        ConfigError: an unknown form.
+    """
+    if form == "auto":
+        trains_on_cpu = query.device.type == "cpu" and torch.is_grad_enabled() and query.requires_grad
+        form = "reference" if trains_on_cpu else "sdpa"
+    if form not in _FORMS:
+        raise ConfigError(f"attention form {form!r}: must be auto, {' or '.join(_FORMS)}")
+    return _FORMS[form](query)
+
+
+def _materialised(query: Tensor) -> Attend:
+    """Logits and softmax in float32 at least: the logits are unscaled and reach the hundreds."""
+    with torch.autocast(query.device.type, enabled=False):
+        q = query.to(torch.promote_types(query.dtype, torch.float32))
+        attention_map = torch.softmax(q @ q.transpose(-2, -1), dim=-1).to(query.dtype)
+    return lambda values: attention_map @ values
+
+
+def _sdpa(query: Tensor) -> Attend:
+    q = query.unsqueeze(1)
+    return lambda values: F.scaled_dot_product_attention(q, q, values.unsqueeze(1), scale=1.0).squeeze(1)
+
+
+_FORMS: dict[str, Callable[[Tensor], Attend]] = {"reference": _materialised, "sdpa": _sdpa}

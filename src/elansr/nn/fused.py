@@ -1,0 +1,73 @@
+"""The inference form of ELAN: fewer operations, safe in half precision, the same numbers.
+
+* BatchNorm is folded into the 1x1 convolution before it.
+* The residual stream runs at 1/64 of its size. LFE with ReLU is positively homogeneous and everything else reads or
+  writes the stream through a linear layer, so the scale moves into weights and biases; a power of two changes no bit
+  in float32, and float16 no longer overflows.
+* Mean shift, head, long skip and tail stay in float32: bfloat16 would round an 8-bit input.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from elansr.nn.elan import ELAN, check_batch
+from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, Projection, SharedGroupwiseSelfAttention
+from elansr.nn.ops import crop, pad_to_multiple
+
+STREAM_SCALE = 2.0**-6
+
+
+class FusedELAN(nn.Module):
+    """An ELAN for inference only; a copy, so that the network it is made from stays as it is.
+
+    Args:
+        network: any ELAN; its BatchNorm statistics are taken as they are.
+        dtype: of the body: float32, bfloat16, float16 (or float64 for tests).
+    """
+
+    mean: Tensor
+
+    def __init__(self, network: ELAN, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        network = copy.deepcopy(network).eval().requires_grad_(False).double()
+        _fuse(network)
+        outer = torch.promote_types(dtype, torch.float32)
+        self.config, self.dtype, self.outer_dtype = network.config, dtype, outer
+        self.register_buffer("mean", network.mean.to(outer), persistent=False)
+        self.head, self.tail = network.head.to(outer), network.tail.to(outer)
+        self.body = network.body.to(dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As `ELAN.forward`: float32 (N, 3, H, W) in [0, 1] to float32 (N, 3, H * scale, W * scale)."""
+        check_batch(x, self.config)
+        height, width = x.shape[-2:]
+        x = pad_to_multiple(x.to(self.outer_dtype), self.config.multiple)
+        features = self.head(x * self.config.rgb_range - self.mean)
+        features = features + self.body(features.to(self.dtype)).to(self.outer_dtype)
+        x = (self.tail(features) + self.mean) / self.config.rgb_range
+        return crop(x, 0, 0, height * self.config.scale, width * self.config.scale)
+
+
+def _fuse(network: ELAN) -> None:
+    """Folds and rescales in place."""
+    _multiply(network.head, STREAM_SCALE, STREAM_SCALE)
+    for module in network.modules():
+        if isinstance(module, LocalFeatureExtraction):
+            _multiply(module.expand.conv, 1.0, STREAM_SCALE)
+            _multiply(module.reduce.conv, 1.0, STREAM_SCALE)
+        elif isinstance(module, (GroupwiseSelfAttention, SharedGroupwiseSelfAttention)):
+            assert isinstance(module.project, Projection)
+            module.project = fuse_conv_bn_eval(module.project.conv, module.project.norm)
+            _multiply(module.project, 1 / STREAM_SCALE, 1.0)
+            _multiply(module.merge, STREAM_SCALE, STREAM_SCALE)
+    _multiply(network.tail[0], 1 / STREAM_SCALE, 1.0)
+
+
+def _multiply(conv: nn.Module, weight: float, bias: float) -> None:
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
+    conv.weight.mul_(weight)
+    conv.bias.mul_(bias)

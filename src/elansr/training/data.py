@@ -1,0 +1,125 @@
+"""Training data: every picture decoded once, kept as 8-bit LR and HR on the training device, cropped there.
+
+A batch is two gathers from two flat byte buffers, so pictures of any size mix freely and no loader can fall behind.
+"""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elansr.errors import DataError
+from elansr.evaluation.datasets import RGB, read_rgb
+from elansr.imaging.files import is_picture_name
+from elansr.imaging.resize import crop_to_multiple, downscale
+
+
+def find_pictures(folders: Sequence[str | Path]) -> list[Path]:
+    """All picture files below the folders, sorted.
+
+    Raises:
+        DataError: a folder is missing or holds no picture.
+    """
+    found: list[Path] = []
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise DataError(f"{folder}: not a folder; [data] lists folders of pictures")
+        pictures = [path for path in folder.rglob("*") if is_picture_name(path)]
+        if not pictures:
+            raise DataError(f"{folder}: holds no picture; [data] lists folders of pictures")
+        found += pictures
+    return sorted(found)
+
+
+def lr_hr_pair(path: Path, scale: int) -> tuple[RGB, RGB]:
+    """LR and HR of one file, uint8 (H, W, 3): HR cropped to a multiple of `scale`, LR its MATLAB bicubic."""
+    hr = crop_to_multiple(read_rgb(path), scale)
+    return downscale(hr, scale), hr
+
+
+def load_pairs(paths: Iterable[Path], scale: int) -> list[tuple[RGB, RGB]]:
+    """`lr_hr_pair` of many files, in order, over a few threads."""
+    with ThreadPoolExecutor() as workers:
+        return list(workers.map(lambda path: lr_hr_pair(path, scale), paths))
+
+
+@dataclass(frozen=True)
+class _Buffer:
+    """Pictures of any size one after another: `data` uint8 (bytes,), each picture (H, W, 3) row by row."""
+
+    data: Tensor
+    starts: Tensor
+    widths: Tensor
+
+    @staticmethod
+    def of(pictures: Sequence[RGB], device: torch.device) -> "_Buffer":
+        sizes = torch.tensor([p.size for p in pictures])
+        data = torch.from_numpy(np.concatenate([p.reshape(-1) for p in pictures]))
+        widths = torch.tensor([p.shape[1] for p in pictures])
+        return _Buffer(data.to(device), (sizes.cumsum(0) - sizes).to(device), widths.to(device))
+
+    def gather(self, which: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Pixels of picture `which` (N,) at `rows` and `columns` (N, p, p): float (N, 3, p, p) in [0, 1]."""
+        pixel = rows * self.widths[which].view(-1, 1, 1) + columns
+        first = self.starts[which].view(-1, 1, 1) + 3 * pixel
+        channels = torch.arange(3, device=first.device).view(1, 3, 1, 1)
+        return self.data[first.unsqueeze(1) + channels].float() / 255
+
+
+class PairPool:
+    """Pairs of LR and HR pictures, ready to be cropped.
+
+    Args:
+        pairs: uint8 (LR, HR), (h, w, 3) and (h * scale, w * scale, 3).
+        scale: super-resolution factor.
+        device: where the pool lives and batches appear.
+        patch: side of an LR crop in pixels; no picture may be smaller.
+
+    Raises:
+        DataError: a picture is smaller than a crop.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[RGB, RGB]], scale: int, patch: int, device: torch.device) -> None:
+        smallest = min(min(lr.shape[:2]) for lr, _ in pairs)
+        if smallest < patch:
+            raise DataError(f"an LR picture is {smallest} pixels on one side: crops of {patch} need at least {patch}")
+        self.scale, self.patch, self.device = scale, patch, device
+        self._lr = _Buffer.of([lr for lr, _ in pairs], device)
+        self._hr = _Buffer.of([hr for _, hr in pairs], device)
+        self._room = torch.tensor([[lr.shape[0] - patch + 1, lr.shape[1] - patch + 1] for lr, _ in pairs])
+
+    def __len__(self) -> int:
+        return len(self._room)
+
+    def sample(self, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random crops, each flipped left-right, flipped up-down and transposed with probability 0.5.
+
+        Args:
+            batch: N.
+            generator: on the CPU; the same state draws the same crops on every device.
+
+        Returns:
+            LR (N, 3, patch, patch) and HR (N, 3, patch * scale, patch * scale), float in [0, 1], on the device.
+        """
+        which = torch.randint(len(self), (batch,), generator=generator)
+        corner = (torch.rand(batch, 2, generator=generator, dtype=torch.float64) * self._room[which]).long()
+        turns = torch.rand(batch, 3, generator=generator) < 0.5
+        which, corner, turns = which.to(self.device), corner.to(self.device), turns.to(self.device)
+        lr = self._lr.gather(which, *_crop_grid(corner, self.patch, turns))
+        hr = self._hr.gather(which, *_crop_grid(corner * self.scale, self.patch * self.scale, turns))
+        return lr, hr
+
+
+def _crop_grid(corner: Tensor, side: int, turns: Tensor) -> tuple[Tensor, Tensor]:
+    """Source rows and columns (N, side, side) of crops at `corner` (N, 2) under the turns (N, 3) of `sample`."""
+    line = torch.arange(side, device=corner.device)
+    mirrored = side - 1 - line
+    flip_x, flip_y, transpose = (turns[:, i].view(-1, 1, 1) for i in range(3))
+    across = torch.where(flip_x, mirrored.view(1, 1, -1), line.view(1, 1, -1)).expand(-1, side, -1)
+    down = torch.where(flip_y, mirrored.view(1, -1, 1), line.view(1, -1, 1)).expand(-1, -1, side)
+    across, down = torch.where(transpose, down, across), torch.where(transpose, across, down)
+    return corner[:, 0].view(-1, 1, 1) + down, corner[:, 1].view(-1, 1, 1) + across

@@ -1,0 +1,152 @@
+"""Bytes on disk: reading without unpickling foreign objects, writing without ever leaving half a file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import stat
+import warnings
+from typing import TYPE_CHECKING
+
+from elansr.errors import OutputExistsError, WeightsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor
+
+SAFETENSORS = ".safetensors"
+PICKLES = (".pth", ".pt")
+SUFFIXES = (SAFETENSORS, *PICKLES)
+"""The endings of weights files."""
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file and its metadata.
+
+    Raises:
+        WeightsError: no such file, no permission, or not a complete safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    require_readable(path)
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
+        raise WeightsError(
+            f"{path}: not a complete safetensors file ({one_line(error)}): copy or download it again"
+        ) from error
+
+
+def read_pickle(path: Path) -> object:
+    """What a `.pt` or `.pth` file holds, if it holds tensors and plain containers only.
+
+    Raises:
+        WeightsError: no such file, no permission, not a complete torch file, or a file that asks for anything but
+            tensors; nothing that it names is imported or executed.
+    """
+    import torch
+
+    require_readable(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols: the refusal below is the whole answer
+            return torch.load(path, map_location="cpu", weights_only=True)
+    # A damaged archive fails in whatever the damaged byte leads to: no list of types would be complete.
+    except Exception as error:
+        raise WeightsError(
+            f"{path}: {_refusal(error)}; nothing in it was executed: get a complete file that holds tensors only, "
+            "best as safetensors"
+        ) from error
+
+
+def _refusal(error: Exception) -> str:
+    """Why torch refused a file, in a few words: the name of the foreign object, where there is one."""
+    named = re.search(r"GLOBAL ([\w.]{1,100})", str(error))
+    return f"asks for {named[1]}, which is no tensor" if named else "not a complete torch file of plain tensors"
+
+
+def require_readable(path: Path) -> None:
+    """Refuses a path that is no readable, non-empty file.
+
+    Raises:
+        WeightsError: missing, a folder, a device, without permission or empty.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise WeightsError(f"{path}: not a file: name the weights file itself")
+        with open(path, "rb") as file:
+            empty = not file.read(1)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: cannot be read ({reason(error)}): check the path and its permissions") from error
+    if empty:
+        raise WeightsError(f"{path}: an empty file: copy or download it again")
+
+
+def to_safetensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """The safetensors file of `tensors`; the same input gives the same bytes.
+
+    Args:
+        tensors: on the CPU, contiguous.
+        metadata: text by name; the library writes it in random order, here it is sorted.
+    """
+    from safetensors.torch import save
+
+    data = save(dict(tensors))
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size]) | {"__metadata__": dict(sorted(metadata.items()))}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
+
+
+def require_free(path: Path, overwrite: bool) -> None:
+    """Refuses an output path that must not be replaced.
+
+    Raises:
+        WeightsError: `path` is a folder.
+        OutputExistsError: `path` exists and `overwrite` is False.
+    """
+    if path.is_dir():
+        raise WeightsError(f"{path}: a folder: name the file to write")
+    if os.path.lexists(path) and not overwrite:
+        raise OutputExistsError(f"{path}: exists already: choose another name or ask to overwrite")
+
+
+def write_atomically(path: Path, data: bytes, overwrite: bool) -> None:
+    """Writes the whole file or nothing: beside it, then in its place.
+
+    Raises:
+        WeightsError: `path` is a folder or cannot be written.
+        OutputExistsError: `path` exists and `overwrite` is False.
+    """
+    require_free(path, overwrite)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: cannot be written ({reason(error)}): check the folder, its permissions and the free space"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            part.unlink()
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, without the path that the message names already."""
+    return getattr(error, "strerror", None) or one_line(error)
+
+
+def one_line(error: Exception) -> str:
+    """The message of a library on one line of bearable length."""
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,86 @@
+"""The released weights are what the table says, and names find them."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from elansr.errors import WeightsError
+from elansr.nn.elan import PRESETS
+from elansr.weights import load_network
+from elansr.weights.files import load
+from elansr.weights.released import FOLDER, RELEASED, ReleasedWeights, resolve
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_row_describes_its_file(name: str) -> None:
+    row = RELEASED[name]
+    assert row.name == name == f"{row.preset}-x{row.scale}"
+    assert row.file == f"{name}.safetensors"
+    assert row.description
+    assert "\n" not in row.description
+    if not row.path.exists():
+        pytest.skip(f"{row.file} is not released yet")
+    assert hashlib.sha256(row.path.read_bytes()).hexdigest() == row.sha256
+    network, provenance = load(row.path)
+    assert network.config == dataclasses.replace(PRESETS[row.preset], scale=row.scale)
+    assert provenance.name == name
+    assert provenance.licence
+
+
+def test_every_file_has_a_row() -> None:
+    assert {path.name for path in FOLDER.glob("*.safetensors")} <= {row.file for row in RELEASED.values()}
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of released weights, with empty files."""
+    monkeypatch.setattr("elansr.weights.released.FOLDER", tmp_path)
+    for row in RELEASED.values():
+        (tmp_path / row.file).touch()
+    return tmp_path
+
+
+def test_names(installed: Path) -> None:
+    assert resolve("elan-light-x4") == installed / "elan-light-x4.safetensors"
+    assert resolve("elan-light-x4", scale=4) == installed / "elan-light-x4.safetensors"
+    assert resolve("elan-light", scale=3) == installed / "elan-light-x3.safetensors"
+
+
+@pytest.mark.parametrize(
+    "path", ["w.safetensors", "W.PTH", "w.pt", "./elan-light-x4", "a/b", "/a/b", "elan-light-x4.pt"]
+)
+def test_paths_are_taken_as_they_are(path: str) -> None:
+    assert resolve(path) == resolve(path, scale=3) == Path(path)
+    assert resolve(Path("elan-light-x4")) == Path("elan-light-x4")
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "says"),
+    [
+        ("elan-light-x4", 2, "weights for x4, not x2: choose elan-light-x2, elan-light-x3, elan-light-x4"),
+        ("elan-light", None, "no scale given: choose elan-light-x2"),
+        ("elan-light", 5, "no weights for x5: choose elan-light-x2"),
+        ("elan-lihgt-x4", None, "did you mean elan-light-x4"),
+        ("elan-lite", 2, "did you mean elan-light"),
+        ("elan", 4, "there are elan-light-x2, elan-light-x3, elan-light-x4"),
+        ("", None, "unknown weights ''"),
+        ("photo", None, r"a file needs its path, e\.g\. \./photo"),
+    ],
+)
+def test_names_that_mean_nothing(name: str, scale: int | None, says: str, installed: Path) -> None:
+    with pytest.raises(WeightsError, match=says):
+        resolve(name, scale)
+
+
+def test_a_row_without_its_file(installed: Path) -> None:
+    (installed / "elan-light-x2.safetensors").unlink()
+    with pytest.raises(WeightsError, match="is missing: install elansr again"):
+        load_network("elan-light-x2")
+
+
+def test_rows_cannot_be_changed() -> None:
+    row = ReleasedWeights("n", "elan", 2, "n.safetensors", "", "none")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        row.scale = 3  # type: ignore[misc]
