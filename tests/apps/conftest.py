@@ -17,6 +17,7 @@ from elansr.imaging.files import Picture, write
 from elansr.nn.elan import ELAN, ELANConfig
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
+from tests.apps.ended import Ended
 
 CALM = {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0", "OMP_WAIT_POLICY": "passive", "COLUMNS": "100"}
 
@@ -41,17 +42,6 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
         paths[scale] = folder / f"tiny_x{scale}.safetensors"
         save(network, paths[scale], Provenance(name=f"tiny-x{scale}", metrics={"Set5": {"PSNR-Y": 12.3}}))
     return paths
-
-
-class Ended:
-    """What a command printed and how it ended."""
-
-    def __init__(self, code: int, stdout: str, stderr: str) -> None:
-        self.code, self.stdout, self.stderr = code, stdout, stderr
-
-    @property
-    def error_lines(self) -> list[str]:
-        return self.stderr.splitlines()
 
 
 @pytest.fixture

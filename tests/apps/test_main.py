@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import elansr
 from elansr.apps.cli import main
 from elansr.errors import WeightsError
+from tests.apps.ended import Ended
 
 HEAVY = {"torch", "numpy", "pyvips", "PIL", "safetensors", "lightning", "rich.progress"}
 
@@ -41,7 +43,7 @@ print("IMPORTED", *sys.modules)
     assert not HEAVY & set(imported)
 
 
-def test_help_is_quick(spawn: Callable[..., object]) -> None:
+def test_help_is_quick(spawn: Callable[..., Ended]) -> None:
     """Under 0.5 s on a machine at rest; the best of three, and generous, for one that is not."""
     seconds = []
     for _ in range(3):
@@ -76,21 +78,21 @@ def test_every_public_name_is_there() -> None:
         elansr.nonsense  # noqa: B018
 
 
-def test_bare_command_prints_help(spawn: Callable[..., object]) -> None:
+def test_bare_command_prints_help(spawn: Callable[..., Ended]) -> None:
     ended = spawn()
     assert ended.code == 0
     assert all(command in ended.stdout for command in ("upscale", "convert", "info"))
     assert ended.stderr == ""
 
 
-def test_version(call: Callable[..., object]) -> None:
+def test_version(call: Callable[..., Ended]) -> None:
     assert call("--version").stdout == f"elansr {elansr.__version__}\n"
 
 
 @pytest.mark.parametrize(
     "arguments", [["frobnicate"], ["upscale"], ["upscale", "a.png", "--ext", "bmp"], ["upscale", "a.png", "--nope"]]
 )
-def test_usage_errors_end_with_2_and_without_traceback(arguments: list[str], call: Callable[..., object]) -> None:
+def test_usage_errors_end_with_2_and_without_traceback(arguments: list[str], call: Callable[..., Ended]) -> None:
     ended = call(*arguments)
     assert ended.code == 2
     assert "Error" in ended.stderr
@@ -119,11 +121,7 @@ def failing(error: BaseException) -> typer.Typer:
         (KeyboardInterrupt("1 of 2 done"), 130, "interrupted: 1 of 2 done\n"),
     ],
 )
-def test_errors_of_ours_and_interrupts_are_one_line(
-    error: BaseException, code: int, text: str, call: Callable[..., object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from typer.testing import CliRunner
-
+def test_errors_of_ours_and_interrupts_are_one_line(error: BaseException, code: int, text: str) -> None:
     result = CliRunner().invoke(failing(error), ["command"])
     assert (result.exit_code, result.stderr, result.stdout) == (code, text, "")
 
@@ -134,13 +132,13 @@ def test_a_reader_that_hangs_up_is_no_error(environment: dict[str, str]) -> None
     assert done.stderr == ""
 
 
-def test_info_lists_the_released_weights(call: Callable[..., object]) -> None:
+def test_info_lists_the_released_weights(call: Callable[..., Ended]) -> None:
     assert {"elan-light-x2", "elan-light-x3", "elan-light-x4"} <= set(call("info").stdout.split())
     rows = json.loads(call("info", "--json").stdout)["released"]
     assert [(row["name"], row["scale"]) for row in rows][:1] == [("elan-light-x2", 2)]
 
 
-def test_info_tells_what_is_in_a_file(call: Callable[..., object], weights: dict[int, Path]) -> None:
+def test_info_tells_what_is_in_a_file(call: Callable[..., Ended], weights: dict[int, Path]) -> None:
     text = call("info", weights[3]).stdout
     assert "scale: 3" in text
     assert "PSNR-Y: 12.3" in text
@@ -150,7 +148,7 @@ def test_info_tells_what_is_in_a_file(call: Callable[..., object], weights: dict
     assert record["size"] == weights[3].stat().st_size
 
 
-def test_info_refuses_what_is_no_weights_file(call: Callable[..., object], tmp_path: Path) -> None:
+def test_info_refuses_what_is_no_weights_file(call: Callable[..., Ended], tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     path.write_text("nonsense")
     for name, words in ((path, "a.safetensors: not a complete"), ("elan-lite", "did you mean elan-light?")):
@@ -160,7 +158,7 @@ def test_info_refuses_what_is_no_weights_file(call: Callable[..., object], tmp_p
         assert words in ended.stderr
 
 
-def test_convert_there_and_back(call: Callable[..., object], weights: dict[int, Path], tmp_path: Path) -> None:
+def test_convert_there_and_back(call: Callable[..., Ended], weights: dict[int, Path], tmp_path: Path) -> None:
     theirs, ours = tmp_path / "theirs.pth", tmp_path / "ours.safetensors"
     there = call("convert", weights[2], theirs, "--to", "official")
     assert (there.code, there.stdout) == (0, "")
@@ -179,7 +177,7 @@ def test_convert_there_and_back(call: Callable[..., object], weights: dict[int, 
     ],
 )
 def test_convert_refuses_in_one_line(
-    options: list[str], words: str, call: Callable[..., object], weights: dict[int, Path], tmp_path: Path
+    options: list[str], words: str, call: Callable[..., Ended], weights: dict[int, Path], tmp_path: Path
 ) -> None:
     theirs, target = tmp_path / "theirs.pth", tmp_path / "b.safetensors"
     call("convert", weights[2], theirs, "--to", "official")

@@ -225,7 +225,7 @@ BOMBS = {
     + chunk(b"IDAT", zlib.compress(bytes(99)))
     + chunk(b"IEND", b""),
     "bmp": WHOLE["bmp"][:18] + struct.pack("<ii", 100_000, 90_000) + WHOLE["bmp"][26:],
-    "gif": WHOLE["gif"][:6] + b"\xff\xff\xff\xff" + WHOLE["gif"][10:],
+    "gif": WHOLE["gif"].replace(struct.pack("<HH", 60, 40), b"\xff\xff\xff\xff"),  # of the screen and of the frame
     "tiff": b"II*\0\x08\0\0\0"
     + struct.pack("<H", len(TIFF_FIELDS))
     + b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in TIFF_FIELDS.items())

@@ -145,6 +145,8 @@ def test_one_file_to_a_file_or_a_folder(tmp_path: Path) -> None:
     assert target("new.png", suffix="_up") == "new.png"
     assert target("folder") == "folder/a_x4.jpg"
     assert target("folder.png") == "folder.png/a_x4.jpg"
+    [job] = batch.plan(batch.find([source]), f"{tmp_path}/new.png/")
+    assert job.target == tmp_path / "new.png/a_x4.jpg"
     assert target("folder", suffix="", extension="tiff") == "folder/a.tiff"
     assert target("new.jpeg", extension="jpg") == "new.jpeg"
     with pytest.raises(ConfigError, match=r"new\.jpeg: --ext png asks for another ending"):
@@ -217,6 +219,14 @@ def test_results_named_among_the_inputs_are_skipped(tmp_path: Path) -> None:
     assert status(outcomes) == ["skipped", "skipped"]
     assert "the result of" in outcomes[1].reason
     assert files(tmp_path) == {"a.png", "a_x4.png"}
+
+
+def test_an_input_named_twice_is_one_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = picture(tmp_path / "photos/a.png")
+    picture(tmp_path / "photos/b.png")
+    monkeypatch.chdir(tmp_path)
+    jobs = batch.plan(batch.find(["photos/a.png", source, "./photos", "photos/../photos/a.png"]), "out")
+    assert [(job.source.name, job.status) for job in jobs] == [("a.png", "planned"), ("b.png", "planned")]
 
 
 # --- the run ---

@@ -117,7 +117,7 @@ def test_finished_rows_are_kept_when_memory_runs_out_later() -> None:
     class Tightening(Limited):
         def __call__(self, x: Tensor) -> Tensor:
             if len(seen) == 2:
-                self.pixels = (32 + 2 * HALO) ** 2
+                self.pixels = 64 * (32 + 2 * HALO)
             result = super().__call__(x)
             seen.append(x.shape)
             return result

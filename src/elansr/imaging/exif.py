@@ -31,30 +31,27 @@ _DESCRIPTIVE = {0x010D, 0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 
 _DESCRIPTIVE |= {0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F, 0xC4A5, EXIF_POINTER, GPS_POINTER}
 
 
-def upright(exif: bytes) -> bytes | None:
-    """Returns the block for pixels that stand upright: orientation 1, and no thumbnail, which shows the old ones.
+def for_pixels(exif: bytes, width: int, height: int) -> bytes | None:
+    """Returns the block as it is true for upright pixels.
 
-    None for a block that is empty, or too damaged to read: nothing of it could be trusted.
+    Orientation and size tags, where it has them, say 1, `width` and `height`; the thumbnail, which shows other pixels,
+    is left out. None for a block that is empty, or too damaged to read: nothing of it could be trusted.
     """
     directory = _parse(exif)
     if not directory:
         return None
-    if ORIENTATION in directory:
-        directory[ORIENTATION] = Field.short(1)
-    return _block(directory)
-
-
-def sized(exif: bytes, width: int, height: int) -> bytes:
-    """Returns the block with its size tags, where it has them, set to `width` and `height` pixels."""
-    directory = _parse(exif)
-    if directory is None:
-        return exif
+    _correct(directory, {ORIENTATION: 1, _WIDTH: width, _HEIGHT: height})
     photo = directory.get(EXIF_POINTER)
-    for part, tags in ((directory, (_WIDTH, _HEIGHT)), (photo, (_PIXEL_WIDTH, _PIXEL_HEIGHT))):
-        for tag, size in zip(tags, (width, height), strict=True):
-            if isinstance(part, dict) and tag in part:
-                part[tag] = Field.long(size)
+    if isinstance(photo, dict):
+        _correct(photo, {_PIXEL_WIDTH: width, _PIXEL_HEIGHT: height})
     return _block(directory)
+
+
+def _correct(directory: Directory, numbers: dict[int, int]) -> None:
+    """Sets the tags that the directory has; orientation must be 16 bits wide, a size may be 32."""
+    for tag, number in numbers.items():
+        if tag in directory:
+            directory[tag] = Field.short(number) if tag == ORIENTATION else Field.long(number)
 
 
 def resolution(exif: bytes) -> tuple[float, float] | None:
@@ -87,7 +84,7 @@ def into_tiff(stream: BinaryIO, exif: bytes) -> None:
     Args:
         stream: The file, open for reading and writing. Its first directory is written anew at the end of the file,
             with the fields of the block that it does not hold yet.
-        exif: The block; a damaged one adds nothing.
+        exif: The block, as `for_pixels` returns it.
     """
     file = TagFile(stream)
     directory, after = file.directory(file.first())

@@ -2,7 +2,7 @@
 
 A picture is read with `read`, worked on as `Picture.pages`, carried on with `Picture.with_pages` and written with
 `write`; `check_output` refuses early what `write` would refuse late. The parts: `picture` (pixels and metadata),
-`formats` (what each format holds), `reading`, `writing`, `exif`, `containers`, `tags`.
+`formats` (what each format holds), `reading`, `encoding`, `writing`, `exif`, `containers`, `tags`.
 """
 
 from elansr.imaging.formats import (

@@ -65,8 +65,8 @@ def _complaints(path: str | os.PathLike[str]) -> Iterator[None]:
     except PermissionError as error:
         raise PictureError(f"{shown(path)}: no permission to read it; change its mode or owner") from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise PictureError(f"{shown(path)}: cannot be read ({reason}); check the path and the disk") from error
+        why = getattr(error, "strerror", None) or str(error)
+        raise PictureError(f"{shown(path)}: cannot be read ({why}); check the path and the disk") from error
     except PictureError as error:
         raise PictureError(f"{shown(path)}: {error}") from error
 
@@ -95,7 +95,7 @@ def _read_vips(stream: BinaryIO, kind: FormatName, structure: Structure, max_pix
         format=kind,
         lossy=structure.lossy,
         icc=None if first.interpretation in _CONVERTED else _blob(first, "icc-profile-data"),
-        exif=exif.upright(block) if block else None,
+        exif=exif.for_pixels(block, pages[0].shape[1], pages[0].shape[0]) if block else None,
         xmp=exif.upright_xmp(xmp) if xmp else None,
         durations=tuple(_field(first, "delay", ())) if moves else (),
         loops=_field(first, "loop", 0) if moves else 0,

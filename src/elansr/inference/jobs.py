@@ -90,16 +90,14 @@ def plan(
     Raises:
         ConfigError: `output` cannot be what it would have to be.
     """
-    place = None if output is None else Path(output)
-    if place is not None and _is_file_name(place, sources):
-        _require_agreement(place, extension)
-        return _checked([_job(sources[0], place)], label)
-    if place is not None:
-        _require_folder(place, sources)
+    if output is not None and _is_file_name(output, sources):
+        _require_agreement(Path(output), extension)
+        return _checked([_job(sources[0], Path(output))], label)
+    place = None if output is None else _folder(output, sources)
     suffix = label if suffix is None else suffix
     if os.path.basename(suffix) != suffix:
         raise ConfigError(f"suffix {suffix!r}: must not name a folder: give the folder as the output")
-    inputs = [source for source in sources if not _is_below(source, place)]
+    inputs = _outside(sources, place)
     return _checked([_job(s, _folder_of(s, place, label) / _name(s.path, suffix, extension)) for s in inputs], suffix)
 
 
@@ -140,8 +138,13 @@ def _in_folder(folder: Path, recursive: bool) -> list[Source]:
     return sources or [Source(folder, folder, f"{shown(folder)}: there are no pictures in this folder: {way_out}")]
 
 
-def _is_file_name(place: Path, sources: Sequence[Source]) -> bool:
-    return is_single(sources) and _ends_like_a_picture(place) and not place.is_dir()
+def _is_file_name(output: str | os.PathLike[str], sources: Sequence[Source]) -> bool:
+    return is_single(sources) and _ends_like_a_picture(Path(output)) and not _is_folder_name(output)
+
+
+def _is_folder_name(output: str | os.PathLike[str]) -> bool:
+    """Whether it is a folder already, or written like one."""
+    return os.path.isdir(output) or os.fspath(output).endswith(("/", os.sep))
 
 
 def _ends_like_a_picture(path: Path) -> bool:
@@ -155,22 +158,23 @@ def _require_agreement(place: Path, extension: Extension) -> None:
         )
 
 
-def _require_folder(place: Path, sources: Sequence[Source]) -> None:
-    if place.is_dir() or not (place.exists() or _ends_like_a_picture(place)):
-        return
+def _folder(output: str | os.PathLike[str], sources: Sequence[Source]) -> Path:
+    like_a_file = os.path.lexists(output) or _ends_like_a_picture(Path(output))
+    if _is_folder_name(output) or not like_a_file:
+        return Path(output)
     if is_single(sources):
-        raise ConfigError(
-            f"{shown(place)}: is a file and not named like a picture: name a folder or a picture to write"
-        )
-    raise ConfigError(f"{shown(place)}: one file cannot take the results of several inputs: name a folder")
+        raise ConfigError(f"{shown(output)}: is a file and not named like a picture: name a folder or a picture")
+    raise ConfigError(f"{shown(output)}: one file cannot take the results of several inputs: name a folder")
 
 
-def _is_below(source: Source, output: Path | None) -> bool:
-    """Whether a file was found in the output folder, which lies inside the input folder."""
-    if output is None or source.folder is None:
-        return False
-    path, folder, result = (Path(os.path.realpath(p)) for p in (source.path, source.folder, output))
-    return result != folder and path.is_relative_to(result) and result.is_relative_to(folder)
+def _outside(sources: Sequence[Source], output: Path | None) -> list[Source]:
+    """The sources without those found in the output folder, where that lies inside their input folder."""
+    if output is None:
+        return list(sources)
+    results = Path(os.path.realpath(output))
+    folders = {source.folder for source in sources if source.folder is not None}
+    around = {folder for folder in folders if Path(os.path.realpath(folder)) in results.parents}
+    return [s for s in sources if s.folder not in around or results not in Path(os.path.realpath(s.path)).parents]
 
 
 def _folder_of(source: Source, output: Path | None, label: str) -> Path:
@@ -197,26 +201,27 @@ def _job(source: Source, target: Path) -> Job:
 
 def _checked(jobs: Sequence[Job], suffix: str) -> list[Job]:
     """The jobs without repetitions; what would write over a source or another result is no longer planned."""
-    unique = list(dict.fromkeys(jobs))
-    planned = [job for job in unique if job.status == "planned"]
-    sources = {_identity(job.source) for job in planned}
-    writers = {_identity(job.target): job for job in reversed(planned)}
-    return [_judged(job, sources, writers, suffix) if job.status == "planned" else job for job in unique]
+    unique: dict[tuple[str, str], Job] = {}
+    for job in jobs:
+        unique.setdefault((_identity(job.source), _identity(job.target)), job)
+    planned = [(paths, job) for paths, job in unique.items() if job.status == "planned"]
+    sources = {source for (source, _), _ in planned}
+    writers = {target: job for (_, target), job in reversed(planned)}
+    return [_judged(job, *paths, sources, writers, suffix) for paths, job in unique.items()]
 
 
-def _judged(job: Job, sources: set[str], writers: Mapping[str, Job], suffix: str) -> Job:
-    """A planned job after a look at the others: `writers` has the first job for each file that is written."""
-    source, target = _identity(job.source), _identity(job.target)
+def _judged(job: Job, source: str, target: str, sources: set[str], writers: Mapping[str, Job], suffix: str) -> Job:
+    """A job after a look at the others: `writers` has the first one for each file that is written."""
+    if job.status != "planned":
+        return job
     if source == target:
         return _failed(job, "would be written over itself: choose another output or suffix")
     if suffix and writers.get(source, job) is not job:
-        return replace(
-            job, status="skipped", reason=f"{shown(job.source)}: the result of {shown(writers[source].source)}"
-        )
+        earlier = shown(writers[source].source)
+        return replace(job, status="skipped", reason=f"{shown(job.source)}: the result of {earlier}")
     if writers[target] is not job:
-        return _failed(
-            job, f"would be written to {shown(job.target)}, as {shown(writers[target].source)} is: rename it"
-        )
+        other = shown(writers[target].source)
+        return _failed(job, f"would be written to {shown(job.target)}, as {other} is: rename one of them")
     if target in sources and not suffix:
         return _failed(job, f"would be written over {shown(job.target)}, which is an input too: choose another output")
     return job

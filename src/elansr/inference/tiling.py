@@ -76,7 +76,8 @@ class Axis:
 def blend(pieces: Iterable[Tensor], overlap: int, dim: int) -> Iterator[Tensor]:
     """Joins pieces along `dim`, each of which begins with the last `overlap` samples of the one before.
 
-    The overlap fades linearly from one to the next. What is finished is yielded at once.
+    The overlap fades linearly from one to the next. What is finished is yielded at once. Only a piece that has no
+    neighbour may be shorter than the overlap.
     """
     ramp = (torch.arange(overlap) + 0.5) / overlap
     shape = [-1 if axis == dim % 3 else 1 for axis in range(3)]
@@ -85,9 +86,9 @@ def blend(pieces: Iterable[Tensor], overlap: int, dim: int) -> Iterator[Tensor]:
         if held is not None:
             head = piece.narrow(dim, 0, overlap)
             head.copy_(torch.lerp(held, head, fade))
-        kept = piece.shape[dim] - overlap
+        kept = max(piece.shape[dim] - overlap, 0)
         yield piece.narrow(dim, 0, kept)
-        held = piece.narrow(dim, kept, overlap).clone()
+        held = piece.narrow(dim, kept, piece.shape[dim] - kept).clone()
     if held is not None:
         yield held
 

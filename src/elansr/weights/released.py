@@ -49,7 +49,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=2,
         file="elan-light-x2.safetensors",
-        sha256="",
+        sha256="3f59dbd8e11c85df53198e185a17b0be893cded7493d463ff4d642eea1d6ad31",
         description="ELAN-light, twice as wide and high, for clean photos (bicubic downscaling)",
     ),
     "elan-light-x3": ReleasedWeights(
@@ -65,7 +65,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=4,
         file="elan-light-x4.safetensors",
-        sha256="",
+        sha256="c8426c38d61584462d43838c0131b1fd8897bfef69858bdc21419f04dbb3705e",
         description="ELAN-light, four times as wide and high, for clean photos (bicubic downscaling)",
     ),
 }

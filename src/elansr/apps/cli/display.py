@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
+from elansr.apps.cli.interrupts import raise_pending
 from elansr.apps.cli.report import line, summary
 from elansr.inference.batch import Job, Outcome
 
@@ -45,6 +46,7 @@ class Display:
 
     def progress(self, job: Job, done: int, total: int) -> None:
         """Moves the bars: `done` of `total` pixels of the job's picture."""
+        raise_pending()
         if done == 0:
             self._bars.reset(self._file, total=total, description=job.source.name)
         self._bars.update(self._file, completed=done)
@@ -56,6 +58,8 @@ class Display:
         self._advance(0)
         if not (self._single or self._console.is_terminal):
             self._say([line(outcome)])
+        if len(self._outcomes) < self._count:
+            raise_pending()
 
     def _advance(self, fraction: float) -> None:
         through = len(self._outcomes)

@@ -3,13 +3,12 @@
 Nothing heavy is imported before a command runs: `elansr --help` must answer at once.
 """
 
-import signal
-from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from elansr.apps.cli import interrupts
 from elansr.apps.cli.convert import convert
 from elansr.apps.cli.info import info
 from elansr.apps.cli.upscale import upscale
@@ -17,13 +16,12 @@ from elansr.errors import ElansrError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-TERMINATED = 143
 
 
 class Commands(TyperGroup):
     """The commands; an error of ours ends each of them with one line and exit code 2, Ctrl-C with one line and 130."""
 
-    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer's own context, whose base differs by version
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Runs the command."""
         try:
             return super().invoke(ctx)
@@ -50,16 +48,8 @@ app.command()(info)
 
 def main() -> None:
     """The entry point of the console script."""
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        app(prog_name="elansr")
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """Ends the program as an error would, so that nothing half-written is left behind."""
-    raise SystemExit(TERMINATED)
+    interrupts.install()
+    app(prog_name="elansr")
 
 
 def _print_version(wanted: bool) -> None:

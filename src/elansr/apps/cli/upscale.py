@@ -87,7 +87,8 @@ def _run(
                 display.finished(outcome)
         except KeyboardInterrupt:
             through = f"{len(outcomes)} of {len(jobs)} files are through; the same command goes on from there"
-            raise KeyboardInterrupt("" if single else through) from None
+            hint = ", without --overwrite" if settings.existing == "replace" else ""
+            raise KeyboardInterrupt("" if single else through + hint) from None
 
 
 def _existing(overwrite: bool, skip_existing: bool, single: bool) -> "Existing":

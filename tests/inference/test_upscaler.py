@@ -1,0 +1,170 @@
+"""The Upscaler: on a small network, and on the released weights and a real photo."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from elansr.errors import ConfigError, DeviceError, PictureError
+from elansr.imaging.files import read
+from elansr.imaging.resize import imresize
+from elansr.inference.device import pick_device, pick_precision
+from elansr.inference.upscaler import Upscaler, load
+from elansr.nn.elan import ELAN, ELANConfig
+from elansr.weights.released import RELEASED
+
+RNG = np.random.default_rng(0)
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def small() -> ELAN:
+    torch.manual_seed(0)
+    network = ELAN(ELANConfig(scale=2, channels=6, blocks=2, n_share=1)).eval()
+    with torch.no_grad():
+        network.tail[0].weight.mul_(20)
+    return network
+
+
+@pytest.fixture(scope="module")
+def photo() -> NDArray[np.uint8]:
+    pixels: NDArray[np.uint8] = read(EXAMPLES / "cityscape.png").pixels
+    return pixels[..., :3]
+
+
+def plain(network: ELAN, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The paper's plain form, without any of the code under test."""
+    with torch.no_grad():
+        x = torch.from_numpy(picture.astype(np.float32) / 255).permute(2, 0, 1).unsqueeze(0)
+        result: NDArray[np.float32] = network(x)[0].clamp(0, 1).permute(1, 2, 0).numpy()
+        return result
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 3), (16, 16), (37, 50)])
+def test_without_margin_it_is_the_network(small: ELAN, size: tuple[int, int]) -> None:
+    picture = RNG.integers(0, 256, (*size, 3), np.uint8)
+    result = Upscaler(small, device="cpu", margin=0)(picture)
+    np.testing.assert_array_less(np.abs(result - plain(small, picture) * 255), 0.5 + 1e-2)
+
+
+def test_the_margin_is_a_reflected_frame_cut_away(small: ELAN) -> None:
+    picture = RNG.integers(0, 256, (20, 23, 3), np.uint8)
+    framed = np.pad(picture, ((16, 16), (16, 16), (0, 0)), mode="reflect")
+    result = Upscaler(small, device="cpu", margin=16)(picture.astype(np.float32) / 255)
+    np.testing.assert_allclose(result, plain(small, framed)[32:72, 32:78], atol=1e-4)
+
+
+def test_tiled_equals_untiled_on_a_photo(photo: NDArray[np.uint8]) -> None:
+    whole = load("elan-light-x2", device="cpu", tile=4096)(photo)
+    tiled = load("elan-light-x2", device="cpu", tile=96)(photo)
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+
+
+def test_in_the_plain_form_tiles_differ_at_the_picture_border_only(photo: NDArray[np.uint8]) -> None:
+    """Untiled, opposite borders of the picture leak into each other; tiled, those of a tile do."""
+    whole = load("elan-light-x2", device="cpu", tile=4096, margin=0)(photo)
+    tiled = load("elan-light-x2", device="cpu", tile=96, margin=0)(photo)
+    apart, border = np.abs(whole.astype(int) - tiled), 2 * 48
+    assert (apart <= 1).mean() >= 0.995
+    assert apart[border:-border, border:-border].max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
+def test_the_same_kind_comes_back(small: ELAN, dtype: type, channels: int | None) -> None:
+    shape = (7, 11) if channels is None else (7, 11, channels)
+    full = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    picture = (RNG.random(shape) * full).astype(dtype)
+    result = Upscaler(small, device="cpu")(picture)
+    assert result.dtype == dtype
+    assert result.shape == (14, 22, *shape[2:])
+
+
+def test_16_bit_agrees_with_8_bit_and_float(small: ELAN) -> None:
+    upscaler = Upscaler(small, device="cpu")
+    picture = RNG.integers(0, 256, (9, 8, 3), np.uint8)
+    exact = upscaler(picture / 255.0)
+    np.testing.assert_allclose(upscaler(picture) / 255, exact, atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(upscaler(picture.astype(np.uint16) * 257) / 65535, exact, atol=0.5 / 65535 + 1e-6)
+
+
+def test_opaque_and_transparent_alpha_stay_so(small: ELAN) -> None:
+    for alpha in (0, 77, 255):
+        picture = np.dstack([RNG.integers(0, 256, (8, 8, 3), np.uint8), np.full((8, 8), alpha, np.uint8)])
+        assert (Upscaler(small, device="cpu")(picture)[..., 3] == alpha).all()
+
+
+def test_what_is_invisible_does_not_bleed_into_the_edge(photo: NDArray[np.uint8]) -> None:
+    """A grey disc: whatever colour lies under the transparent pixels, the visible result is the same."""
+    y, x = np.mgrid[:48, :48]
+    alpha = np.where((y - 24) ** 2 + (x - 24) ** 2 < 225, 255, 0).astype(np.uint8)
+    upscaler = load("elan-light-x2", device="cpu")
+    results = []
+    for hidden in (0, 255):
+        colour = np.where(alpha[..., None] > 0, photo[:48, :48], hidden).astype(np.uint8)
+        results.append(upscaler(np.dstack([colour, alpha])))
+    np.testing.assert_array_equal(results[0], results[1])
+
+
+def test_progress_rises_to_the_whole(small: ELAN) -> None:
+    reports: list[tuple[int, int]] = []
+    picture = RNG.integers(0, 256, (50, 70, 4), np.uint8)
+    Upscaler(small, device="cpu", tile=32)(picture, progress=lambda done, total: reports.append((done, total)))
+    assert reports[-1] == (2 * 50 * 70, 2 * 50 * 70)
+    assert reports == sorted(reports)
+    assert len(reports) > 4
+
+
+def test_the_self_ensemble_is_symmetric(small: ELAN) -> None:
+    upscaler = Upscaler(small, device="cpu", tta=True)
+    picture = RNG.random((12, 9, 3)).astype(np.float32)
+    straight = upscaler(picture)
+    np.testing.assert_allclose(upscaler(picture[:, ::-1])[:, ::-1], straight, atol=1e-5)
+    np.testing.assert_allclose(upscaler(picture.transpose(1, 0, 2)).transpose(1, 0, 2), straight, atol=1e-5)
+
+
+def test_a_grey_network_takes_colour_pictures() -> None:
+    network = ELAN(ELANConfig(scale=3, channels=6, blocks=1, n_share=0, rgb_mean=(0.44,)))
+    assert Upscaler(network, device="cpu")(RNG.random((5, 6, 3))).shape == (15, 18, 3)
+
+
+@pytest.mark.parametrize(
+    ("picture", "reason"),
+    [
+        (np.zeros((4, 4, 5), np.uint8), r"\(4, 4, 5\)"),
+        (np.zeros(4, np.uint8), r"\(4,\)"),
+        (np.zeros((0, 4, 3), np.uint8), "at least one pixel"),
+        (np.zeros((4, 4, 3), np.int32), "int32"),
+        (np.full((4, 4, 3), 255.0), "255"),
+        (np.full((4, 4, 3), np.nan), "nan"),
+    ],
+)
+def test_what_is_no_picture_is_refused(small: ELAN, picture: NDArray[np.generic], reason: str) -> None:
+    with pytest.raises(PictureError, match=reason):
+        Upscaler(small, device="cpu")(picture)
+
+
+def test_bad_settings_are_named(small: ELAN) -> None:
+    with pytest.raises(ConfigError, match="tile=-1"):
+        Upscaler(small, tile=-1)
+    with pytest.raises(DeviceError, match="'tpu'"):
+        pick_device("tpu")
+    with pytest.raises(DeviceError, match="int8"):
+        pick_precision("int8", torch.device("cpu"))
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="no CUDA GPU"):
+            pick_device("cuda:0")
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_bf16_is_close_and_every_released_file_beats_bicubic_on_a_photo(name: str, photo: NDArray[np.uint8]) -> None:
+    scale = RELEASED[name].scale
+    hr = photo[: 48 * scale, : 60 * scale]
+    lr = imresize(hr, 48, 60)
+    single, half = (load(name, device="cpu", precision=p)(lr).astype(float) for p in ("fp32", "bf16"))
+    bicubic = imresize(lr, *hr.shape[:2]).astype(float)
+    error = [float(((x - hr) ** 2).mean()) for x in (single, half, bicubic)]
+    assert error[0] < 0.9 * error[2]
+    assert error[1] == pytest.approx(error[0], rel=0.01)
