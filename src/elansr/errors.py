@@ -35,3 +35,7 @@ class DeviceError(ElansrError):
 
 class MissingExtraError(ElansrError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class TrainingError(ElansrError):
+    """A training run cannot go on."""

@@ -1,6 +1,7 @@
 """Tiling: coverage, alignment and blending by closed forms; the network against itself untiled in test_upscaler."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ def test_cores_cover_an_axis_once_on_the_grid(size: int, tile: int, skip: int) -
     cores = Axis(size, 0).cores(tile // GRID * GRID, GRID, start)
     assert cores[0].start == start
     assert cores[-1].stop == size
-    assert all(a.stop == b.start for a, b in zip(cores, cores[1:], strict=False))
+    assert all(a.stop == b.start for a, b in pairwise(cores))
     assert all((core.start - start) % GRID == 0 for core in cores)
     assert all(core.size >= FEATHER for core in cores) or len(cores) == 1
     assert all(core.size < tile // GRID * GRID + GRID + FEATHER for core in cores)
@@ -34,11 +35,11 @@ def test_every_tile_reads_its_halo_or_the_margin_and_starts_on_the_grid(size: in
     for core in cores:
         given, kept = axis.read(core), axis.blended(core)
         assert given.start % GRID == 0
-        assert given.start == max(core.start - HALO, -margin if core.start else -margin)
+        assert given.start == (max(core.start - HALO, -margin) if core.start > 0 else -margin)
         assert given.stop == (min(core.stop + HALO, size + margin) if core.stop < size else size + margin)
         assert given.start <= kept.start <= core.start
         assert core.stop <= kept.stop <= given.stop
-    for left, right in zip(cores, cores[1:], strict=False):
+    for left, right in pairwise(cores):
         assert axis.blended(left).stop - axis.blended(right).start == FEATHER
 
 
@@ -56,14 +57,14 @@ def test_blending_fades_linearly_from_one_piece_to_the_next() -> None:
     assert joined == [0.0] * 6 + [0.125, 0.375, 0.625, 0.875] + [1.0] * 6
 
 
-def nearest(scale: int):  # noqa: ANN201
+def nearest(scale: int):
     def enlarge(x: Tensor) -> Tensor:
         return x.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
 
     return enlarge
 
 
-def reader(picture: Tensor):  # noqa: ANN201
+def reader(picture: Tensor):
     """Reads regions of (C, H, W); beyond the picture it answers with NaN, which must never be kept."""
 
     def read(rows: Span, columns: Span) -> Tensor:

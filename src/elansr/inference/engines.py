@@ -24,7 +24,14 @@ class TorchEngine:
 
     @torch.no_grad()
     def __call__(self, tile: Tensor) -> Tensor:
-        """Float32 (1, 3, h, w) in [0, 1] to float32 (1, 3, h * scale, w * scale); one-colour networks take RGB apart."""
+        """Super-resolves one tile; a network of one colour is given the three colours one by one.
+
+        Args:
+            tile: float32, (1, 3, h, w), RGB in [0, 1].
+
+        Returns:
+            float32, (1, 3, h * scale, w * scale).
+        """
         batch = tile.to(self.device).reshape(-1, self.colors, *tile.shape[-2:])
         result: Tensor = self.network(batch)
         return result.reshape(1, -1, *result.shape[-2:]).cpu()
@@ -41,12 +48,9 @@ class SelfEnsemble:
         self.engine = engine
 
     def __call__(self, tile: Tensor) -> Tensor:
-        total = None
-        for turns in range(8):
-            answer = _turn_back(self.engine(_turn(tile, turns).contiguous()), turns)
-            total = answer if total is None else total + answer
-        assert total is not None
-        return total / 8
+        """As `TorchEngine.__call__`."""
+        answers = (_turn_back(self.engine(_turn(tile, turns).contiguous()), turns) for turns in range(8))
+        return sum(answers, start=torch.zeros(())) / 8
 
 
 def _turn(x: Tensor, turns: int) -> Tensor:

@@ -37,6 +37,7 @@ class Span:
 
     @property
     def size(self) -> int:
+        """How many pixels."""
         return self.stop - self.start
 
 

@@ -54,9 +54,7 @@ class GroupwiseSelfAttention(nn.Module):
         form: how the attention is computed, see `window_attention`.
     """
 
-    def __init__(
-        self, channels: int, windows: Sequence[int], shifted: bool, form: AttentionForm = "auto"
-    ) -> None:
+    def __init__(self, channels: int, windows: Sequence[int], shifted: bool, form: AttentionForm = "auto") -> None:
         super().__init__()
         self.windows, self.shifted, self.form = tuple(windows), shifted, form
         self.project: nn.Module = Projection(channels, 2 * channels)

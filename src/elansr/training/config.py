@@ -14,6 +14,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+MIN_BATCH = 4
+"""Over fewer crops, BatchNorm's statistics are too noisy to train with."""
+
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -21,7 +24,7 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 @dataclass(config=_STRICT)
 class NetworkRecipe:
-    """Which network: `start_from` is a released name or a weights file, of any scale; only the body is then taken."""
+    """Which network; `start_from` is a released name or a weights file of the same preset, at any scale."""
 
     preset: Literal["elan-light", "elan"]
     scale: Annotated[int, Field(ge=1, le=8)]
@@ -38,6 +41,10 @@ class DataRecipe:
     """Side of an LR crop in pixels."""
     val_pictures: Annotated[int, Field(ge=1)] = 1000
     """At most so many pictures are validated on, spread evenly over the sorted names."""
+    description: str = ""
+    """What the pictures are and under which licences; travels in the weights file."""
+    licence: str = ""
+    """Of the weights that come out."""
 
 
 @dataclass(config=_STRICT)
@@ -45,7 +52,7 @@ class ScheduleRecipe:
     """AdamW with a linear warm-up and a cosine to zero; the EMA of all float state is what is validated and kept."""
 
     steps: Annotated[int, Field(ge=1)]
-    batch: Annotated[int, Field(ge=1)]
+    batch: Annotated[int, Field(ge=MIN_BATCH)]
     learning_rate: Annotated[float, Field(gt=0)]
     warmup: Annotated[int, Field(ge=0)] = 100
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -89,7 +96,7 @@ def load_recipe(path: Path) -> Recipe:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a recipe such as recipes/tiny_cpu.toml") from error
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; name a recipe (TOML)") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
     try:

@@ -10,7 +10,9 @@ from typer.core import TyperGroup
 
 from elansr.apps.cli import interrupts
 from elansr.apps.cli.convert import convert
+from elansr.apps.cli.evaluate import evaluate
 from elansr.apps.cli.info import info
+from elansr.apps.cli.train import train
 from elansr.apps.cli.upscale import upscale
 from elansr.errors import ElansrError
 
@@ -44,6 +46,8 @@ app = typer.Typer(
 app.command()(upscale)
 app.command()(convert)
 app.command()(info)
+app.command()(evaluate)
+app.command()(train)
 
 
 def main() -> None:

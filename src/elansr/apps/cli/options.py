@@ -1,4 +1,4 @@
-"""The options of `elansr upscale`, with the names that users of Real-ESRGAN know."""
+"""The options of the commands, with the names that users of Real-ESRGAN know."""
 
 from typing import Annotated, Literal
 

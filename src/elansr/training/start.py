@@ -1,0 +1,39 @@
+"""The network a run starts with: untrained, or from other weights, of another scale if need be."""
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from elansr.errors import ConfigError
+from elansr.nn.elan import ELAN, create_model
+from elansr.training.config import Recipe
+from elansr.weights import load_network
+
+
+def starting_network(recipe: Recipe) -> ELAN:
+    """The recipe's network; with `start_from`, its parameters, the tail resampled if the scale differs.
+
+    Raises:
+        ConfigError: the other weights are not of the recipe's preset.
+        WeightsError: the other weights cannot be loaded.
+    """
+    wanted = recipe.network
+    model = create_model(wanted.preset, wanted.scale)
+    if wanted.start_from is None:
+        return model
+    source = load_network(wanted.start_from)
+    if dataclasses.replace(source.config, scale=wanted.scale) != model.config:
+        raise ConfigError(f"start_from={wanted.start_from!r}: not a network of preset {wanted.preset!r}")
+    state = source.state_dict()
+    for name in ("tail.0.weight", "tail.0.bias"):
+        state[name] = resample_tail(state[name], source.config.scale, wanted.scale)
+    model.load_state_dict(state)
+    return model
+
+
+def resample_tail(parameter: Tensor, scale: int, new_scale: int) -> Tensor:
+    """The tail's weight or bias (colors * scale**2, ...) for another scale: each sub-pixel takes the nearest one's."""
+    grid = parameter.unflatten(0, (-1, scale, scale))
+    nearest = (torch.arange(new_scale) * 2 + 1) * scale // (2 * new_scale)
+    return grid[:, nearest][:, :, nearest].flatten(0, 2)

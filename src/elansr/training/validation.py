@@ -1,0 +1,31 @@
+"""Validation during training: PSNR-Y of a network over pictures kept in memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import torch
+
+from elansr.evaluation.datasets import RGB
+from elansr.evaluation.metrics import psnr_y
+from elansr.nn.elan import ELAN
+
+
+@torch.no_grad()
+def validate(network: ELAN, pairs: Sequence[tuple[RGB, RGB]], scale: int) -> float:
+    """Mean PSNR-Y in dB over uint8 (LR, HR) pairs, in float32, under the protocol of the literature."""
+    return fmean(psnr_y(_super_resolve(network, lr), hr, scale) for lr, hr in pairs)
+
+
+def _super_resolve(network: ELAN, lr: RGB) -> RGB:
+    """The paper's plain form, whole: uint8 (h, w, 3) to uint8 (h * scale, w * scale, 3)."""
+    x = torch.from_numpy(lr).to(network.mean.device).permute(2, 0, 1).unsqueeze(0).float() / 255
+    sr = network(x)[0].clamp(0, 1).mul(255).round().permute(1, 2, 0)
+    return np.asarray(sr.cpu().numpy(), dtype=np.uint8)
+
+
+def spread(paths: Sequence[Path], count: int) -> list[Path]:
+    """At most `count` of the paths, evenly spread."""
+    count = min(count, len(paths))
+    return [paths[i * len(paths) // count] for i in range(count)]

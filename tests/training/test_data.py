@@ -1,0 +1,88 @@
+"""Crops against plain slicing; folders."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from elansr.errors import DataError
+from elansr.imaging.files import Picture, write
+from elansr.training.data import PairPool, find_pictures, load_pairs
+
+CPU = torch.device("cpu")
+SCALE = 3
+
+
+def numbered(index: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Every pixel tells its picture, row and column."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([np.full_like(y, index), y, x], axis=2).astype(np.uint8)
+
+
+PAIRS = [
+    (numbered(i, h, w), numbered(i, h * SCALE, w * SCALE)) for i, (h, w) in enumerate([(20, 31), (25, 17), (16, 16)])
+]
+
+
+def test_crops_are_turned_slices_of_the_pictures_and_hr_fits_lr() -> None:
+    pool = PairPool(PAIRS, SCALE, 16, CPU)
+    lr, hr = (x.mul(255).round().byte().permute(0, 2, 3, 1).numpy() for x in pool.sample(64, torch.Generator()))
+    assert lr.shape == (64, 16, 16, 3)
+    assert hr.shape == (64, 48, 48, 3)
+    seen = set()
+    for small, large in zip(lr, hr, strict=True):
+        turns, (top, left) = _upright(small)
+        picture = int(small[0, 0, 0])
+        np.testing.assert_array_equal(_turned(small, turns), PAIRS[picture][0][top : top + 16, left : left + 16])
+        top, left = top * SCALE, left * SCALE
+        np.testing.assert_array_equal(_turned(large, turns), PAIRS[picture][1][top : top + 48, left : left + 48])
+        seen.add((picture, turns))
+    assert {turns for _, turns in seen} == {(x, y, t) for x in (0, 1) for y in (0, 1) for t in (0, 1)}
+    assert {picture for picture, _ in seen} == {0, 1, 2}
+
+
+def _turned(crop: NDArray[np.uint8], turns: tuple[int, int, int]) -> NDArray[np.uint8]:
+    flip_x, flip_y, transpose = turns
+    crop = crop.transpose(1, 0, 2) if transpose else crop
+    return crop[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
+
+
+def _upright(crop: NDArray[np.uint8]) -> tuple[tuple[int, int, int], tuple[int, int]]:
+    """The turns that bring rows and columns back to rising, and the corner they then show."""
+    for turns in ((x, y, t) for x in (0, 1) for y in (0, 1) for t in (0, 1)):
+        upright = _turned(crop, turns)
+        if upright[1, 0, 1] > upright[0, 0, 1] and upright[0, 1, 2] > upright[0, 0, 2]:
+            return turns, (int(upright[0, 0, 1]), int(upright[0, 0, 2]))
+    raise AssertionError("no turn makes it upright")
+
+
+def test_the_same_generator_state_draws_the_same_crops() -> None:
+    pool = PairPool(PAIRS, SCALE, 16, CPU)
+    first, again = (pool.sample(8, torch.Generator().manual_seed(7)) for _ in range(2))
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+    assert not torch.equal(first[0], pool.sample(8, torch.Generator().manual_seed(8))[0])
+
+
+def test_a_picture_smaller_than_a_crop_is_refused() -> None:
+    with pytest.raises(DataError, match="16 pixels on one side: crops of 32"):
+        PairPool(PAIRS, SCALE, 32, CPU)
+
+
+def test_folders_are_searched_and_their_faults_named(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("b.png", "in/a.png"):
+        write(Picture(pages=(numbered(0, 40, 50),)), tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    found = find_pictures([tmp_path])
+    assert [path.name for path in found] == ["b.png", "a.png"]
+    ((lr, hr), _) = load_pairs(found, SCALE)
+    assert lr.shape == (13, 16, 3)
+    assert hr.shape == (39, 48, 3)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no picture"):
+        find_pictures([tmp_path / "empty"])
+    with pytest.raises(DataError, match="not a folder"):
+        find_pictures([tmp_path / "missing"])

@@ -1,0 +1,61 @@
+"""Starting from other weights, and the average that is released."""
+
+import copy
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from elansr.errors import ConfigError
+from elansr.nn.elan import ELAN, ELANConfig, create_model
+from elansr.training.checkpoint import update_ema
+from elansr.training.config import DataRecipe, NetworkRecipe, Recipe, RunRecipe, ScheduleRecipe
+from elansr.training.start import resample_tail, starting_network
+from elansr.weights.files import save
+from elansr.weights.provenance import Provenance
+
+
+def recipe(scale: int, start: Path | str | None) -> Recipe:
+    return Recipe(
+        NetworkRecipe("elan-light", scale, None if start is None else str(start)),
+        DataRecipe(["x"], ["x"], 16),
+        ScheduleRecipe(1, 4, 1e-3),
+        RunRecipe("x"),
+    )
+
+
+@pytest.mark.parametrize("scale", [3, 4])
+def test_another_scale_takes_all_but_the_tail_as_it_is(tmp_path: Path, scale: int) -> None:
+    source = create_model("elan-light", 2)
+    save(source, tmp_path / "x2.safetensors", Provenance())
+    network = starting_network(recipe(scale, tmp_path / "x2.safetensors"))
+    state, theirs = network.state_dict(), source.state_dict()
+    assert all(torch.equal(state[k], theirs[k]) for k in state if not k.startswith("tail."))
+    assert network.config == dataclasses.replace(source.config, scale=scale)
+
+
+def test_a_resampled_tail_enlarges_by_the_nearest_sub_pixel() -> None:
+    x2 = torch.arange(4.0)  # one colour, sub-pixels [[0, 1], [2, 3]]
+    assert resample_tail(x2, 2, 4).view(4, 4).tolist() == [[0, 0, 1, 1]] * 2 + [[2, 2, 3, 3]] * 2
+    assert resample_tail(x2, 2, 2).tolist() == x2.tolist()
+    assert resample_tail(torch.rand(12, 60, 3, 3), 2, 3).shape == (27, 60, 3, 3)
+
+
+def test_the_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    save(ELAN(ELANConfig(scale=2, channels=6, blocks=1, n_share=0)), tmp_path / "x.safetensors", Provenance())
+    with pytest.raises(ConfigError, match="not a network of preset 'elan-light'"):
+        starting_network(recipe(2, tmp_path / "x.safetensors"))
+
+
+def test_the_average_covers_running_statistics_and_counts() -> None:
+    network = ELAN(ELANConfig(scale=1, channels=6, blocks=1, n_share=0))
+    ema = copy.deepcopy(network)
+    before = copy.deepcopy(ema.state_dict())
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            value.add_(1)
+    update_ema(ema, network, decay=0.75, step=10**6)
+    for name, value in ema.state_dict().items():
+        step = 0.25 if value.is_floating_point() else 1
+        torch.testing.assert_close(value, before[name] + step)
