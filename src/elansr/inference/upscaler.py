@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elansr.errors import ConfigError, PictureError
 from elansr.imaging.alpha import fill_transparent
-from elansr.inference.device import DTYPES, free_memory, pick_device, pick_precision
+from elansr.inference.device import free_memory, pick_device, pick_precision
 from elansr.inference.engines import SelfEnsemble, TorchEngine
 from elansr.inference.tiling import HALO, Progress, Read, Span, Tiler
 from elansr.memory import keep_freed_memory
@@ -22,8 +22,8 @@ from elansr.weights import load_network
 MARGIN = 16
 """Default reflected border in pixels: the network's cyclic shift then wraps into pixels that are cut away."""
 MAX_TILE, SMALLEST_AUTO_TILE = 512, 64
-BYTES_PER_CHANNEL = 40
-"""Peak bytes a pixel and network channel in float32, measured (docs/tiling.md); half of it in half precision."""
+BYTES_PER_CHANNEL = 60
+"""Peak bytes that a pixel of a tile takes per network channel (docs/tiling.md); half precision takes a little less."""
 
 Array = NDArray[Any]
 RANGES: dict[str, float] = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "float32": 1.0, "float64": 1.0}
@@ -112,9 +112,8 @@ class Upscaler:
 
     def _auto_tile(self) -> int:
         """The largest tile that takes at most half of the free memory."""
-        width = DTYPES[self.precision].itemsize / 4
-        budget = free_memory(self.device) / 2 / (BYTES_PER_CHANNEL * self.config.channels * width)
-        return int(min(max(math.sqrt(budget) - 2 * HALO, SMALLEST_AUTO_TILE), MAX_TILE))
+        pixels = free_memory(self.device) / 2 / (BYTES_PER_CHANNEL * self.config.channels)
+        return int(min(max(math.sqrt(pixels) - 2 * HALO, SMALLEST_AUTO_TILE), MAX_TILE))
 
 
 def load(

@@ -57,7 +57,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=3,
         file="elan-light-x3.safetensors",
-        sha256="",
+        sha256="624b2bf501ccbcf453ed0f2b172933d083a1caa734c5f07f5a9f6cd9e16f16a1",
         description="ELAN-light, three times as wide and high, for clean photos (bicubic downscaling)",
     ),
     "elan-light-x4": ReleasedWeights(
