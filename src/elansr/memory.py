@@ -1,8 +1,8 @@
 """The machine's memory: how much there is, and making glibc keep what it was given back.
 
 glibc returns every large block to the kernel when it is freed, and the next tensor of that size pays the page faults
-again. A network that allocates the same tensors over and over spends a third of its time (in training far more) on
-that; `keep_freed_memory` stops it. docs/performance.md has the figures.
+again. `keep_freed_memory` stops that: on 2 cores of an AMD EPYC, ELAN-light x4 of 320x180 pixels took 2.25 s with it
+and 2.78 s without (medians of 7, fp32).
 """
 
 import ctypes

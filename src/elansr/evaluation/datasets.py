@@ -23,7 +23,7 @@ class BenchmarkSet:
     """A named set of HR pictures and, where they exist, their LR files.
 
     Attributes:
-        name: the folder's name.
+        name: the folder's name; of the folder above, if it is called HR.
         scale: super-resolution factor.
         files: HR path and LR path or None, sorted by name.
     """
@@ -48,7 +48,8 @@ class BenchmarkSet:
         lr_folder = folder / "LR_bicubic" / f"X{scale}"
         candidates = [lr_folder / f"{p.stem}x{scale}{p.suffix}" for p in pictures]
         files = tuple((hr, lr if lr.is_file() else None) for hr, lr in zip(pictures, candidates, strict=True))
-        return BenchmarkSet(folder.name, scale, files)
+        name = hr_folder.resolve().parent.name if hr_folder.name == "HR" else folder.resolve().name
+        return BenchmarkSet(name, scale, files)
 
     def pairs(self) -> Iterator[tuple[str, RGB, RGB]]:
         """Name, LR (h, w, 3) and HR (h * scale, w * scale, 3) of every picture, uint8.

@@ -6,6 +6,7 @@ plan    the sources -> one job each: read this file, write that one, or why not
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,9 @@ from elansr.imaging.formats import SUFFIXES, format_named, is_picture_name, show
 
 Extension = Literal["auto", "png", "jpg", "webp", "tiff", "avif"]
 FALLBACK_EXTENSION = ".png"
+
+_LIKE_AN_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
+"""What somebody who types it means as the ending of a file, not as part of a folder's name."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,10 @@ def _require_agreement(place: Path, extension: Extension) -> None:
 
 def _folder(output: str | os.PathLike[str], sources: Sequence[Source]) -> Path:
     like_a_file = os.path.lexists(output) or _ends_like_a_picture(Path(output))
+    mistyped = is_single(sources) and _LIKE_AN_ENDING.fullmatch(Path(output).suffix)
+    if mistyped and not (like_a_file or _is_folder_name(output)):
+        endings = ", ".join(sorted(SUFFIXES))
+        raise ConfigError(f"{shown(output)}: not an ending of pictures ({endings}): for a folder, put / behind it")
     if _is_folder_name(output) or not like_a_file:
         return Path(output)
     if is_single(sources):

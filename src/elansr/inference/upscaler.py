@@ -22,7 +22,7 @@ from elansr.weights import load_network
 MARGIN = 16
 """Default reflected border in pixels: the network's cyclic shift then wraps into pixels that are cut away."""
 MAX_TILE, SMALLEST_AUTO_TILE = 512, 64
-BYTES_PER_CHANNEL = 60
+BYTES_PER_CHANNEL = 85
 """Peak bytes that a pixel of a tile takes per network channel (docs/tiling.md); half precision takes a little less."""
 
 Array = NDArray[Any]

@@ -60,6 +60,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     if (folder.path / CHECKPOINT).exists():
         state.restore(folder.path / CHECKPOINT)
 
+    progress(state.step, plan.steps)
     losses: list[float] = []
     since, bad_steps = time.monotonic(), 0
     while state.step < plan.steps:

@@ -45,7 +45,7 @@ class RunFolder:
             ConfigError: the folder cannot be made, or holds the run of another recipe.
         """
         path = Path(recipe.run.folder)
-        told = json.dumps(dataclasses.asdict(recipe), indent=2)
+        told = json.dumps(_what_counts(recipe), indent=2)
         try:
             path.mkdir(parents=True, exist_ok=True)
             if not (path / RECIPE).exists():
@@ -65,6 +65,12 @@ class RunFolder:
     def save_weights(self, network: ELAN, story: Provenance) -> None:
         """Puts the best weights in place of the earlier best."""
         save(network, self.path / WEIGHTS, story, overwrite=True)
+
+
+def _what_counts(recipe: Recipe) -> dict[str, object]:
+    """What the trained weights depend on: not the folder's name, nor how often the run saves and validates."""
+    told: dict[str, object] = dataclasses.asdict(recipe)
+    return told | {"run": {"seed": recipe.run.seed, "precision": recipe.run.precision}}
 
 
 def provenance(recipe: Recipe, record: Record) -> Provenance:

@@ -49,7 +49,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=2,
         file="elan-light-x2.safetensors",
-        sha256="3f59dbd8e11c85df53198e185a17b0be893cded7493d463ff4d642eea1d6ad31",
+        sha256="6ecea32667e2ffca52048f6e0616b615053bfa29f33991f950f0e773934cc858",
         description="ELAN-light, twice as wide and high, for clean photos (bicubic downscaling)",
     ),
     "elan-light-x3": ReleasedWeights(
@@ -57,7 +57,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=3,
         file="elan-light-x3.safetensors",
-        sha256="624b2bf501ccbcf453ed0f2b172933d083a1caa734c5f07f5a9f6cd9e16f16a1",
+        sha256="e2776b9c655ec4f69558a9bd2b655ef4aaebad0e553685b0b0fbfeefc463f6ac",
         description="ELAN-light, three times as wide and high, for clean photos (bicubic downscaling)",
     ),
     "elan-light-x4": ReleasedWeights(
@@ -65,7 +65,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=4,
         file="elan-light-x4.safetensors",
-        sha256="c8426c38d61584462d43838c0131b1fd8897bfef69858bdc21419f04dbb3705e",
+        sha256="14db80003b7c319b2cff5d05c933a83fcc2e6f46f7b9f8b0058e9193feef24de",
         description="ELAN-light, four times as wide and high, for clean photos (bicubic downscaling)",
     ),
 }
