@@ -1,6 +1,7 @@
 """Tiny networks with random weights, and the command line, called in this process or in one of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -63,6 +64,11 @@ def environment() -> dict[str, str]:
     return os.environ | CALM | {"PYTHONPATH": str(Path(elansr.__file__).parents[1])}
 
 
+def _listen_to_ctrl_c() -> None:
+    """A test run in the background of a script ignores SIGINT, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(environment: dict[str, str]) -> Callable[..., "subprocess.Popen[str]"]:
     """Starts the command line in a process of its own."""
@@ -70,7 +76,9 @@ def start(environment: dict[str, str]) -> Callable[..., "subprocess.Popen[str]"]
     def popen(*arguments: object) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "elansr", *map(str, arguments)]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+        return subprocess.Popen(
+            command, stdout=pipe, stderr=pipe, text=True, env=environment, preexec_fn=_listen_to_ctrl_c
+        )
 
     return popen
 

@@ -42,7 +42,7 @@ def test_a_run_learns_and_leaves_what_it_says(tmp_path: Path) -> None:
     recipe = load_recipe(recipe_file(tmp_path, steps=30, validate_every=10, checkpoint_every=15))
     weights = train(recipe, progress=lambda step, _: steps.append(step))
     records = [json.loads(line) for line in (tmp_path / "run" / LOG).read_text().splitlines()]
-    assert steps == list(range(1, 31))
+    assert steps == list(range(31))
     assert [r["step"] for r in records] == [10, 20, 30]
     assert records[-1]["val_psnr_y"] > records[0]["val_psnr_y"] + 1
     network, story = load(weights)

@@ -1,6 +1,5 @@
 """Our file format: byte layout read by hand, exact round trips, and nothing half written."""
 
-import dataclasses
 import json
 import os
 import subprocess
@@ -132,9 +131,6 @@ def test_what_cannot_be_saved(tmp_path: Path) -> None:
     with torch.no_grad():
         network.tail[0].bias[3] = float("nan")
     with pytest.raises(WeightsError, match=r"tail\.0\.bias has NaN"):
-        save(network, tmp_path / "w.safetensors", STORY)
-    network.config = dataclasses.replace(TINY, rgb_range=float("inf"))
-    with pytest.raises(WeightsError, match="finite"):
         save(network, tmp_path / "w.safetensors", STORY)
     assert [path.name for path in tmp_path.iterdir()] == ["folder.safetensors"]
 

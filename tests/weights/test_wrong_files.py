@@ -79,7 +79,7 @@ WRONG = [
     (with_config(windows=4), "config windows=4: must be a list"),
     (with_config(windows=[]), "config windows=()"),
     (with_config(windows=[4, "8"]), "config windows='8': must be a whole number"),
-    (with_config(rgb_mean=[0.1, 0.2]), "must have 1 or 3 values"),
+    (with_config(rgb_mean=[0.1, 0.2]), "must be 1 or 3 finite numbers"),
     (with_config(rgb_mean=[0.1, 0.2, float("nan")]), "config rgb_mean=nan: must be a finite number"),
     (with_config(rgb_range=float("inf")), "config rgb_range=inf: must be a finite number"),
     (with_config(rgb_range=10**400), "must be a finite number"),

@@ -21,7 +21,7 @@ from elansr.weights import load_network
 
 MARGIN = 16
 """Default reflected border in pixels: the network's cyclic shift then wraps into pixels that are cut away."""
-MAX_TILE, SMALLEST_AUTO_TILE = 512, 64
+SMALLEST_AUTO_TILE, MAX_TILE = 64, 384
 BYTES_PER_CHANNEL = 85
 """Peak bytes that a pixel of a tile takes per network channel (docs/tiling.md); half precision takes a little less."""
 
@@ -160,13 +160,13 @@ def _indices(span: Span, size: int) -> NDArray[np.int64]:
 
 
 def _to_pixels(strip: Tensor, dtype: np.dtype[Any], channels: int) -> Array:
-    """Float (3, h, w) to (h, w, 1 or 3) of `dtype`; grey is the mean of the three colours."""
+    """Float (3, h, w), which it overwrites, to (h, w, 1 or 3) of `dtype`; grey is the mean of the three colours."""
     if channels == 1:
         strip = strip.mean(dim=0, keepdim=True)
-    strip = strip.clamp(0, 1).permute(1, 2, 0)
+    strip = strip.clamp_(0, 1)
     if dtype.kind == "u":
-        strip = strip.mul(RANGES[dtype.name]).round_()
-    return strip.numpy().astype(dtype)
+        strip = strip.mul_(RANGES[dtype.name]).round_()
+    return strip.numpy().astype(dtype).transpose(1, 2, 0)
 
 
 def _check(picture: Array) -> None:
