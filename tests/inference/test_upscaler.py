@@ -139,6 +139,8 @@ def test_a_grey_network_takes_colour_pictures() -> None:
         (np.zeros((4, 4, 3), np.int32), "int32"),
         (np.full((4, 4, 3), 255.0), "255"),
         (np.full((4, 4, 3), np.nan), "nan"),
+        ([[1, 2]], "int64"),
+        (None, "object"),
     ],
 )
 def test_what_is_no_picture_is_refused(small: ELAN, picture: NDArray[np.generic], reason: str) -> None:

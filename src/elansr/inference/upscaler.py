@@ -85,6 +85,7 @@ class Upscaler:
             PictureError: another shape or dtype, or floats outside [0, 1].
             DeviceError: not enough memory for even the smallest tile.
         """
+        picture = np.asarray(picture)
         _check(picture)
         pixels = picture[..., None] if picture.ndim == 2 else picture
         height, width, channels = pixels.shape
