@@ -46,12 +46,12 @@ check: $(READY)
 	$(VENV_PYTHON) -m mypy
 
 clean:
-	rm -rf .venv build dist demo_output .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache src/elansr.egg-info
+	rm -rf .venv build dist demo_output .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache src/elansr.egg-info src/elansr/native/_kernels.*
 	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch goes first and alone: it is nearly all of the download, and whichever build of it (CPU, CUDA) the machine's pip
 # settings lead to is then there to stay.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml setup.py constraints.txt $(wildcard src/elansr/native/source/*)
 	@"$(PYTHON)" -c "" 2>/dev/null || \
 	{ echo "error: '$(PYTHON)' does not run: install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -c "import sys; sys.exit(sys.version_info < (3, 10))" || \

@@ -15,6 +15,7 @@ MAX_LINES = 299
 
 LEVELS = (
     {"errors"},
+    {"native"},
     {"memory", "imaging", "nn"},
     {"weights"},
     {"inference", "hub"},

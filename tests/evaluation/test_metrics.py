@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from skimage.color import rgb2ycbcr
-from skimage.metrics import structural_similarity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from elansr.errors import DataError
 from elansr.evaluation.metrics import psnr, psnr_y, ssim, ssim_y
@@ -19,6 +19,13 @@ def test_psnr_of_a_constant_difference_is_known() -> None:
     plane = np.full((8, 8), 100.0)
     assert psnr(plane, plane + 1) == pytest.approx(20 * math.log10(255))
     assert psnr(plane, plane) == math.inf
+
+
+@pytest.mark.parametrize("border", [0, 2, 3, 4])
+def test_psnr_equals_scikit_image(border: int) -> None:
+    inner = slice(border, -border or None)
+    sr, hr = (rgb2ycbcr(picture)[inner, inner, 0] for picture in (SR, HR))
+    assert psnr_y(SR, HR, border) == pytest.approx(peak_signal_noise_ratio(hr, sr, data_range=255), abs=1e-9)
 
 
 @pytest.mark.parametrize("border", [0, 2, 3, 4])

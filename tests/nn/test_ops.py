@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from elansr.nn.ops import crop, from_windows, pad, pad_to_multiple, reflected_indices, roll, shift, to_windows
+from elansr.nn.ops import (
+    crop,
+    from_windows,
+    pad,
+    pad_to_multiple,
+    reflected_indices,
+    roll,
+    shift,
+    to_picture,
+    to_pixels,
+    to_windows,
+)
 from tests.oracles.elan_naive import reflect_pad_naive, reflected_indices_naive, shift_naive
 
 sides = st.integers(1, 9)
@@ -101,24 +112,43 @@ def test_shift_is_the_plain_loop_also_for_channels_not_divisible_by_five(channel
     for height, width in itertools.product(range(1, 5), repeat=2):
         x = distinct_picture(2, channels, height, width) + 1
         expected = np.stack([shift_naive(picture.numpy()) for picture in x])
-        np.testing.assert_array_equal(shift(x).numpy(), expected)
+        np.testing.assert_array_equal(to_picture(shift(to_pixels(x))).numpy(), expected)
 
 
 def test_shift_reads_right_left_below_above_and_stays() -> None:
     x = torch.zeros(1, 5, 3, 3)
     x[:, :, 1, 1] = 1  # one lit pixel: each group shows it opposite to the side it reads from
-    lit = [tuple(plane.nonzero()[0].tolist()) for plane in shift(x)[0]]
+    lit = [tuple(plane.nonzero()[0].tolist()) for plane in to_picture(shift(to_pixels(x)))[0]]
     assert lit == [(1, 0), (1, 2), (0, 1), (2, 1), (1, 1)]
+
+
+@pytest.mark.parametrize("channels", [5, 7, 12])
+def test_the_gradient_of_the_shift_is_that_of_finite_differences(channels: int) -> None:
+    x = torch.randn(2, 3, 4, channels, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(shift, x)
+    assert torch.autograd.gradgradcheck(shift, x)
+
+
+@quick
+@given(sides, sides, st.integers(1, 4), layouts)
+def test_to_pixels_moves_the_channels_last_in_memory_and_to_picture_undoes_it(
+    height: int, width: int, channels: int, layout: str
+) -> None:
+    x = distinct_picture(2, channels, height, width, layout)
+    pixels = to_pixels(x)
+    assert pixels.shape == (2, height, width, channels)
+    assert pixels.is_contiguous()
+    assert torch.equal(to_picture(pixels), x)
 
 
 @quick
 @given(sides, sides, st.integers(-40, 40), layouts)
 def test_roll_is_the_plain_loop_and_its_negative_undoes_it(height: int, width: int, d: int, layout: str) -> None:
     x = distinct_picture(1, 2, height, width, layout)
-    rolled = roll(x, d)
+    rolled = to_picture(roll(x.movedim(1, -1), d))
     for row, column in np.ndindex(height, width):
         assert torch.equal(rolled[..., row, column], x[..., (row + d) % height, (column + d) % width])
-    assert torch.equal(roll(rolled, -d), x)
+    assert torch.equal(to_picture(roll(rolled.movedim(1, -1), -d)), x)
 
 
 @quick
@@ -127,13 +157,13 @@ def test_to_windows_is_the_plain_loop_and_from_windows_undoes_it(
     n: int, channels: int, down: int, across: int, window: int, layout: str
 ) -> None:
     pictures = distinct_picture(n, channels, down * window, across * window, layout)
-    windows = to_windows(pictures, window)
+    windows = to_windows(pictures.movedim(1, -1), window)
     assert windows.shape == (n * down * across, window**2, channels)
     for index, (picture, row, column) in enumerate(np.ndindex(n, down, across)):
         for pixel, (y, x) in enumerate(np.ndindex(window, window)):
             expected = pictures[picture, :, row * window + y, column * window + x]
             assert torch.equal(windows[index, pixel], expected)
-    assert torch.equal(from_windows(windows, down * window, across * window), pictures)
+    assert torch.equal(to_picture(from_windows(windows, down * window, across * window)), pictures)
 
 
 @quick
@@ -147,5 +177,5 @@ def test_to_windows_undoes_from_windows(
         windows = windows.reshape(count, channels, window**2).transpose(1, 2)
     windows = windows.reshape(count, window**2, channels)
     picture = from_windows(windows, down * window, across * window)
-    assert picture.shape == (n, channels, down * window, across * window)
+    assert picture.shape == (n, down * window, across * window, channels)
     assert torch.equal(to_windows(picture, window), windows)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from elansr.errors import DataError
 from elansr.imaging.files import Picture, write
@@ -26,9 +27,13 @@ PAIRS = [
 ]
 
 
+def sample(pool: PairPool, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    return pool.cut(pool.draw(batch, 16, generator))
+
+
 def test_crops_are_turned_slices_of_the_pictures_and_hr_fits_lr() -> None:
     pool = PairPool(PAIRS, SCALE, 16, CPU)
-    lr, hr = (x.mul(255).round().byte().permute(0, 2, 3, 1).numpy() for x in pool.sample(64, torch.Generator()))
+    lr, hr = (x.mul(255).round().byte().permute(0, 2, 3, 1).numpy() for x in sample(pool, 64, torch.Generator()))
     assert lr.shape == (64, 16, 16, 3)
     assert hr.shape == (64, 48, 48, 3)
     seen = set()
@@ -60,10 +65,20 @@ def _upright(crop: NDArray[np.uint8]) -> tuple[tuple[int, int, int], tuple[int, 
 
 def test_the_same_generator_state_draws_the_same_crops() -> None:
     pool = PairPool(PAIRS, SCALE, 16, CPU)
-    first, again = (pool.sample(8, torch.Generator().manual_seed(7)) for _ in range(2))
+    first, again = (sample(pool, 8, torch.Generator().manual_seed(7)) for _ in range(2))
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
-    assert not torch.equal(first[0], pool.sample(8, torch.Generator().manual_seed(8))[0])
+    assert not torch.equal(first[0], sample(pool, 8, torch.Generator().manual_seed(8))[0])
+
+
+def test_parts_of_a_batch_are_its_crops_in_order() -> None:
+    pool = PairPool(PAIRS, SCALE, 16, CPU)
+    crops = pool.draw(6, 16, torch.Generator().manual_seed(7))
+    lr, hr = pool.cut(crops)
+    parts = [pool.cut(crops.part(i, 3)) for i in range(3)]
+    assert torch.equal(torch.cat([part[0] for part in parts]), lr)
+    assert torch.equal(torch.cat([part[1] for part in parts]), hr)
+    assert torch.equal(pool.cut_hr(crops), hr)
 
 
 def test_a_picture_smaller_than_a_crop_is_refused() -> None:

@@ -6,15 +6,16 @@ from the queries, applied to as many values as there are blocks.
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from elansr.errors import ConfigError
 
-AttentionForm = Literal["auto", "reference", "sdpa"]
+AttentionForm = Literal["auto", "native", "reference", "sdpa"]
 Attend = Callable[[Tensor], Tensor]
 """Maps values (B, L, D) to attended values (B, L, D)."""
 
@@ -38,16 +39,40 @@ def window_attention(query: Tensor, form: AttentionForm = "auto") -> Attend:
         trains_on_cpu = query.device.type == "cpu" and torch.is_grad_enabled() and query.requires_grad
         form = "reference" if trains_on_cpu else "sdpa"
     if form not in _FORMS:
-        raise ConfigError(f"attention form {form!r}: must be auto, {' or '.join(_FORMS)}")
+        raise ConfigError(f"attention form {form!r}: must be auto, native, {' or '.join(_FORMS)}")
     return _FORMS[form](query)
 
 
 def _materialised(query: Tensor) -> Attend:
-    """Logits and softmax in float32 at least: the logits are unscaled and reach the hundreds."""
-    with torch.autocast(query.device.type, enabled=False):
-        q = query.to(torch.promote_types(query.dtype, torch.float32))
-        attention_map = torch.softmax(q @ q.transpose(-2, -1), dim=-1).to(query.dtype)
+    attention_map = _attention_map(query)
     return lambda values: attention_map @ values
+
+
+class _AttentionMap(torch.autograd.Function):
+    """softmax(q @ q^T): (B, L, D) to (B, L, L), both of any float type.
+
+    Logits and softmax are computed in float32 at least: the logits are unscaled and reach the hundreds. Only the map
+    is kept for the gradient, in the type of the query: with A the map and G its gradient, the logits' is
+    S = A * (G - rowsum(A * G)), and the query's (S + S^T) @ q.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor) -> Tensor:
+        with torch.autocast(query.device.type, enabled=False):
+            q = query.to(torch.promote_types(query.dtype, torch.float32))
+            attention_map = torch.softmax(q @ q.mT, dim=-1).to(query.dtype)
+        ctx.save_for_backward(query, attention_map)
+        return attention_map
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        query, attention_map = ctx.saved_tensors
+        logits = torch.ops.aten._softmax_backward_data(gradient, attention_map, -1, attention_map.dtype)
+        return logits @ query + logits.mT @ query
+
+
+_attention_map: Callable[[Tensor], Tensor] = _AttentionMap.apply
 
 
 def _sdpa(query: Tensor) -> Attend:

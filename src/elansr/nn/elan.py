@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from elansr.errors import ConfigError, PictureError
 from elansr.nn.attention import AttentionForm
 from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, SharedGroupwiseSelfAttention
-from elansr.nn.ops import SHIFT_GROUPS, crop, pad_to_multiple
+from elansr.nn.ops import SHIFT_GROUPS, crop, pad_to_multiple, to_picture, to_pixels
 
 MAX_SCALE = 8
 DIV2K_RGB_MEAN = (0.4488, 0.4371, 0.4040)
@@ -120,16 +120,16 @@ class ELAB(nn.Module):
         c, windows = config.channels, config.windows
         self.local = nn.ModuleList(LocalFeatureExtraction(c, config.expansion) for _ in range(config.n_share + 1))
         self.attention = GroupwiseSelfAttention(c, windows, shifted, form)
-        self.shared = nn.ModuleList(SharedGroupwiseSelfAttention(c, windows, shifted) for _ in range(config.n_share))
+        self.shared = nn.ModuleList(SharedGroupwiseSelfAttention(c) for _ in range(config.n_share))
 
     def forward(self, x: Tensor) -> Tensor:
         first_local, *other_locals = self.local
         x = x + first_local(x)
-        attended, attentions = self.attention(x)
+        attended, attention = self.attention(x)
         x = x + attended
         for local, shared in zip(other_locals, self.shared, strict=True):
             x = x + local(x)
-            x = x + shared(x, attentions)
+            x = x + shared(x, attention)
         return x
 
 
@@ -138,7 +138,7 @@ class ELAN(nn.Module):
 
     Args:
         config: see `ELANConfig`.
-        form: how attention is computed, see `window_attention`.
+        form: how attention is computed, see `group_attention`.
     """
 
     mean: Tensor
@@ -170,7 +170,7 @@ class ELAN(nn.Module):
         height, width = x.shape[-2:]
         x = pad_to_multiple(x, self.config.multiple)
         features = self.head(x * self.config.rgb_range - self.mean)
-        features = features + self.body(features)
+        features = features + to_picture(self.body(to_pixels(features)))
         x = (self.tail(features) + self.mean) / self.config.rgb_range
         return crop(x, 0, 0, height * self.config.scale, width * self.config.scale)
 
@@ -189,7 +189,7 @@ def create_model(preset: PresetName, scale: int, form: AttentionForm = "auto") -
     Args:
         preset: "elan-light" (0.6 M parameters) or "elan" (8.3 M).
         scale: super-resolution factor, 1 to 8; the paper has 2, 3 and 4.
-        form: how attention is computed, see `window_attention`.
+        form: how attention is computed, see `group_attention`.
 
     Raises:
         ConfigError: an unknown preset or a scale out of range.

@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from elansr.nn.elan import ELAN, check_batch
 from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, Projection, SharedGroupwiseSelfAttention
-from elansr.nn.ops import crop, pad_to_multiple
+from elansr.nn.ops import crop, pad_to_multiple, to_picture, to_pixels
 
 STREAM_SCALE = 2.0**-6
 
@@ -46,7 +46,7 @@ class FusedELAN(nn.Module):
         height, width = x.shape[-2:]
         x = pad_to_multiple(x.to(self.outer_dtype), self.config.multiple)
         features = self.head(x * self.config.rgb_range - self.mean)
-        features = features + self.body(features.to(self.dtype)).to(self.outer_dtype)
+        features = features + to_picture(self.body(to_pixels(features.to(self.dtype)))).to(self.outer_dtype)
         x = (self.tail(features) + self.mean) / self.config.rgb_range
         return crop(x, 0, 0, height * self.config.scale, width * self.config.scale)
 

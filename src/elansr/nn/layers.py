@@ -1,15 +1,26 @@
 """The parts of an ELAB: shift-conv, local feature extraction, group-wise multi-scale self-attention.
 
-Source: arXiv 2203.06697, sections 3.2 to 3.4 and figure 2. All tensors are (N, C, H, W).
+Source: arXiv 2203.06697, sections 3.2 to 3.4 and figure 2. All tensors are (N, H, W, C).
 """
 
 from collections.abc import Sequence
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elansr.nn.attention import Attend, AttentionForm, window_attention
-from elansr.nn.ops import from_windows, roll, shift, to_windows
+from elansr.nn.attention import AttentionForm
+from elansr.nn.group_attention import GroupAttention, group_attention
+from elansr.nn.ops import shift
+
+
+class PointwiseConv(nn.Conv2d):
+    """A 1x1 convolution of (N, H, W, C) as one matrix product over all pixels."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.flatten(1), self.bias)
 
 
 class ShiftConv(nn.Module):
@@ -17,7 +28,7 @@ class ShiftConv(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 1)
+        self.conv = PointwiseConv(in_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(shift(x))
@@ -32,7 +43,7 @@ class LocalFeatureExtraction(nn.Module):
         self.reduce = ShiftConv(channels * expansion, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.reduce(torch.relu(self.expand(x)))
+        return self.reduce.conv(shift(self.expand(x), rectified=True))
 
 
 class Projection(nn.Sequential):
@@ -40,8 +51,11 @@ class Projection(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 1)
+        self.conv = PointwiseConv(in_channels, out_channels)
         self.norm = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x).movedim(-1, 1)).movedim(1, -1)
 
 
 class GroupwiseSelfAttention(nn.Module):
@@ -51,47 +65,28 @@ class GroupwiseSelfAttention(nn.Module):
         channels: C, a multiple of the number of windows.
         windows: side of the windows of each group, in pixels.
         shifted: whether each group is rolled diagonally by half its window.
-        form: how the attention is computed, see `window_attention`.
+        form: how the attention is computed, see `group_attention`.
     """
 
     def __init__(self, channels: int, windows: Sequence[int], shifted: bool, form: AttentionForm = "auto") -> None:
         super().__init__()
         self.windows, self.shifted, self.form = tuple(windows), shifted, form
         self.project: nn.Module = Projection(channels, 2 * channels)
-        self.merge = nn.Conv2d(channels, channels, 1)
+        self.merge = PointwiseConv(channels, channels)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, list[Attend]]:
-        """Returns the attended features (N, C, H, W) and the attention of each group, for blocks that share it."""
-        groups = _to_groups(self.project(x), self.windows, self.shifted)
-        queries, values = zip(*(group.chunk(2, dim=-1) for group in groups), strict=True)
-        attentions = [window_attention(query, self.form) for query in queries]
-        attended = [attend(value) for attend, value in zip(attentions, values, strict=True)]
-        return self.merge(_from_groups(attended, self.windows, self.shifted, x)), attentions
+    def forward(self, x: Tensor) -> tuple[Tensor, GroupAttention]:
+        """Returns the attended features (N, H, W, C) and the attention, for blocks that share it."""
+        attention = group_attention(self.project(x), self.windows, self.shifted, self.form)
+        return self.merge(attention.own()), attention
 
 
 class SharedGroupwiseSelfAttention(nn.Module):
     """GMSA that applies the attention of the block before to values of its own (section 3.4, shared attention)."""
 
-    def __init__(self, channels: int, windows: Sequence[int], shifted: bool) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.windows, self.shifted = tuple(windows), shifted
         self.project: nn.Module = Projection(channels, channels)
-        self.merge = nn.Conv2d(channels, channels, 1)
+        self.merge = PointwiseConv(channels, channels)
 
-    def forward(self, x: Tensor, attentions: Sequence[Attend]) -> Tensor:
-        values = _to_groups(self.project(x), self.windows, self.shifted)
-        attended = [attend(value) for attend, value in zip(attentions, values, strict=True)]
-        return self.merge(_from_groups(attended, self.windows, self.shifted, x))
-
-
-def _to_groups(x: Tensor, windows: Sequence[int], shifted: bool) -> list[Tensor]:
-    """One tensor (B, window * window, C / groups) a channel group."""
-    groups = x.chunk(len(windows), dim=1)
-    return [to_windows(roll(g, w // 2 if shifted else 0), w) for g, w in zip(groups, windows, strict=True)]
-
-
-def _from_groups(groups: Sequence[Tensor], windows: Sequence[int], shifted: bool, like: Tensor) -> Tensor:
-    """The inverse of `_to_groups`, as a picture of the height and width of `like`."""
-    height, width = like.shape[-2:]
-    pictures = [from_windows(g, height, width) for g in groups]
-    return torch.cat([roll(p, -(w // 2) if shifted else 0) for p, w in zip(pictures, windows, strict=True)], dim=1)
+    def forward(self, x: Tensor, attention: GroupAttention) -> Tensor:
+        return self.merge(attention(self.project(x)))

@@ -3,30 +3,53 @@
 A checkpoint holds everything the next step depends on, so that interrupted and resumed equals uninterrupted.
 """
 
+import contextlib
 import os
-from dataclasses import dataclass
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from elansr.errors import DataError
+from elansr.errors import DataError, TrainingError
+
+PATTERN = "step_*.ckpt"
 
 
 @dataclass
 class TrainState:
-    """What changes from step to step."""
+    """What changes from step to step.
+
+    Attributes:
+        network: the network that is trained.
+        ema: the average of its float state.
+        optimizer: with its moments.
+        generator: draws the crops.
+        precision: the state of the mixed-precision plug-in (fp16's loss scale); None if it has none.
+        step: optimiser steps so far.
+        best: the best validation so far, PSNR-Y in dB.
+    """
 
     network: nn.Module
     ema: nn.Module
     optimizer: Optimizer
     generator: torch.Generator
+    precision: Any = None
     step: int = 0
     best: float = float("-inf")
+    config: Mapping[str, object] = field(default_factory=dict)
+    """Of the network; a checkpoint of another network is refused."""
 
     def save(self, path: Path) -> None:
-        """Writes the state beside `path`, then puts it in place of an older one in one move."""
+        """Writes the state beside `path`, then puts it in place of an older one in one move.
+
+        Raises:
+            TrainingError: it cannot be written; what stood at `path` is untouched.
+        """
         beside = path.with_name(path.name + ".partial")
         try:
             with beside.open("wb") as file:
@@ -34,6 +57,12 @@ class TrainState:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(beside, path)
+        except (OSError, RuntimeError) as error:  # PyTorch's zip writer turns a full disk into a RuntimeError
+            reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+            raise TrainingError(
+                f"{path}: the checkpoint cannot be written: {reason}; earlier ones are untouched: make room, then "
+                "start the same command again"
+            ) from error
         finally:
             beside.unlink(missing_ok=True)
 
@@ -45,24 +74,79 @@ class TrainState:
         """
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
+            if saved["config"] != dict(self.config):
+                raise ValueError("it is of another network")
             self.network.load_state_dict(saved["network"])
             self.ema.load_state_dict(saved["ema"])
             self.optimizer.load_state_dict(saved["optimizer"])
             self.generator.set_state(saved["generator"])
+            if self.precision is not None and saved["precision"]:
+                self.precision.load_state_dict(saved["precision"])
             self.step, self.best = saved["step"], saved["best"]
-        except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
+        except (OSError, EOFError, KeyError, RuntimeError, ValueError, TypeError, pickle.UnpicklingError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise DataError(f"{path}: not a checkpoint of this run: {reason}") from error
 
     def _tensors(self) -> dict[str, object]:
         return {
+            "config": dict(self.config),
             "network": self.network.state_dict(),
             "ema": self.ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
+            "precision": self.precision.state_dict() if self.precision is not None else {},
             "step": self.step,
             "best": self.best,
         }
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The newest `keep` checkpoints of a run, in its folder."""
+
+    folder: Path
+    keep: int
+
+    def newest_first(self) -> list[Path]:
+        """By step, so that a clock that was set back does not matter."""
+        return sorted(self.folder.glob(PATTERN), reverse=True)
+
+    def save(self, state: TrainState) -> None:
+        """Writes the state under its step's name, then removes what is older than the newest `keep`."""
+        state.save(self.folder / PATTERN.replace("*", f"{state.step:09d}"))
+        for old in self.newest_first()[self.keep :]:
+            old.unlink(missing_ok=True)
+
+    def resume(self, state: TrainState, path: Path | None = None) -> None:
+        """Takes up the checkpoint at `path`, else the newest, if there is one; a damaged newest yields to the next.
+
+        Args:
+            state: receives it.
+            path: of this run, or of another run of the same network.
+
+        Raises:
+            DataError: no checkpoint of this network, or the run's folder has later ones than `path`, which going on
+                would leave in a false order.
+        """
+        found = self.newest_first()
+        if path is not None:
+            if found and found[0].resolve() != path.resolve():
+                raise DataError(
+                    f"{self.folder}: holds {found[0].name}; to go on from {path}, name another folder "
+                    "(--set run.folder=...)"
+                )
+            found = [path]
+        if found:
+            self._first_good(state, found)
+
+    @staticmethod
+    def _first_good(state: TrainState, candidates: Sequence[Path]) -> None:
+        """Restores the first that can be; if none can, the first one's error is told."""
+        for candidate in candidates:
+            with contextlib.suppress(DataError):
+                state.restore(candidate)
+                return
+        state.restore(candidates[0])
 
 
 @torch.no_grad()
@@ -73,8 +157,11 @@ def update_ema(ema: nn.Module, network: nn.Module, decay: float, step: int) -> N
     """
     decay = min(decay, (1 + step) / (10 + step))
     current: dict[str, Tensor] = network.state_dict()
+    averages, values = [], []
     for name, average in ema.state_dict().items():
         if average.is_floating_point():
-            average.lerp_(current[name].to(average.dtype), 1 - decay)
+            averages.append(average)
+            values.append(current[name].to(average.dtype))
         else:
             average.copy_(current[name])
+    torch._foreach_lerp_(averages, values, 1 - decay)

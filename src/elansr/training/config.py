@@ -1,25 +1,27 @@
 """A training run as a strict TOML recipe: one complete file a run, no inheritance, an unknown key is an error."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from elansr.errors import ConfigError
+from elansr.training.degradation_recipe import DegradationRecipe
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-MIN_BATCH = 4
-"""Over fewer crops, BatchNorm's statistics are too noisy to train with."""
-
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Steps = Annotated[int, Field(ge=1)]
+Patch = Annotated[int, Field(ge=16, multiple_of=16)]
+"""Side of an LR crop in pixels."""
 
 
 @dataclass(config=_STRICT)
@@ -33,31 +35,63 @@ class NetworkRecipe:
 
 @dataclass(config=_STRICT)
 class DataRecipe:
-    """Folders of HR pictures, searched recursively. LR is their MATLAB bicubic, made once per whole picture."""
+    """Folders of HR pictures, searched recursively.
+
+    LR is their MATLAB bicubic, made once per whole picture; with `degradation`, LR is made anew for every crop.
+    """
 
     train: Annotated[list[str], Field(min_length=1)]
     val: Annotated[list[str], Field(min_length=1)]
-    patch: Annotated[int, Field(ge=16, multiple_of=16)]
-    """Side of an LR crop in pixels."""
+    patch: Patch
     val_pictures: Annotated[int, Field(ge=1)] = 1000
     """At most so many pictures are validated on, spread evenly over the sorted names."""
+    pool: Literal["auto", "cpu"] = "auto"
+    """Where the pictures live: "auto" is the training device, "cpu" the main memory."""
     description: str = ""
     """What the pictures are and under which licences; travels in the weights file."""
     licence: str = ""
     """Of the weights that come out."""
+    degradation: DegradationRecipe | None = None
+
+
+@dataclass(config=_STRICT)
+class Stage:
+    """From step `from_step` on, crops of `patch` and batches of `batch`."""
+
+    from_step: Steps
+    patch: Patch
+    batch: Annotated[int, Field(ge=1)]
 
 
 @dataclass(config=_STRICT)
 class ScheduleRecipe:
-    """AdamW with a linear warm-up and a cosine to zero; the EMA of all float state is what is validated and kept."""
+    """How long, how many crops, how fast. The EMA of all float state is what is validated and kept."""
 
-    steps: Annotated[int, Field(ge=1)]
-    batch: Annotated[int, Field(ge=MIN_BATCH)]
+    steps: Steps
+    batch: Annotated[int, Field(ge=1)]
+    """Crops a step, over all processes."""
     learning_rate: Annotated[float, Field(gt=0)]
-    warmup: Annotated[int, Field(ge=0)] = 100
+    """The peak."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """See `elansr.training.optimizer`."""
+    betas: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)] = Field(
+        default_factory=lambda: [0.9, 0.99]
+    )
+    """Of AdamW."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    warmup: Annotated[int, Field(ge=0)] = 100
+    """Steps of a linear rise to the peak."""
+    halve_at: list[Steps] = Field(default_factory=list)
+    """Steps at which the learning rate halves; without any, it falls to zero along a cosine."""
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    """Parts that a batch is computed in, one after another, where it does not fit into memory whole."""
+    stages: list[Stage] = Field(default_factory=list)
+    """Other patch and batch sizes later in the run, in the order of their steps (progressive training)."""
+    fft_weight: Annotated[float, Field(ge=0)] = 0.0
+    """Of the L1 distance between the spectra, added to the L1 distance of the pixels."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    clip_norm: Annotated[float, Field(ge=0)] = 1.0
+    """Of the gradient; 0 does not clip."""
     freeze_norm_for: Annotated[int, Field(ge=0)] = 0
     """BatchNorm uses and keeps its running statistics in the last so many steps."""
 
@@ -71,9 +105,13 @@ class RunRecipe:
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Precision = "32-true"
     threads: Annotated[int, Field(ge=0)] = 0
-    """CPU threads; 0 leaves PyTorch's default."""
-    validate_every: Annotated[int, Field(ge=1)] = 500
-    checkpoint_every: Annotated[int, Field(ge=1)] = 250
+    """CPU threads of a process; 0 leaves PyTorch's default."""
+    compile: bool = False
+    """Whether torch.compile translates the network."""
+    log_every: Steps = 50
+    validate_every: Steps = 500
+    checkpoint_every: Steps = 250
+    keep_checkpoints: Annotated[int, Field(ge=1)] = 2
 
 
 @dataclass(config=_STRICT)
@@ -86,8 +124,12 @@ class Recipe:
     run: RunRecipe
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """Reads and checks a recipe.
+
+    Args:
+        path: a TOML file.
+        changes: "table.key=value" each, in TOML's spelling of values (a word needs no quotes), put over the file's.
 
     Raises:
         ConfigError: not a file, not TOML, an unknown or missing key, or a value out of its range; the message names
@@ -99,9 +141,27 @@ def load_recipe(path: Path) -> Recipe:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; name a recipe (TOML)") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
+    for change in changes:
+        _put(table, change)
     try:
         return TypeAdapter(Recipe).validate_python(table)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{path}: {key}: {first['msg']} (found {first['input']!r})") from error
+
+
+def _put(table: dict[str, Any], change: str) -> None:
+    """Puts "table.key=value" into the table; whether there is such a key is checked with the rest."""
+    name, equals, text = change.partition("=")
+    *tables, key = name.strip().split(".")
+    if not (equals and tables and key):
+        raise ConfigError(f"--set {change!r}: must be table.key=value, such as schedule.steps=1000")
+    for part in tables:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set {change!r}: {part!r} is a value, not a table of the recipe")
+    try:
+        table[key] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[key] = text.strip()

@@ -76,42 +76,76 @@ class PairPool:
     Args:
         pairs: uint8 (LR, HR), (h, w, 3) and (h * scale, w * scale, 3).
         scale: super-resolution factor.
+        largest_patch: side of the largest LR crop that will be asked for, in pixels; no picture may be smaller.
         device: where the pool lives and batches appear.
-        patch: side of an LR crop in pixels; no picture may be smaller.
 
     Raises:
         DataError: a picture is smaller than a crop.
     """
 
-    def __init__(self, pairs: Sequence[tuple[RGB, RGB]], scale: int, patch: int, device: torch.device) -> None:
+    def __init__(self, pairs: Sequence[tuple[RGB, RGB]], scale: int, largest_patch: int, device: torch.device) -> None:
         smallest = min(min(lr.shape[:2]) for lr, _ in pairs)
-        if smallest < patch:
-            raise DataError(f"an LR picture is {smallest} pixels on one side: crops of {patch} need at least {patch}")
-        self.scale, self.patch, self.device = scale, patch, device
+        if smallest < largest_patch:
+            raise DataError(
+                f"an LR picture is {smallest} pixels on one side: crops of {largest_patch} need at least "
+                f"{largest_patch}; leave small pictures out (elansr check-data names them) or lower data.patch"
+            )
+        self.scale, self.device = scale, device
         self._lr = _Buffer.of([lr for lr, _ in pairs], device)
         self._hr = _Buffer.of([hr for _, hr in pairs], device)
-        self._room = torch.tensor([[lr.shape[0] - patch + 1, lr.shape[1] - patch + 1] for lr, _ in pairs])
+        self._sides = torch.tensor([lr.shape[:2] for lr, _ in pairs])
 
     def __len__(self) -> int:
-        return len(self._room)
+        return len(self._sides)
 
-    def sample(self, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Random crops, each flipped left-right, flipped up-down and transposed with probability 0.5.
+    def draw(self, batch: int, patch: int, generator: torch.Generator) -> "Crops":
+        """Chooses random crops, each flipped left-right, flipped up-down and transposed with probability 0.5.
 
         Args:
             batch: N.
+            patch: side of an LR crop in pixels.
             generator: on the CPU; the same state draws the same crops on every device.
-
-        Returns:
-            LR (N, 3, patch, patch) and HR (N, 3, patch * scale, patch * scale), float in [0, 1], on the device.
         """
         which = torch.randint(len(self), (batch,), generator=generator)
-        corner = (torch.rand(batch, 2, generator=generator, dtype=torch.float64) * self._room[which]).long()
+        room = self._sides[which] - patch + 1
+        corner = (torch.rand(batch, 2, generator=generator, dtype=torch.float64) * room).long()
         turns = torch.rand(batch, 3, generator=generator) < 0.5
-        which, corner, turns = which.to(self.device), corner.to(self.device), turns.to(self.device)
-        lr = self._lr.gather(which, *_crop_grid(corner, self.patch, turns))
-        hr = self._hr.gather(which, *_crop_grid(corner * self.scale, self.patch * self.scale, turns))
-        return lr, hr
+        return Crops(patch, which, corner, turns)
+
+    def cut(self, crops: "Crops") -> tuple[Tensor, Tensor]:
+        """LR (N, 3, patch, patch) and HR (N, 3, patch * scale, patch * scale), float in [0, 1], on the device."""
+        return self._lr.gather(*crops.pixels(1, self.device)), self.cut_hr(crops)
+
+    def cut_hr(self, crops: "Crops") -> Tensor:
+        """Only the HR side of `cut`."""
+        return self._hr.gather(*crops.pixels(self.scale, self.device))
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Which crops a batch is made of.
+
+    Attributes:
+        patch: side of an LR crop in pixels.
+        which: (N,), indices of pictures.
+        corner: (N, 2), row and column of the upper left LR pixel.
+        turns: (N, 3), bool: flipped left-right, up-down, transposed.
+    """
+
+    patch: int
+    which: Tensor
+    corner: Tensor
+    turns: Tensor
+
+    def part(self, index: int, parts: int) -> "Crops":
+        """One of `parts` equal parts."""
+        which, corner, turns = (x.chunk(parts)[index] for x in (self.which, self.corner, self.turns))
+        return Crops(self.patch, which, corner, turns)
+
+    def pixels(self, scale: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures (N,), source rows and source columns (N, side, side) of the crops at `scale`, on `device`."""
+        which, corner, turns = self.which.to(device), self.corner.to(device), self.turns.to(device)
+        return which, *_crop_grid(corner * scale, self.patch * scale, turns)
 
 
 def _crop_grid(corner: Tensor, side: int, turns: Tensor) -> tuple[Tensor, Tensor]:

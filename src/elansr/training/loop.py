@@ -4,78 +4,101 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import torch
 from lightning.fabric import Fabric
-from torch import nn
+from lightning.fabric.wrappers import _FabricModule
+from torch import Tensor
+from torch.optim import Optimizer
 
 from elansr.errors import TrainingError
 from elansr.memory import keep_freed_memory
-from elansr.training.checkpoint import TrainState, update_ema
-from elansr.training.config import Recipe
-from elansr.training.data import PairPool, find_pictures, load_pairs
-from elansr.training.record import CHECKPOINT, WEIGHTS, Record, RunFolder, provenance
+from elansr.training.checkpoint import Checkpoints, TrainState, update_ema
+from elansr.training.config import Recipe, ScheduleRecipe
+from elansr.training.diary import Diary, Step
+from elansr.training.distributed import start_fabric, synchronise_norm
+from elansr.training.feed import Feed, validation_pairs
+from elansr.training.loss import l1
+from elansr.training.optimizer import build_optimizer
+from elansr.training.record import WEIGHTS, Entry, RunFolder, provenance
+from elansr.training.schedule import check_batches, crop_size, crop_sizes, freeze_norm, learning_rate
 from elansr.training.start import starting_network
-from elansr.training.validation import spread, validate
+from elansr.training.validation import validate
 
 MAX_BAD_STEPS = 10
-"""So many steps in a row whose gradient is not finite end the run."""
+"""So many steps in a row whose loss or gradient is not finite end the run."""
 
 
 def train(  # noqa: C901 - one visible function, in the order in which things happen
     recipe: Recipe,
     progress: Callable[[int, int], None] = lambda step, steps: None,
-    report: Callable[[Record], None] = lambda record: None,
+    report: Callable[[Entry], None] = lambda entry: None,
+    resume: Path | None = None,
 ) -> Path:
     """Trains a network as the recipe says; goes on where an interrupted run of the same recipe was.
 
     Args:
         recipe: see `elansr.training.config`.
         progress: told the steps done and in all.
-        report: told the result of every validation.
+        report: told every line of the log.
+        resume: a checkpoint to go on from; by default the newest of the run's folder, if there is one.
 
     Returns:
         The weights file of the best validation (PSNR-Y of the EMA weights).
 
     Raises:
-        ConfigError: the run's folder holds the run of another recipe, or `start_from` is another network.
+        ConfigError: a batch that cannot be trained with, the run's folder holds the run of another recipe, or
+            `start_from` is another network.
         DataError: a folder without pictures, a picture smaller than a crop, a damaged checkpoint.
-        TrainingError: the gradient was not finite for `MAX_BAD_STEPS` steps in a row.
+        DeviceError: the recipe asks for a GPU and there is none.
+        TrainingError: loss or gradient was not finite for `MAX_BAD_STEPS` steps in a row, or no checkpoint can be
+            written.
     """
     keep_freed_memory()
-    if recipe.run.threads:
-        torch.set_num_threads(recipe.run.threads)
+    plan, sizes = recipe.schedule, crop_sizes(recipe)
+    fabric = start_fabric(recipe.run)
+    check_batches(recipe, fabric.world_size)
+    with fabric.rank_zero_first():
+        folder = RunFolder.of(recipe)
     torch.manual_seed(recipe.run.seed)
-    plan, scale, folder = recipe.schedule, recipe.network.scale, RunFolder.of(recipe)
-    fabric = Fabric(accelerator=recipe.run.accelerator, devices=1, precision=recipe.run.precision)
-
-    pool = PairPool(load_pairs(find_pictures(recipe.data.train), scale), scale, recipe.data.patch, fabric.device)
-    validation = load_pairs(spread(find_pictures(recipe.data.val), recipe.data.val_pictures), scale)
     network = starting_network(recipe)
-    adamw = torch.optim.AdamW(network.parameters(), plan.learning_rate, (0.9, 0.99), weight_decay=plan.weight_decay)
-    trained, optimizer = fabric.setup(network, adamw)
     ema = copy.deepcopy(network).eval().requires_grad_(False)
-    state = TrainState(network, ema, optimizer, torch.Generator().manual_seed(recipe.run.seed))
-    if (folder.path / CHECKPOINT).exists():
-        state.restore(folder.path / CHECKPOINT)
+    fabric.to_device(ema)
+    feed = Feed(recipe, fabric.device, fabric.global_rank, fabric.world_size)
+    validation = validation_pairs(recipe)
+
+    synchronise_norm(network, fabric)
+    optimizer = build_optimizer(network, plan)
+    if recipe.run.compile:
+        network.compile()
+    trained, optimizer = fabric.setup(network, optimizer)
+    loss_scale = fabric.strategy.precision if recipe.run.precision == "16-mixed" else None
+    crops = torch.Generator().manual_seed(recipe.run.seed)
+    state = TrainState(network, ema, optimizer, crops, loss_scale, config=asdict(ema.config))
+    checkpoints = Checkpoints(folder.path, recipe.run.keep_checkpoints)
+    checkpoints.resume(state, resume)
+    diary = Diary(folder, state.step, report) if fabric.is_global_zero else None
 
     progress(state.step, plan.steps)
-    losses: list[float] = []
-    since, bad_steps = time.monotonic(), 0
+    bad_steps = 0
     while state.step < plan.steps:
         network.train()
         if state.step >= plan.steps - plan.freeze_norm_for:
             freeze_norm(network)
+        rate = learning_rate(state.step, plan)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(state.step, plan.learning_rate, plan.warmup, plan.steps)
+            group["lr"] = rate
 
-        lr, hr = pool.sample(plan.batch, state.generator)
-        loss = (trained(lr) - hr).abs().mean()
-        fabric.backward(loss)
-        norm = fabric.clip_gradients(trained, optimizer, max_norm=plan.clip_norm, error_if_nonfinite=False)
-        finite = bool(torch.isfinite(loss)) and norm is not None and bool(torch.isfinite(norm))
-        if finite:
+        started = time.monotonic()
+        lr, hr = feed.batch(*crop_size(state.step, sizes), state.generator)
+        waited = time.monotonic() - started
+        loss = backward(fabric, trained, lr, hr, plan)
+        norm = clip(fabric, trained, optimizer, plan)
+        finite = bool(torch.isfinite(loss)) and bool(torch.isfinite(norm))
+        if finite or loss_scale:  # the loss scaler leaves a bad step out by itself, and lowers its scale
             optimizer.step()
         optimizer.zero_grad()
         state.step += 1
@@ -84,34 +107,41 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
         bad_steps = 0 if finite else bad_steps + 1
         if bad_steps == MAX_BAD_STEPS:
             raise TrainingError(
-                f"step {state.step}: {bad_steps} gradients in a row are not finite; lower learning_rate"
+                f"step {state.step}: loss or gradient was not finite {bad_steps} times in a row; lower "
+                "schedule.learning_rate, or train in another run.precision"
             )
-        losses.append(loss.item())
-        progress(state.step, plan.steps)
 
-        if state.step % recipe.run.validate_every == 0 or state.step == plan.steps:
-            seconds = (time.monotonic() - since) / len(losses)
-            record = Record(state.step, sum(losses) / len(losses), validate(ema, validation, scale), seconds)
-            folder.log(record)
-            report(record)
-            if record.val_psnr_y > state.best:
-                state.best = record.val_psnr_y
-                folder.save_weights(ema, provenance(recipe, record))
-            losses, since = [], time.monotonic()
-        if state.step % recipe.run.checkpoint_every == 0 or state.step == plan.steps:
-            state.save(folder.path / CHECKPOINT)
+        last = state.step == plan.steps
+        if diary:
+            diary.add(Step(float(loss), float(norm), rate, time.monotonic() - started, waited))
+            if state.step % recipe.run.log_every == 0 or last:
+                diary.write(state.step)
+            if state.step % recipe.run.validate_every == 0 or last:
+                result = diary.write_validation(state.step, lambda: validate(ema, validation, recipe.network.scale))
+                if result.val_psnr_y > state.best:
+                    state.best = result.val_psnr_y
+                    folder.save_weights(ema, provenance(recipe, result))
+            if state.step % recipe.run.checkpoint_every == 0 or last:
+                checkpoints.save(state)
+        progress(state.step, plan.steps)
+    fabric.barrier()
     return folder.path / WEIGHTS
 
 
-def learning_rate(step: int, peak: float, warmup: int, steps: int) -> float:
-    """Linear up to `peak` over `warmup` steps, then a cosine to zero at `steps`."""
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
+def clip(fabric: Fabric, network: _FabricModule, optimizer: Optimizer, plan: ScheduleRecipe) -> Tensor:
+    """Scales the gradient down to the recipe's norm; returns the norm that it had."""
+    limit = plan.clip_norm or math.inf
+    return cast(Tensor, fabric.clip_gradients(network, optimizer, max_norm=limit, error_if_nonfinite=False))
 
 
-def freeze_norm(network: nn.Module) -> None:
-    """BatchNorm uses its running statistics from now on and leaves them as they are."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
+def backward(fabric: Fabric, network: _FabricModule, lr: Tensor, hr: Tensor, plan: ScheduleRecipe) -> Tensor:
+    """Adds up the gradient of the batch, in `plan.accumulate` parts; returns its mean loss over all processes."""
+    parts = list(zip(lr.chunk(plan.accumulate), hr.chunk(plan.accumulate), strict=True))
+    losses = []
+    for i, (lr_part, hr_part) in enumerate(parts, start=1):
+        with fabric.no_backward_sync(network, enabled=i < len(parts)):
+            loss = l1(network(lr_part), hr_part, plan.fft_weight) / len(parts)
+            fabric.backward(loss)
+        losses.append(loss.detach())
+    total = torch.stack(losses).sum()
+    return cast(Tensor, fabric.all_reduce(total, reduce_op="mean")) if fabric.world_size > 1 else total

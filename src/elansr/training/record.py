@@ -1,7 +1,8 @@
-"""What a run leaves in its folder: the recipe, a log, the last checkpoint and the best weights."""
+"""What a run leaves in its folder: the recipe, a log, TensorBoard events, curves, checkpoints and the best weights."""
 
 import dataclasses
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,24 +12,48 @@ from elansr.training.config import Recipe
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
 
-RECIPE, LOG, CHECKPOINT, WEIGHTS = "recipe.json", "log.jsonl", "last.ckpt", "best.safetensors"
+RECIPE, LOG, WEIGHTS, CURVES, TENSORBOARD = "recipe.json", "log.jsonl", "best.safetensors", "curves.png", "tensorboard"
 
 
 @dataclass(frozen=True)
-class Record:
-    """One validation.
+class Progress:
+    """The steps since the last such line of the log.
 
     Attributes:
         step: optimiser steps so far.
-        loss: mean L1 loss, in [0, 1], since the last record.
-        val_psnr_y: PSNR-Y of the EMA weights in dB, mean over the validation pictures.
-        seconds_per_step: since the last record.
+        loss: mean training loss, of pictures in [0, 1].
+        learning_rate: at the last of these steps.
+        gradient_norm: mean, before clipping, over the steps whose gradient was finite.
+        bad_steps: steps left out because loss or gradient was not finite.
+        seconds_per_step: wall clock, validation and checkpoints left out.
+        data_share: of that time, the share in which the loop waited for its crops (on a GPU, for their launch).
     """
 
     step: int
     loss: float
-    val_psnr_y: float
+    learning_rate: float
+    gradient_norm: float
+    bad_steps: int
     seconds_per_step: float
+    data_share: float
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One validation.
+
+    Attributes:
+        step: optimiser steps so far.
+        val_psnr_y: PSNR-Y of the EMA weights in dB, mean over the validation pictures.
+        seconds: it took.
+    """
+
+    step: int
+    val_psnr_y: float
+    seconds: float
+
+
+Entry = Progress | Validation
 
 
 @dataclass(frozen=True)
@@ -49,31 +74,58 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             if not (path / RECIPE).exists():
-                (path / RECIPE).write_text(told, encoding="utf-8")
+                _write(path / RECIPE, told)
             earlier = (path / RECIPE).read_text(encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"folder={recipe.run.folder!r}: cannot be used: {error.strerror}") from error
         if earlier != told:
-            raise ConfigError(f"folder={recipe.run.folder!r}: holds the run of another recipe; name another folder")
+            raise ConfigError(
+                f"folder={recipe.run.folder!r}: holds the run of another recipe; name another folder "
+                "(--set run.folder=...)"
+            )
         return RunFolder(path)
 
-    def log(self, record: Record) -> None:
+    def entries(self) -> list[Entry]:
+        """The log."""
+        if not (self.path / LOG).exists():
+            return []
+        lines = (self.path / LOG).read_text(encoding="utf-8").splitlines()
+        return [_entry(json.loads(line)) for line in lines if line.endswith("}")]
+
+    def log(self, entry: Entry) -> None:
         """Appends a line to the log."""
         with (self.path / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(dataclasses.asdict(record)) + "\n")
+            file.write(json.dumps(dataclasses.asdict(entry)) + "\n")
+
+    def forget_after(self, step: int) -> None:
+        """Drops what an interrupted run logged after the checkpoint from which it goes on."""
+        entries = [entry for entry in self.entries() if entry.step <= step]
+        if (self.path / LOG).exists():
+            _write(self.path / LOG, "".join(json.dumps(dataclasses.asdict(entry)) + "\n" for entry in entries))
 
     def save_weights(self, network: ELAN, story: Provenance) -> None:
         """Puts the best weights in place of the earlier best."""
         save(network, self.path / WEIGHTS, story, overwrite=True)
 
 
+def _entry(fields: dict[str, float]) -> Entry:
+    return Validation(**fields) if "val_psnr_y" in fields else Progress(**fields)  # type: ignore[arg-type]
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing."""
+    beside = path.with_name(path.name + ".partial")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
 def _what_counts(recipe: Recipe) -> dict[str, object]:
-    """What the trained weights depend on: not the folder's name, nor how often the run saves and validates."""
+    """What the trained weights depend on: not the folder's name, nor how often the run logs, saves and validates."""
     told: dict[str, object] = dataclasses.asdict(recipe)
     return told | {"run": {"seed": recipe.run.seed, "precision": recipe.run.precision}}
 
 
-def provenance(recipe: Recipe, record: Record) -> Provenance:
+def provenance(recipe: Recipe, record: Validation) -> Provenance:
     """What the weights file says about how it came to be."""
     return Provenance(
         name=f"{recipe.network.preset}-x{recipe.network.scale}",

@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperGroup
 
 from elansr.apps.cli import interrupts
+from elansr.apps.cli.check_data import check_data
+from elansr.apps.cli.compare import compare
 from elansr.apps.cli.convert import convert
 from elansr.apps.cli.evaluate import evaluate
 from elansr.apps.cli.info import info
@@ -52,7 +54,9 @@ app.command()(upscale)
 app.command()(convert)
 app.command()(info)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(train)
+app.command("check-data")(check_data)
 
 
 def main() -> None:

@@ -8,38 +8,85 @@ import typer
 from elansr.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from elansr.training.record import Record
+    from elansr.training.config import Recipe
+    from elansr.training.record import Entry
+
+SET_HELP = "Put over a value of the recipe, such as schedule.steps=1000; may be given several times."
+TIME_HELP = "Do not train: time N steps of the recipe beside the way the authors' code computes them."
+RESUME_HELP = "auto goes on from the run's newest checkpoint if there is one; or name a checkpoint."
 
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file such as recipes/tiny_cpu.toml.")],
+    changes: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SET_HELP)] = None,
+    resume: Annotated[str, typer.Option("--resume", metavar="auto|PATH", help=RESUME_HELP)] = "auto",
+    time_steps: Annotated[int | None, typer.Option("--time-steps", min=1, metavar="N", help=TIME_HELP)] = None,
 ) -> None:
     """Train a network as a recipe says.
 
-    Started again after an interrupt, it goes on from the last checkpoint.
+    Started again after an interrupt, it goes on from the last checkpoint. On several GPUs or machines:
+    torchrun --nproc-per-node 4 -m elansr train RECIPE.toml
     """
     try:
         from elansr.training.config import load_recipe
+        from elansr.training.distributed import is_first_process
         from elansr.training.loop import train as run
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"training needs {error.name}: pip install 'elansr[train]'") from error
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    settings = load_recipe(recipe)
-    columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    settings = load_recipe(recipe, changes or [])
+    if time_steps:
+        typer.echo(_timed(settings, time_steps))
+        return
+    remaining = TimeRemainingColumn(elapsed_when_finished=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("ETA"), remaining)
+    with Progress(*columns, console=Console(stderr=True), disable=not is_first_process()) as bar:
         task = bar.add_task("steps", total=settings.schedule.steps)
         weights = run(
             settings,
             progress=lambda step, steps: bar.update(task, completed=step),
-            report=lambda record: bar.console.print(_line(record)),
+            report=lambda entry: bar.console.print(_line(entry), highlight=False),
+            resume=None if resume == "auto" else Path(resume),
         )
-    typer.echo(f"best weights: {weights}")
+    if is_first_process():
+        typer.echo(_summary(settings, weights))
 
 
-def _line(record: "Record") -> str:
+def _line(entry: "Entry") -> str:
+    from elansr.training.record import Validation
+
+    if isinstance(entry, Validation):
+        return f"step {entry.step}: validation {entry.val_psnr_y:.3f} dB PSNR-Y"
+    bad = f", {entry.bad_steps} steps left out (not finite)" if entry.bad_steps else ""
     return (
-        f"step {record.step}: loss {record.loss:.5f}, validation {record.val_psnr_y:.3f} dB PSNR-Y, "
-        f"{record.seconds_per_step:.2f} s a step"
+        f"step {entry.step}: loss {entry.loss:.5f}, learning rate {entry.learning_rate:.2e}, "
+        f"{entry.seconds_per_step:.2f} s a step, {entry.data_share:.1%} of it waiting for data{bad}"
     )
+
+
+def _summary(recipe: "Recipe", weights: Path) -> str:
+    return f"best weights: {weights}\ncurves: {Path(recipe.run.folder) / 'curves.png'}"
+
+
+def _timed(recipe: "Recipe", steps: int) -> str:
+    from elansr.training.step_speed import time_steps
+
+    ours, authors = time_steps(recipe, steps)
+    rows = [
+        f"{way.name:<14}{way.median:>9.3f}{min(way.seconds):>9.3f}{max(way.seconds):>9.3f}" for way in (ours, authors)
+    ]
+    settings = (
+        f"{recipe.network.preset} x{recipe.network.scale}, batch {recipe.schedule.batch} of "
+        f"{recipe.data.patch}x{recipe.data.patch}, {recipe.run.precision}, median of {steps} steps"
+    )
+    head = f"{'seconds a step':<14}{'median':>9}{'least':>9}{'most':>9}"
+    return "\n".join([settings, head, *rows, f"ratio of the medians: {authors.median / ours.median:.2f}"])

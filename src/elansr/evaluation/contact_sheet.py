@@ -1,0 +1,181 @@
+"""A comparison as one picture: the whole with marked crops on the left, beside it the crops of every side, enlarged."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from elansr.evaluation.compare import Comparison, Side
+from elansr.evaluation.crops import Box, most_telling
+from elansr.evaluation.lettering import lettering, line_height
+from elansr.imaging.files import Picture, check_output, write
+from elansr.inference.final_size import fit
+
+RGB = NDArray[np.uint8]
+Color = tuple[int, int, int]
+
+CROP, CROPS = 96, 3
+"""Side in pixels, and number, of the crops that are chosen automatically."""
+TILE = 288
+"""A crop is shown in whole squares a pixel, as large as fits into this side; a larger one pixel for pixel."""
+LEAST_TILE = 200
+"""Width of a column, so that its label can be read."""
+WHOLE_WIDTH, WHOLE_HEIGHT = 1280, 400
+"""The widest and the least high that the whole picture is shown, in pixels."""
+GAP, FRAME = 16, 4
+PAPER: Color = (255, 255, 255)
+INK: Color = (26, 31, 38)
+SOFT: Color = (91, 102, 115)
+TITLE, LABEL, NOTE = 22, 18, 15
+"""Font sizes in pixels."""
+FRAMES: tuple[Color, ...] = ((214, 39, 40), (31, 119, 220), (240, 150, 0), (34, 150, 70), (150, 70, 190))
+"""Red, blue, orange, green, violet: one for each crop, then again from the first."""
+
+
+def write_sheet(comparison: Comparison, path: Path, crops: Sequence[Box] = (), overwrite: bool = False) -> None:
+    """Writes the contact sheet, whole or not at all.
+
+    Args:
+        comparison: what to show; the whole picture is the last side.
+        path: the file; its suffix decides the format.
+        crops: what to show enlarged; none chooses up to three where the pictures differ most, see
+            `elansr.evaluation.crops`.
+        overwrite: whether to replace a file that is already there.
+
+    Raises:
+        OutputExistsError: the file is there and `overwrite` is off.
+        PictureError: the file cannot be written.
+        ConfigError: a crop that reaches beyond the pictures.
+    """
+    check_output(path, overwrite=overwrite)
+    for crop in crops:
+        crop.require_inside(*comparison.size)
+    sides, icc = _in_one_space(comparison.sides)
+    pixels = [side.pixels for side in sides]
+    chosen = list(crops) or most_telling(pixels, pixels[-1], CROP, CROPS)
+    write(Picture((sheet(comparison.title, sides, chosen),), icc=icc), path, overwrite=overwrite)
+
+
+def sheet(title: str, sides: Sequence[Side], crops: Sequence[Box]) -> RGB:
+    """Draws the contact sheet: uint8, (H, W, 3).
+
+    Args:
+        title: plain text.
+        sides: of one size; the whole picture is the last.
+        crops: inside the pictures, at least one.
+    """
+    notes = [_about(side) for side in sides]
+    if not any(notes):
+        notes = []
+    columns = [_column(side, crops, notes[n : n + 1], n == 0) for n, side in enumerate(sides)]
+    grid = _beside(columns)
+    heading = [_text(sides[-1].label, LABEL, INK, WHOLE_WIDTH), _blank(GAP // 2 + bool(notes) * line_height(NOTE), 1)]
+    height = grid.shape[0] - sum(part.shape[0] for part in heading) - line_height(NOTE) - GAP // 2
+    whole = _marked(sides[-1].pixels, crops, max(height, WHOLE_HEIGHT))
+    body = _beside([_below([*heading, whole]), grid])
+    return _framed(_below([_text(title, TITLE, INK, body.shape[1]), _blank(GAP // 2, 1), body]), PAPER, GAP)
+
+
+def _about(side: Side) -> str:
+    return ", ".join(text for text in ("" if side.psnr is None else f"{side.psnr:.2f} dB", side.note) if text)
+
+
+def _column(side: Side, crops: Sequence[Box], notes: Sequence[str], first: bool) -> RGB:
+    """A side's label, its note and its crops, one below the other; the first says place and zoom of each crop."""
+    width = max(LEAST_TILE, *(crop.width * _zoom(crop) + 2 * FRAME for crop in crops))
+    parts = [_text(side.label, LABEL, INK, width), *(_text(note, NOTE, SOFT, width) for note in notes)]
+    for crop, color in zip(crops, _colors(crops), strict=True):
+        zoom = _zoom(crop)
+        tile = crop.of(side.pixels).repeat(zoom, axis=0).repeat(zoom, axis=1)
+        caption = f"{crop} at {zoom}x" if first else ""
+        parts += [_blank(GAP // 2, 1), _framed(tile, color, FRAME), _text(caption, NOTE, SOFT, width)]
+    return _below(parts)
+
+
+def _zoom(crop: Box) -> int:
+    return max(1, TILE // max(crop.width, crop.height))
+
+
+def _colors(crops: Sequence[Box]) -> list[Color]:
+    return [FRAMES[n % len(FRAMES)] for n in range(len(crops))]
+
+
+def _marked(picture: RGB, crops: Sequence[Box], height: int) -> RGB:
+    """The whole picture at about `height` pixels, with a frame around every crop."""
+    factor = min(height / picture.shape[0], WHOLE_WIDTH / picture.shape[1])
+    size = [max(1, round(side * factor)) for side in (picture.shape[1], picture.shape[0])]
+    whole = fit(picture, *size).astype(np.uint8)
+    for crop, color in zip(crops, _colors(crops), strict=True):
+        left, top = round(crop.x * factor), round(crop.y * factor)
+        right, bottom = round((crop.x + crop.width) * factor), round((crop.y + crop.height) * factor)
+        _outline(whole, slice(top, bottom), slice(left, right), color)
+    return whole
+
+
+def _outline(picture: RGB, rows: slice, columns: slice, color: Color) -> None:
+    """Draws a frame just outside of a rectangle, as far as the picture reaches, with a thin white line around it."""
+    for reach, ink in ((FRAME, PAPER), (FRAME - 1, color)):
+        outer = (
+            slice(max(rows.start - reach, 0), rows.stop + reach),
+            slice(max(columns.start - reach, 0), columns.stop + reach),
+        )
+        kept = picture[rows, columns].copy()
+        picture[outer] = ink
+        picture[rows, columns] = kept
+
+
+def _text(text: str, size: int, ink: Color, width: int) -> RGB:
+    """A line of text on paper."""
+    cover = lettering(text, size, width)[..., None] / np.float32(255)
+    return (cover * np.array(ink) + (1 - cover) * np.array(PAPER)).round().astype(np.uint8)
+
+
+def _blank(height: int, width: int) -> RGB:
+    return np.full((height, width, 3), PAPER, np.uint8)
+
+
+def _framed(picture: RGB, color: Color, width: int) -> RGB:
+    height, across = picture.shape[:2]
+    framed = np.full((height + 2 * width, across + 2 * width, 3), color, np.uint8)
+    framed[width:-width, width:-width] = picture
+    return framed
+
+
+def _below(parts: Sequence[RGB]) -> RGB:
+    """One below the other, flush left."""
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate([_padded(part, part.shape[0], width) for part in parts], axis=0)
+
+
+def _beside(parts: Sequence[RGB]) -> RGB:
+    """One beside the other with a gap, flush at the top."""
+    height = max(part.shape[0] for part in parts)
+    spaced = [_padded(part, height, part.shape[1] + GAP) for part in parts[:-1]]
+    return np.concatenate([*spaced, _padded(parts[-1], height, parts[-1].shape[1])], axis=1)
+
+
+def _padded(part: RGB, height: int, width: int) -> RGB:
+    padded = _blank(height, width)
+    padded[: part.shape[0], : part.shape[1]] = part
+    return padded
+
+
+def _in_one_space(sides: Sequence[Side]) -> tuple[Sequence[Side], bytes | None]:
+    """The sides and the colour profile that all of them have; where they have several, they are converted to sRGB."""
+    profiles = {side.icc for side in sides}
+    if len(profiles) == 1:
+        return sides, profiles.pop()
+    return [Side(s.label, _in_srgb(s.pixels, s.icc), None, s.note, s.psnr) for s in sides], None
+
+
+def _in_srgb(pixels: RGB, icc: bytes | None) -> RGB:
+    if icc is None:
+        return pixels
+    height, width = pixels.shape[:2]
+    image: Any = pyvips.Image.new_from_memory(pixels, width, height, 3, "uchar").copy(interpretation="srgb")
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
+    converted: RGB = image.icc_transform("srgb", embedded=True, intent="relative").numpy()
+    return converted

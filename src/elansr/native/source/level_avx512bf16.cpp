@@ -1,0 +1,7 @@
+// Attention for processors with AVX-512 that multiply bfloat16. Compiled with the flags for them: see setup.py.
+#include "arithmetic_bf16.h"
+#include "attention_table.h"
+
+using Float32 = Fp32Arithmetic<Avx512, Avx512Narrow, Float32In>;
+
+const elansr::AttentionKernels elansr::kAvx512Bf16Attention = kernels<Float32, Bf16Arithmetic>();

@@ -1,0 +1,69 @@
+"""What the loop is fed with: batches of LR and HR crops, and the pictures that validate.
+
+LR is the MATLAB bicubic of the whole picture, cropped; or, with `[data.degradation]`, a random blind degradation of
+the HR crop. Either is computed where the pictures live, so nothing is read or waited for during the run.
+"""
+
+import torch
+from torch import Tensor
+
+from elansr.evaluation.datasets import RGB
+from elansr.training.config import Recipe
+from elansr.training.data import PairPool, find_pictures, load_pairs
+from elansr.training.degradation import BORDER, degraded_pairs, pair
+from elansr.training.schedule import crop_sizes
+from elansr.training.validation import spread
+
+VALIDATION_SEED = 0
+"""Of the degradation of the validation pictures: the same in every run, so that runs can be compared."""
+
+
+class Feed:
+    """The training pictures of a recipe.
+
+    Args:
+        recipe: see `elansr.training.config`.
+        device: of the training.
+        process: index of this process.
+        processes: how many share every batch.
+
+    Raises:
+        DataError: a folder without pictures, a picture smaller than a crop.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device, process: int = 0, processes: int = 1) -> None:
+        scale, self._degradation = recipe.network.scale, recipe.data.degradation
+        self._device, self._process, self._processes = device, process, processes
+        self._border = BORDER if self._degradation else 0
+        largest = max(patch for patch, _ in crop_sizes(recipe).values()) + 2 * self._border
+        home = torch.device("cpu") if recipe.data.pool == "cpu" else device
+        self._pool = PairPool(load_pairs(find_pictures(recipe.data.train), scale), scale, largest, home)
+
+    def batch(self, batch: int, patch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """This process's share of a batch of `batch` crops, on the training device.
+
+        Returns:
+            LR (N, 3, patch, patch) and HR (N, 3, patch * scale, patch * scale), float in [0, 1].
+        """
+        crops = self._pool.draw(batch, patch + 2 * self._border, generator).part(self._process, self._processes)
+        if self._degradation is None:
+            lr, hr = self._pool.cut(crops)
+        else:
+            seeds = torch.randint(2**62, (self._processes,), generator=generator)
+            own = torch.Generator().manual_seed(int(seeds[self._process]))
+            lr, hr = pair(self._pool.cut_hr(crops), self._pool.scale, patch, self._degradation, own)
+        return lr.to(self._device, non_blocking=True), hr.to(self._device, non_blocking=True)
+
+
+def validation_pairs(recipe: Recipe) -> list[tuple[RGB, RGB]]:
+    """The (LR, HR) pictures that choose the best weights, degraded as the training pictures are.
+
+    Raises:
+        DataError: a folder without pictures.
+    """
+    scale, degradation = recipe.network.scale, recipe.data.degradation
+    paths = spread(find_pictures(recipe.data.val), recipe.data.val_pictures)
+    pairs = load_pairs(paths, scale)
+    if degradation is None:
+        return pairs
+    return degraded_pairs([hr for _, hr in pairs], scale, degradation, VALIDATION_SEED)

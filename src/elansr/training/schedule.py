@@ -1,0 +1,68 @@
+"""What the step decides: the learning rate, the size of crop and batch, whether BatchNorm is frozen."""
+
+import math
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from elansr.errors import ConfigError
+from elansr.training.config import Recipe, ScheduleRecipe
+
+MIN_BATCH = 4
+"""Over fewer crops at a time, BatchNorm's statistics are too noisy to train with."""
+
+
+def learning_rate(step: int, plan: ScheduleRecipe) -> float:
+    """Linear up to the peak over `warmup` steps, then a cosine to zero at `steps`, or halved at `halve_at`."""
+    peak, warmup = plan.learning_rate, plan.warmup
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if plan.halve_at:
+        return float(peak * 0.5 ** sum(step >= at for at in plan.halve_at))
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(plan.steps - warmup, 1)))
+
+
+def crop_sizes(recipe: Recipe) -> dict[int, tuple[int, int]]:
+    """Patch and batch size by the step from which they hold, in the order of the steps.
+
+    Raises:
+        ConfigError: the stages are not in the order of their steps.
+    """
+    stages = recipe.schedule.stages
+    sizes = {0: (recipe.data.patch, recipe.schedule.batch)}
+    for stage in stages:
+        if stage.from_step <= max(sizes):
+            raise ConfigError(f"schedule.stages: from_step={stage.from_step} must be later than {max(sizes)}")
+        sizes[stage.from_step] = (stage.patch, stage.batch)
+    return sizes
+
+
+def crop_size(step: int, sizes: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Patch and batch size that hold at `step`."""
+    return sizes[max(start for start in sizes if start <= step)]
+
+
+def check_batches(recipe: Recipe, processes: int) -> None:
+    """Every batch must split into equal parts, none too small for BatchNorm while its statistics are learnt.
+
+    Raises:
+        ConfigError: a batch that does not split, or whose parts are smaller than `MIN_BATCH`.
+    """
+    plan, sizes = recipe.schedule, crop_sizes(recipe)
+    parts = processes * plan.accumulate
+    learns_until = plan.steps - plan.freeze_norm_for
+    for start, (_, batch) in sizes.items():
+        if batch % parts:
+            raise ConfigError(f"batch={batch}: must split over {processes} processes x accumulate={plan.accumulate}")
+        if start < learns_until and batch // parts < MIN_BATCH:
+            raise ConfigError(
+                f"schedule.batch={batch}: {batch // parts} crops at a time are too few for BatchNorm, which needs "
+                f"{MIN_BATCH}; raise batch, or freeze the statistics (freeze_norm_for) when starting from weights"
+            )
+
+
+def freeze_norm(network: nn.Module) -> None:
+    """BatchNorm uses its running statistics from now on and leaves them as they are."""
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()

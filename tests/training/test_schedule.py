@@ -1,0 +1,78 @@
+"""Learning rate, crop sizes and the batches that are refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from elansr.errors import ConfigError
+from elansr.training.config import Recipe, ScheduleRecipe, load_recipe
+from elansr.training.schedule import check_batches, crop_size, crop_sizes, freeze_norm, learning_rate
+from tests.training.recipes import recipe_file
+
+
+def recipe(folder: Path, **changes: object) -> Recipe:
+    return load_recipe(recipe_file(folder, **changes))
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
+    plan = ScheduleRecipe(steps=110, batch=4, learning_rate=1.0, warmup=10)
+    rates = [learning_rate(step, plan) for step in range(111)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[10] == max(rates) == 1.0
+    assert rates[60] == pytest.approx(0.5)
+    assert rates[110] == pytest.approx(0)
+
+
+def test_the_learning_rate_of_the_paper_halves_at_its_steps() -> None:
+    halvings = [250_000, 400_000, 450_000, 475_000]
+    plan = ScheduleRecipe(steps=500_000, batch=64, learning_rate=2e-4, warmup=0, halve_at=halvings)
+    starts = (0, 249_999, 250_000, 400_000, 450_000, 475_000, 499_999)
+    expected = (2e-4, 2e-4, 1e-4, 5e-5, 2.5e-5, 1.25e-5, 1.25e-5)
+    assert [learning_rate(step, plan) for step in starts] == pytest.approx(expected)
+
+
+def test_stages_take_over_at_their_steps(tmp_path: Path) -> None:
+    stages = [{"from_step": 2, "patch": 32, "batch": 8}, {"from_step": 3, "patch": 48, "batch": 4}]
+    sizes = crop_sizes(recipe(tmp_path, stages=stages))
+    assert [crop_size(step, sizes) for step in range(5)] == [(16, 4), (16, 4), (32, 8), (48, 4), (48, 4)]
+
+
+def test_stages_out_of_order_are_refused(tmp_path: Path) -> None:
+    stages = [{"from_step": 3, "patch": 32, "batch": 8}, {"from_step": 3, "patch": 48, "batch": 4}]
+    with pytest.raises(ConfigError, match="from_step=3 must be later than 3"):
+        crop_sizes(recipe(tmp_path, stages=stages))
+
+
+@pytest.mark.parametrize(
+    ("changes", "processes", "reason"),
+    [
+        ({"batch": 3}, 1, "3 crops at a time are too few for BatchNorm"),
+        ({"batch": 8, "accumulate": 4}, 1, "2 crops at a time are too few"),
+        ({"batch": 6}, 2, "3 crops at a time"),
+        ({"batch": 9}, 2, "must split over 2 processes x accumulate=1"),
+        ({"batch": 8, "stages": [{"from_step": 1, "patch": 16, "batch": 2}]}, 1, "batch=2"),
+    ],
+)
+def test_batches_too_small_for_batchnorm_are_refused(
+    tmp_path: Path, changes: dict[str, object], processes: int, reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        check_batches(recipe(tmp_path, **changes), processes)
+
+
+def test_small_batches_are_allowed_once_the_statistics_are_frozen(tmp_path: Path) -> None:
+    check_batches(recipe(tmp_path, batch=2, freeze_norm_for=4), 2)
+    check_batches(recipe(tmp_path, batch=4), 1)
+
+
+def test_frozen_batchnorm_keeps_its_statistics() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).train()
+    freeze_norm(network)
+    network(torch.randn(2, 3, 4, 4))
+    norm = network[1]
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_mean.abs().max() == 0
+    assert norm.num_batches_tracked == 0
