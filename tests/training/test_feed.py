@@ -9,6 +9,7 @@ from elansr.errors import DataError
 from elansr.imaging.resize import downscale
 from elansr.training.config import load_recipe
 from elansr.training.feed import Feed, validation_pairs
+from elansr.training.schedule import CropSize
 from tests.training.recipes import recipe_file
 
 CPU = torch.device("cpu")
@@ -18,7 +19,7 @@ CPU = torch.device("cpu")
 def test_the_shares_of_two_processes_are_the_batch_of_one(tmp_path: Path, degradation: object) -> None:
     recipe = load_recipe(recipe_file(tmp_path, **({} if degradation is None else {"degradation": degradation})))
     whole, *shares = (
-        Feed(recipe, CPU, process, processes).batch(4, 16, torch.Generator().manual_seed(3))
+        Feed(recipe, CPU, process, processes).batch(CropSize(patch=16, batch=4), torch.Generator().manual_seed(3))
         for process, processes in ((0, 1), (0, 2), (1, 2))
     )
     assert whole[0].shape == (4, 3, 16, 16)
@@ -32,7 +33,7 @@ def test_the_shares_of_two_processes_are_the_batch_of_one(tmp_path: Path, degrad
 def test_degraded_batches_are_not_bicubic_and_repeat_with_the_generator(tmp_path: Path) -> None:
     settings = {"clean_probability": 0.0, "blur_probability": 1.0, "jpeg_probability": 1.0}
     feed = Feed(load_recipe(recipe_file(tmp_path, degradation=settings)), CPU)
-    first, again = (feed.batch(4, 16, torch.Generator().manual_seed(5)) for _ in range(2))
+    first, again = (feed.batch(CropSize(patch=16, batch=4), torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
     levels = first[0] * 255

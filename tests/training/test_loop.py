@@ -22,7 +22,9 @@ from elansr.training import loop
 from elansr.training.checkpoint import Checkpoints
 from elansr.training.config import load_recipe
 from elansr.training.loop import train
+from elansr.training.loss import l1
 from elansr.training.record import CURVES, LOG, TENSORBOARD, WEIGHTS, Entry, Progress
+from elansr.training.schedule import CropSize
 from elansr.weights.files import load
 from tests.training.recipes import recipe_file
 
@@ -114,8 +116,8 @@ def test_gradients_that_stay_infinite_end_the_run_and_leave_the_weights_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class NaNFeed(loop.Feed):
-        def batch(self, batch: int, patch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-            lr, hr = super().batch(batch, patch, generator)
+        def batch(self, size: CropSize, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+            lr, hr = super().batch(size, generator)
             return lr, hr * float("nan")
 
     monkeypatch.setattr(loop, "Feed", NaNFeed)
@@ -133,9 +135,9 @@ def test_a_few_bad_steps_are_left_out_and_counted(tmp_path: Path, monkeypatch: p
     class SometimesInfinite(loop.Feed):
         calls = 0
 
-        def batch(self, batch: int, patch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        def batch(self, size: CropSize, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
             self.calls += 1
-            lr, hr = super().batch(batch, patch, generator)
+            lr, hr = super().batch(size, generator)
             return lr, hr + (float("inf") if self.calls in (2, 3) else 0)
 
     monkeypatch.setattr(loop, "Feed", SometimesInfinite)
@@ -166,6 +168,23 @@ def test_every_setting_of_a_recipe_trains(tmp_path: Path, changes: dict[str, obj
     train(load_recipe(recipe_file(tmp_path, **changes)), report=entries.append)
     assert entries[-1].step == 4
     assert all(math.isfinite(e.loss) and e.bad_steps == 0 for e in entries if isinstance(e, Progress))
+
+
+@LIGHTNING
+def test_every_step_trains_on_crops_of_the_size_that_the_recipe_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes: list[tuple[torch.Size, torch.Size]] = []
+
+    def recorded(sr: torch.Tensor, hr: torch.Tensor, fft_weight: float) -> torch.Tensor:
+        shapes.append((sr.shape, hr.shape))
+        return l1(sr, hr, fft_weight)
+
+    monkeypatch.setattr(loop, "l1", recorded)
+    stages = [{"from_step": 2, "patch": 16, "batch": 6}]
+    train(load_recipe(recipe_file(tmp_path, steps=3, patch=32, batch=4, stages=stages)))
+    expected = [torch.Size(shape) for shape in ((4, 3, 64, 64), (4, 3, 64, 64), (6, 3, 32, 32))]
+    assert shapes == [(shape, shape) for shape in expected]
 
 
 @LIGHTNING

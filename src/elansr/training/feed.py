@@ -11,7 +11,7 @@ from elansr.evaluation.datasets import RGB
 from elansr.training.config import Recipe
 from elansr.training.data import PairPool, find_pictures, load_pairs
 from elansr.training.degradation import BORDER, degraded_pairs, pair
-from elansr.training.schedule import crop_sizes
+from elansr.training.schedule import CropSize, crop_sizes
 from elansr.training.validation import spread
 
 VALIDATION_SEED = 0
@@ -35,23 +35,25 @@ class Feed:
         scale, self._degradation = recipe.network.scale, recipe.data.degradation
         self._device, self._process, self._processes = device, process, processes
         self._border = BORDER if self._degradation else 0
-        largest = max(patch for patch, _ in crop_sizes(recipe).values()) + 2 * self._border
+        largest = max(size.patch for size in crop_sizes(recipe).values()) + 2 * self._border
         home = torch.device("cpu") if recipe.data.pool == "cpu" else device
         self._pool = PairPool(load_pairs(find_pictures(recipe.data.train), scale), scale, largest, home)
 
-    def batch(self, batch: int, patch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """This process's share of a batch of `batch` crops, on the training device.
+    def batch(self, size: CropSize, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """This process's share of a batch of crops, on the training device.
 
         Returns:
             LR (N, 3, patch, patch) and HR (N, 3, patch * scale, patch * scale), float in [0, 1].
         """
-        crops = self._pool.draw(batch, patch + 2 * self._border, generator).part(self._process, self._processes)
+        crops = self._pool.draw(size.batch, size.patch + 2 * self._border, generator).part(
+            self._process, self._processes
+        )
         if self._degradation is None:
             lr, hr = self._pool.cut(crops)
         else:
             seeds = torch.randint(2**62, (self._processes,), generator=generator)
             own = torch.Generator().manual_seed(int(seeds[self._process]))
-            lr, hr = pair(self._pool.cut_hr(crops), self._pool.scale, patch, self._degradation, own)
+            lr, hr = pair(self._pool.cut_hr(crops), self._pool.scale, size.patch, self._degradation, own)
         return lr.to(self._device, non_blocking=True), hr.to(self._device, non_blocking=True)
 
 

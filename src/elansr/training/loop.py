@@ -93,7 +93,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
             group["lr"] = rate
 
         started = time.monotonic()
-        lr, hr = feed.batch(*crop_size(state.step, sizes), state.generator)
+        lr, hr = feed.batch(crop_size(state.step, sizes), state.generator)
         waited = time.monotonic() - started
         loss = backward(fabric, trained, lr, hr, plan)
         norm = clip(fabric, trained, optimizer, plan)

@@ -1,6 +1,7 @@
 """What the step decides: the learning rate, the size of crop and batch, whether BatchNorm is frozen."""
 
 import math
+from typing import NamedTuple
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -22,22 +23,29 @@ def learning_rate(step: int, plan: ScheduleRecipe) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(plan.steps - warmup, 1)))
 
 
-def crop_sizes(recipe: Recipe) -> dict[int, tuple[int, int]]:
+class CropSize(NamedTuple):
+    """Side of an LR crop in pixels, and crops a step."""
+
+    patch: int
+    batch: int
+
+
+def crop_sizes(recipe: Recipe) -> dict[int, CropSize]:
     """Patch and batch size by the step from which they hold, in the order of the steps.
 
     Raises:
         ConfigError: the stages are not in the order of their steps.
     """
     stages = recipe.schedule.stages
-    sizes = {0: (recipe.data.patch, recipe.schedule.batch)}
+    sizes = {0: CropSize(recipe.data.patch, recipe.schedule.batch)}
     for stage in stages:
         if stage.from_step <= max(sizes):
             raise ConfigError(f"schedule.stages: from_step={stage.from_step} must be later than {max(sizes)}")
-        sizes[stage.from_step] = (stage.patch, stage.batch)
+        sizes[stage.from_step] = CropSize(stage.patch, stage.batch)
     return sizes
 
 
-def crop_size(step: int, sizes: dict[int, tuple[int, int]]) -> tuple[int, int]:
+def crop_size(step: int, sizes: dict[int, CropSize]) -> CropSize:
     """Patch and batch size that hold at `step`."""
     return sizes[max(start for start in sizes if start <= step)]
 
