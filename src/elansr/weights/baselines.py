@@ -19,7 +19,7 @@ from elansr.errors import WeightsError
 from elansr.nn.baselines.imdn import IMDN
 from elansr.nn.elan import MAX_SCALE
 from elansr.weights.checks import check_tensors
-from elansr.weights.convert import _unwrapped
+from elansr.weights.convert import unwrapped
 from elansr.weights.disk import PICKLES, SUFFIXES, read_pickle, read_safetensors, require_readable
 from elansr.weights.header import listed
 
@@ -77,7 +77,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: weights files end in {', '.join(SUFFIXES)}: rename the file to what it is")
     loaded = read_pickle(path) if path.suffix.lower() in PICKLES else read_safetensors(path)[0]
     try:
-        return _unwrapped(loaded)[1]
+        return unwrapped(loaded)[1]
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
 

@@ -132,7 +132,7 @@ def write_foreign(network: ELAN, path: str | os.PathLike[str], layout: Layout, o
 
 def _from_foreign(path: Path, loaded: object, windows: tuple[int, ...]) -> Contents:
     try:
-        wrapper, tensors = _unwrapped(loaded)
+        wrapper, tensors = unwrapped(loaded)
         config, state, white = from_theirs(tensors, windows, may_lack_mean=wrapper != "model_state_dict")
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
@@ -141,7 +141,7 @@ def _from_foreign(path: Path, loaded: object, windows: tuple[int, ...]) -> Conte
     return Contents("basicsr" if wrapper in ("params_ema", "params") else "official", config, state)
 
 
-def _unwrapped(loaded: object) -> tuple[str, dict[str, Tensor]]:
+def unwrapped(loaded: object) -> tuple[str, dict[str, Tensor]]:
     """The wrapper's name ("" for a bare state) and the tensors by name, "module." taken away."""
     if not isinstance(loaded, dict):
         raise WeightsError(f"holds a {type(loaded).__name__}, not tensors by name: save the network's state_dict")
