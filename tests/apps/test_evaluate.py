@@ -167,7 +167,8 @@ def test_pictures_csv_and_report_are_written(folder: Path, call: Call, weights: 
     np.testing.assert_array_equal(read(folder / "out/sr/a/a.png").pixels, upscaler(downscale(NOISE, 2)))
     with (folder / "scores.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["set"], row["picture"]) for row in rows] == [("a", "a"), ("a", "mean"), ("b", "b"), ("b", "mean")]
+    told_rows = [(row["set"], row["row"], row["picture"]) for row in rows]
+    assert told_rows == [("a", "picture", "a"), ("a", "mean", ""), ("b", "picture", "b"), ("b", "mean", "")]
     assert {(row["model"], row["scale"], row["protocol"]) for row in rows} == {(str(weights[2]), "2", "paper")}
     assert [row["lr"] for row in rows[1:3]] == ["files", "made by MATLAB bicubic"]
     for row in rows:
@@ -208,7 +209,7 @@ def test_a_folder_of_lr_alone_is_checked_for_consistency(folder: Path, call: Cal
     lines = call("evaluate", "-n", weights[3], "--lr", "phone").stdout.splitlines()
     assert lines[1] == "phone: 1 picture, LR: files, no HR"
     assert lines[-1].split()[:5] == ["phone", "1", "-", "-", f"{told['consistency']:.2f}"]
-    assert (folder / "c.csv").read_text().splitlines()[1].split(",")[3:7] == ["phone", "p", "", ""]
+    assert (folder / "c.csv").read_text().splitlines()[1].split(",")[3:8] == ["phone", "picture", "p", "", ""]
 
 
 def test_lr_names_the_lr_files_of_one_set(folder: Path, call: Call) -> None:
@@ -227,7 +228,7 @@ def test_infinite_scores_are_valid_json_and_csv(folder: Path, call: Call) -> Non
     told = json.loads(ended.stdout, parse_constant=refuse)["sets"]["flat"]
     assert told["psnr"] == told["pictures"]["f"]["consistency"] == "Infinity"
     assert float(told["psnr"]) == math.inf
-    assert (folder / "c.csv").read_text().splitlines()[1].split(",")[5] == "inf"
+    assert (folder / "c.csv").read_text().splitlines()[1].split(",")[6] == "inf"
 
 
 @pytest.mark.parametrize(
@@ -245,6 +246,7 @@ def test_infinite_scores_are_valid_json_and_csv(folder: Path, call: Call) -> Non
         (["evaluate", "--lr", "a/HR", "--html", "page.html"], "--html shows SR beside HR"),
         (["evaluate", "a", "-n", "bicubic", "-n", "elan-light-x4", "--html", "p.html"], "--html shows one model"),
         (["evaluate", "a", "--csv", "out", "--html", "./out"], "two files"),
+        (["evaluate", "a", "--html", "page.txt"], "--html writes a web page: name it .html"),
         (["evaluate", "a", "--csv", "gone/out.csv"], "gone is no folder"),
         (["evaluate", "a", "--html", "a"], "a: is a folder"),
         (["evaluate", "a", "--save", "a/HR/a.png"], "is no folder"),

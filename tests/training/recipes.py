@@ -15,6 +15,7 @@ TABLE_OF = {
     "degradation": "data",
     "folder": "run",
     "threads": "run",
+    "seed": "run",
     "precision": "run",
     "compile": "run",
     "log_every": "run",

@@ -17,6 +17,8 @@ from tests.training.recipes import ROOT, recipe_file
         ({"patch": 40}, "data.patch"),
         ({"batch": 0}, "schedule.batch"),
         ({"learning_rate": -1.0}, "schedule.learning_rate"),
+        ({"seed": 2**63}, "run.seed"),
+        ({"speed": 3}, r"schedule.speed: there is no such key \(found 3\)"),
         ({"steps": "many"}, "schedule.steps"),
         ({"optimizer": "sgd"}, "schedule.optimizer"),
         ({"betas": [0.9]}, "schedule.betas"),
@@ -68,6 +70,7 @@ def test_changes_are_put_over_the_values_of_the_file(tmp_path: Path) -> None:
         ("schedule.steps", "must be table.key=value"),
         ("schedule.speed=5", "schedule.speed"),
         ("schedule.steps=soon", "schedule.steps"),
+        ("run.folder=''", "run.folder"),
         ("schedule.steps.more=5", "'steps' is a value, not a table"),
     ],
 )

@@ -8,7 +8,7 @@ from torch import nn
 
 from elansr.errors import ConfigError
 from elansr.training.config import Recipe, ScheduleRecipe, load_recipe
-from elansr.training.schedule import check_batches, crop_size, crop_sizes, freeze_norm, learning_rate
+from elansr.training.schedule import check_batches, check_steps, crop_size, crop_sizes, freeze_norm, learning_rate
 from tests.training.recipes import recipe_file
 
 
@@ -51,7 +51,7 @@ def test_stages_out_of_order_are_refused(tmp_path: Path) -> None:
         ({"batch": 3}, 1, "3 crops at a time are too few for BatchNorm"),
         ({"batch": 8, "accumulate": 4}, 1, "2 crops at a time are too few"),
         ({"batch": 6}, 2, "3 crops at a time"),
-        ({"batch": 9}, 2, "must split over 2 processes x accumulate=1"),
+        ({"batch": 9}, 2, "must be divisible by 2 = 2 processes x accumulate"),
         ({"batch": 8, "stages": [{"from_step": 1, "patch": 16, "batch": 2}]}, 1, "batch=2"),
     ],
 )
@@ -60,6 +60,28 @@ def test_batches_too_small_for_batchnorm_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
         check_batches(recipe(tmp_path, **changes), processes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"warmup": 4}, "schedule.warmup=4: must be less than steps=4"),
+        ({"freeze_norm_for": 4}, "schedule.freeze_norm_for=4: must be less than steps=4, or equal when starting"),
+        ({"freeze_norm_for": 5, "start_from": "elan-light-x2"}, "schedule.freeze_norm_for=5"),
+        ({"halve_at": [3, 2]}, r"schedule.halve_at=\[3, 2\]: must rise and stay below steps=4"),
+        ({"halve_at": [2, 4]}, "must rise and stay below"),
+        ({"stages": [{"from_step": 4, "patch": 32, "batch": 4}]}, "every from_step must be less than steps=4"),
+    ],
+)
+def test_what_is_planned_for_a_step_that_never_comes_is_refused(
+    tmp_path: Path, changes: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        check_steps(recipe(tmp_path, **changes))
+
+
+def test_a_schedule_may_end_with_its_last_step(tmp_path: Path) -> None:
+    check_steps(recipe(tmp_path, warmup=3, freeze_norm_for=4, start_from="elan-light-x2", halve_at=[2, 3]))
 
 
 def test_small_batches_are_allowed_once_the_statistics_are_frozen(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class ScheduleRecipe:
     steps: Steps
     batch: Annotated[int, Field(ge=1)]
     """Crops a step, over all processes."""
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
     """The peak."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """See `elansr.training.optimizer`."""
@@ -100,8 +100,8 @@ class ScheduleRecipe:
 class RunRecipe:
     """Where the run writes, how often, and on what it runs."""
 
-    folder: str
-    seed: int = 0
+    folder: Annotated[str, Field(min_length=1)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Precision = "32-true"
     threads: Annotated[int, Field(ge=0)] = 0
@@ -148,7 +148,8 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path}: {key}: {first['msg']} (found {first['input']!r})") from error
+        rule = "there is no such key" if first["type"] == "unexpected_keyword_argument" else first["msg"]
+        raise ConfigError(f"{path}: {key}: {rule} (found {first['input']!r})") from error
 
 
 def _put(table: dict[str, Any], change: str) -> None:

@@ -24,7 +24,7 @@ from elansr.training.feed import Feed, validation_pairs
 from elansr.training.loss import l1
 from elansr.training.optimizer import build_optimizer
 from elansr.training.record import WEIGHTS, Entry, RunFolder, provenance
-from elansr.training.schedule import check_batches, crop_size, crop_sizes, freeze_norm, learning_rate
+from elansr.training.schedule import check_batches, check_steps, crop_size, crop_sizes, freeze_norm, learning_rate
 from elansr.training.start import starting_network
 from elansr.training.validation import validate
 
@@ -59,6 +59,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     """
     keep_freed_memory()
     plan, sizes = recipe.schedule, crop_sizes(recipe)
+    check_steps(recipe)
     fabric = start_fabric(recipe.run)
     check_batches(recipe, fabric.world_size)
     with fabric.rank_zero_first():

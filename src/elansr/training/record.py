@@ -77,10 +77,10 @@ class RunFolder:
                 _write(path / RECIPE, told)
             earlier = (path / RECIPE).read_text(encoding="utf-8")
         except OSError as error:
-            raise ConfigError(f"folder={recipe.run.folder!r}: cannot be used: {error.strerror}") from error
+            raise ConfigError(f"run.folder={recipe.run.folder!r}: cannot be used: {error.strerror}") from error
         if earlier != told:
             raise ConfigError(
-                f"folder={recipe.run.folder!r}: holds the run of another recipe; name another folder "
+                f"run.folder={recipe.run.folder!r}: holds the run of another recipe; name another folder "
                 "(--set run.folder=...)"
             )
         return RunFolder(path)

@@ -1,6 +1,7 @@
 """What the step decides: the learning rate, the size of crop and batch, whether BatchNorm is frozen."""
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 from torch import nn
@@ -50,6 +51,34 @@ def crop_size(step: int, sizes: dict[int, CropSize]) -> CropSize:
     return sizes[max(start for start in sizes if start <= step)]
 
 
+def check_steps(recipe: Recipe) -> None:
+    """Nothing in the schedule may be planned for a step that the run does not have.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    plan = recipe.schedule
+    rules = (
+        (plan.warmup < plan.steps, f"schedule.warmup={plan.warmup}: must be less than steps={plan.steps}"),
+        (
+            plan.freeze_norm_for < plan.steps or (plan.freeze_norm_for == plan.steps and recipe.network.start_from),
+            f"schedule.freeze_norm_for={plan.freeze_norm_for}: must be less than steps={plan.steps}, or equal when "
+            "starting from weights",
+        ),
+        (
+            all(a < b for a, b in pairwise([*plan.halve_at, plan.steps])),
+            f"schedule.halve_at={plan.halve_at}: must rise and stay below steps={plan.steps}",
+        ),
+        (
+            all(stage.from_step < plan.steps for stage in plan.stages),
+            f"schedule.stages: every from_step must be less than steps={plan.steps}",
+        ),
+    )
+    for holds, rule in rules:
+        if not holds:
+            raise ConfigError(rule)
+
+
 def check_batches(recipe: Recipe, processes: int) -> None:
     """Every batch must split into equal parts, none too small for BatchNorm while its statistics are learnt.
 
@@ -61,7 +90,9 @@ def check_batches(recipe: Recipe, processes: int) -> None:
     learns_until = plan.steps - plan.freeze_norm_for
     for start, (_, batch) in sizes.items():
         if batch % parts:
-            raise ConfigError(f"batch={batch}: must split over {processes} processes x accumulate={plan.accumulate}")
+            raise ConfigError(
+                f"schedule.batch={batch}: must be divisible by {parts} = {processes} processes x accumulate"
+            )
         if start < learns_until and batch // parts < MIN_BATCH:
             raise ConfigError(
                 f"schedule.batch={batch}: {batch // parts} crops at a time are too few for BatchNorm, which needs "

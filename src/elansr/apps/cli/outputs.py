@@ -98,6 +98,8 @@ class Outputs:
                 _require_free(file, self._overwrite)
         if self._csv and self._html and os.path.abspath(self._csv) == os.path.abspath(self._html):
             raise ConfigError(f"{shown(self._csv)}: for both --csv and --html: give two files")
+        if self._html and self._html.suffix.lower() not in (".html", ".htm"):
+            raise ConfigError(f"{shown(self._html)}: --html writes a web page: name it .html")
 
     def _require_free_pictures(self, sets: Sequence[BenchmarkSet | LRFolder]) -> None:
         inputs = {os.path.realpath(path) for found in sets for path in found.inputs}

@@ -18,8 +18,20 @@ INFLATED = (
 CONSISTENCY = "no HR: consistency of SR with LR only, in dB"
 AUTHORS = ("ELAN-light", "ELAN")
 """The networks of the authors' paper, the only ones shown beside scores of their protocol."""
-CSV_COLUMNS = ("model", "scale", "protocol", "set", "picture", "psnr_y", "ssim_y", "consistency", "seconds", "lr")
-MEAN = "mean"
+CSV_COLUMNS = (
+    "model",
+    "scale",
+    "protocol",
+    "set",
+    "row",
+    "picture",
+    "psnr_y",
+    "ssim_y",
+    "consistency",
+    "seconds",
+    "lr",
+)
+PICTURE, MEAN = "picture", "mean"
 
 
 @dataclass(frozen=True)
@@ -63,16 +75,17 @@ def as_json(runs: Sequence[Run]) -> str:
 
 
 def as_csv(runs: Sequence[Run]) -> str:
-    """A row for each picture and, called "mean", for each set."""
+    """A row "picture" for each picture, and a row "mean" for each set."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for run in runs:
         for scores in run.sets:
             start = (run.model.name, run.model.scale, run.protocol, scores.name)
-            rows: list[tuple[str, Score | SetScores]] = [*scores.pictures.items(), (MEAN, scores)]
-            for name, score in rows:
-                writer.writerow((*start, name, *map(_cell, _values(score)), scores.lr_source or "files, no HR"))
+            pictures = [(PICTURE, name, score) for name, score in scores.pictures.items()]
+            rows: list[tuple[str, str, Score | SetScores]] = [*pictures, (MEAN, "", scores)]
+            for row, name, score in rows:
+                writer.writerow((*start, row, name, *map(_cell, _values(score)), scores.lr_source or "files, no HR"))
     return text.getvalue()
 
 

@@ -49,14 +49,24 @@ def train(
         return
     remaining = TimeRemainingColumn(elapsed_when_finished=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("ETA"), remaining)
-    with Progress(*columns, console=Console(stderr=True), disable=not is_first_process()) as bar:
-        task = bar.add_task("steps", total=settings.schedule.steps)
+    bar = Progress(*columns, console=Console(stderr=True), disable=not is_first_process())
+    task = bar.add_task("steps", total=settings.schedule.steps)
+
+    def progress(step: int, _: int) -> None:
+        bar.start()  # with the first step in sight: errors of the recipe come before any bar
+        bar.update(task, completed=step)
+
+    try:
         weights = run(
             settings,
-            progress=lambda step, steps: bar.update(task, completed=step),
+            progress=progress,
             report=lambda entry: bar.console.print(_line(entry), highlight=False),
             resume=None if resume == "auto" else Path(resume),
         )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_how_to_go_on(settings)) from None
+    finally:
+        bar.stop()
     if is_first_process():
         typer.echo(_summary(settings, weights))
 
@@ -71,6 +81,13 @@ def _line(entry: "Entry") -> str:
         f"step {entry.step}: loss {entry.loss:.5f}, learning rate {entry.learning_rate:.2e}, "
         f"{entry.seconds_per_step:.2f} s a step, {entry.data_share:.1%} of it waiting for data{bad}"
     )
+
+
+def _how_to_go_on(recipe: "Recipe") -> str:
+    from elansr.training.checkpoint import Checkpoints
+
+    found = Checkpoints(Path(recipe.run.folder), recipe.run.keep_checkpoints).newest_first()
+    return f"the same command goes on from {found[0]}" if found else "there is no checkpoint yet"
 
 
 def _summary(recipe: "Recipe", weights: Path) -> str:
