@@ -106,9 +106,9 @@ def _run_and_kill(recipe: Path, folder: Path, step: int) -> None:
 
 @LIGHTNING
 def test_the_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
-    train(load_recipe(recipe_file(tmp_path, steps=1)))
+    train(load_recipe(recipe_file(tmp_path, steps=4)))
     with pytest.raises(ConfigError, match="another recipe"):
-        train(load_recipe(recipe_file(tmp_path, steps=2)))
+        train(load_recipe(recipe_file(tmp_path, steps=5)))
 
 
 @LIGHTNING

@@ -65,7 +65,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=4,
         file="elan-light-x4.safetensors",
-        sha256="14db80003b7c319b2cff5d05c933a83fcc2e6f46f7b9f8b0058e9193feef24de",
+        sha256="753a9011d91f9d3b5d106f108126d402657be825aa56d38f54fc2d319af8fc8e",
         description="ELAN-light, four times as wide and high, for clean photos (bicubic downscaling)",
     ),
 }
