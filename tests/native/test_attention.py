@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from elansr.errors import ConfigError, DeviceError
-from elansr.native import attention, library
+from elansr.native import attention, loader
 from elansr.native.attention import attend
-from elansr.native.library import LEVELS, Level
+from elansr.native.loader import LEVELS, Level
 from tests.oracles.elan_naive import apply_maps_naive, attention_maps_naive, window_pixels_naive
 
-if not library.available():
-    pytest.skip(f"no native library: {library.reason()}", allow_module_level=True)
+if not loader.available():
+    pytest.skip(f"no native library: {loader.reason()}", allow_module_level=True)
 
 ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 2.0**-7}
 """Largest error of a tensor relative to its norm. A bfloat16 has 8 bits, and sums of roundings grow a little."""
@@ -24,7 +24,7 @@ ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 2.0**-7}
 
 @pytest.fixture(params=LEVELS)
 def level(request: pytest.FixtureRequest) -> Level:
-    loaded = library.load()
+    loaded = loader.load()
     assert not isinstance(loaded, str)
     if request.param not in loaded.levels:
         pytest.skip(f"this processor or build has no {request.param}")
@@ -274,7 +274,7 @@ def test_takes() -> None:
 
 
 def test_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "_chosen", lambda: "_kernels.so was not built")
+    monkeypatch.setattr(loader, "_chosen", lambda: "_kernels.so was not built")
     assert not attention.takes(X)
     with pytest.raises(DeviceError, match=r"native attention is not available: _kernels\.so was not built"):
         attend(X, X, [0], [4], 4, [4], False)

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from elansr.errors import ConfigError, DeviceError
-from elansr.native import library
-from elansr.native.library import LEVELS, Level
+from elansr.native import loader
+from elansr.native.loader import LEVELS, Level
 
 TYPES = {torch.float32: 0, torch.bfloat16: 1}
 _MOST_GROUPS = 64
@@ -28,11 +28,11 @@ _MOST_GROUPS = 64
 def takes(x: Tensor) -> bool:
     """Whether `attend` can work on features like `x`: the library is available, `x` on the CPU and of its types.
 
-    Not while torch.compile or torch.export traces the network: neither sees into the library.
+    Not while torch.compile or torch.export traces the network: neither sees into it.
     """
     if torch.compiler.is_compiling():
         return False
-    return library.available() and x.device.type == "cpu" and x.dtype in TYPES
+    return loader.available() and x.device.type == "cpu" and x.dtype in TYPES
 
 
 def attend(
@@ -60,7 +60,7 @@ def attend(
         depth: channels of a group.
         windows: side of the windows of each group, in pixels.
         shifted: whether each group's windows lie half a window further down and to the right, around the border.
-        level: instructions to use instead of those that `library.level` names.
+        level: instructions to use instead of those that `loader.level` names.
 
     Returns:
         (N, H, W, depth * groups) of the type of `q`.
@@ -77,9 +77,9 @@ def attend(
 
 
 def _number(level: Level | None) -> int:
-    found = library.level() if level is None else library.checked_level(level)
+    found = loader.level() if level is None else loader.checked_level(level)
     if found is None:
-        raise DeviceError(f"native attention is not available: {library.reason()}")
+        raise DeviceError(f"native attention is not available: {loader.reason()}")
     return LEVELS.index(found)
 
 
@@ -170,7 +170,7 @@ class _Plan:
             level=self.level,
             threads=torch.get_num_threads(),
         )
-        loaded = library.load()
+        loaded = loader.load()
         assert not isinstance(loaded, str)
         if loaded.functions.elansr_attention(ctypes.byref(call)):
             raise DeviceError(f"native attention in windows of {max(self.windows)}: not enough memory")

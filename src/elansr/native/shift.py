@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from elansr.native import library
+from elansr.native import loader
 from elansr.native.attention import TYPES
 
 
@@ -57,7 +57,7 @@ class _Call(ctypes.Structure):
 
 
 def _run(x: Tensor, way: int, rectified: bool, mask: Tensor | None) -> Tensor:
-    x, loaded = x.contiguous(), library.load()
+    x, loaded = x.contiguous(), loader.load()
     assert not isinstance(loaded, str)
     out = torch.empty_like(x)
     pointers = (x.data_ptr(), None if mask is None else mask.data_ptr(), out.data_ptr())

@@ -1,6 +1,6 @@
 """A run's curves as one picture: the loss and the learning rate above, the validation below."""
 
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from elansr.training.record import Entry, Progress, Validation
+from elansr.weights.disk import write_atomically
 
 
 def draw_curves(entries: Sequence[Entry], path: Path) -> None:
@@ -33,6 +34,6 @@ def draw_curves(entries: Sequence[Entry], path: Path) -> None:
     below.set_xlabel("step")
     for axes in (above, below):
         axes.grid(alpha=0.3)
-    beside = path.with_name(path.name + ".partial")
-    figure.savefig(beside, dpi=100, format="png")
-    os.replace(beside, path)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=100, format="png")
+    write_atomically(path, picture.getvalue(), overwrite=True)

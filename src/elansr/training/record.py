@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from elansr.errors import ConfigError
 from elansr.nn.elan import ELAN
 from elansr.training.config import Recipe
+from elansr.weights.disk import write_atomically
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
 
@@ -68,13 +68,14 @@ class RunFolder:
 
         Raises:
             ConfigError: the folder cannot be made, or holds the run of another recipe.
+            WeightsError: nothing can be written into it.
         """
         path = Path(recipe.run.folder)
         told = json.dumps(_what_counts(recipe), indent=2)
         try:
             path.mkdir(parents=True, exist_ok=True)
             if not (path / RECIPE).exists():
-                _write(path / RECIPE, told)
+                write_atomically(path / RECIPE, told.encode(), overwrite=True)
             earlier = (path / RECIPE).read_text(encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"run.folder={recipe.run.folder!r}: cannot be used: {error.strerror}") from error
@@ -101,7 +102,8 @@ class RunFolder:
         """Drops what an interrupted run logged after the checkpoint from which it goes on."""
         entries = [entry for entry in self.entries() if entry.step <= step]
         if (self.path / LOG).exists():
-            _write(self.path / LOG, "".join(json.dumps(dataclasses.asdict(entry)) + "\n" for entry in entries))
+            kept = "".join(json.dumps(dataclasses.asdict(entry)) + "\n" for entry in entries)
+            write_atomically(self.path / LOG, kept.encode(), overwrite=True)
 
     def save_weights(self, network: ELAN, story: Provenance) -> None:
         """Puts the best weights in place of the earlier best."""
@@ -110,13 +112,6 @@ class RunFolder:
 
 def _entry(fields: dict[str, float]) -> Entry:
     return Validation(**fields) if "val_psnr_y" in fields else Progress(**fields)  # type: ignore[arg-type]
-
-
-def _write(path: Path, text: str) -> None:
-    """All of it or nothing."""
-    beside = path.with_name(path.name + ".partial")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
 
 
 def _what_counts(recipe: Recipe) -> dict[str, object]:

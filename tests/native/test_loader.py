@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from elansr.native import library
+from elansr.native import loader
 
 ASK = """
 from elansr.errors import ConfigError
-from elansr.native import library
+from elansr.native import loader
 try:
-    print(library.available(), library.level(), library.reason())
+    print(loader.available(), loader.level(), loader.reason())
 except ConfigError as error:
     print("ConfigError", error)
 """
@@ -19,16 +19,16 @@ except ConfigError as error:
 
 def ask(wish: str | None) -> str:
     """What a fresh process says with this ELANSR_NATIVE."""
-    environment = {name: value for name, value in os.environ.items() if name != library.ENVIRONMENT}
+    environment = {name: value for name, value in os.environ.items() if name != loader.ENVIRONMENT}
     if wish is not None:
-        environment[library.ENVIRONMENT] = wish
+        environment[loader.ENVIRONMENT] = wish
     run = subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=False)
     assert not run.stderr
     return run.stdout.strip()
 
 
-def loaded() -> library.Library:
-    found = library.load()
+def loaded() -> loader.Library:
+    found = loader.load()
     if isinstance(found, str):
         pytest.skip(found)
     return found
@@ -54,14 +54,14 @@ def test_a_wrong_wish_is_refused_in_one_line() -> None:
 
 
 def test_a_library_that_was_not_built(tmp_path: Path) -> None:
-    said = library.load(tmp_path / "_kernels.so")
+    said = loader.load(tmp_path / "_kernels.so")
     assert said == "_kernels.so was not built: reinstall elansr where there is a C++ compiler"
 
 
 def test_a_file_that_is_no_library(tmp_path: Path) -> None:
     file = tmp_path / "_kernels.so"
     file.write_bytes(b"not a library")
-    said = library.load(file)
+    said = loader.load(file)
     assert isinstance(said, str)
     assert str(file) in said
     assert "cannot be loaded" in said
@@ -75,6 +75,6 @@ def test_a_library_of_something_else(tmp_path: Path) -> None:
     origin = getattr(_ctypes, "__file__", None)
     if origin is None:
         pytest.skip("this Python has _ctypes built in")
-    said = library.load(Path(origin))
+    said = loader.load(Path(origin))
     assert isinstance(said, str)
     assert "cannot be loaded" in said
