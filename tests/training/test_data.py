@@ -10,7 +10,7 @@ from torch import Tensor
 
 from elansr.errors import DataError
 from elansr.imaging.files import Picture, write
-from elansr.training.data import PairPool, find_pictures, load_pairs
+from elansr.training.data import PairPool, detail, find_pictures, load_pairs
 
 CPU = torch.device("cpu")
 SCALE = 3
@@ -101,3 +101,34 @@ def test_folders_are_searched_and_their_faults_named(tmp_path: Path) -> None:
         find_pictures([tmp_path / "empty"])
     with pytest.raises(DataError, match="not a folder"):
         find_pictures([tmp_path / "missing"])
+
+
+def test_detail_is_the_mean_distance_from_the_3x3_mean() -> None:
+    hr = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+    grey = hr.astype(float).mean(axis=2)
+    expected = np.zeros((2, 3))
+    for y in range(6):
+        for x in range(9):
+            around = [grey[min(max(y + dy, 0), 5), min(max(x + dx, 0), 8)] for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+            expected[y // 3, x // 3] += abs(grey[y, x] - sum(around) / 9) / 9
+    found = detail(hr, SCALE)
+    assert found.shape == (2, 3, 1)
+    assert found.dtype == np.uint8
+    np.testing.assert_allclose(found[..., 0], np.minimum(expected * 4, 255), atol=0.51)
+    assert not detail(np.full((6, 9, 3), 77, np.uint8), SCALE).any()
+
+
+def test_of_several_candidates_the_most_detailed_is_taken() -> None:
+    """One flat picture and one with a checkerboard in its right half only."""
+    flat, board = np.full((96, 96, 3), 128, np.uint8), np.full((96, 192, 3), 128, np.uint8)
+    board[:, 96:] = 255 * (np.indices((96, 96)).sum(0) % 2)[..., None]
+    pairs = [(hr[::SCALE, ::SCALE].copy(), hr) for hr in (flat, board)]
+    pool = PairPool(pairs, SCALE, 16, CPU)
+    plain = pool.draw(200, 16, torch.Generator().manual_seed(1))
+    chosen = pool.draw(200, 16, torch.Generator().manual_seed(1), candidates=8)
+    assert len(chosen.which) == 200
+    assert 60 < int((plain.which == 0).sum()) < 140
+    assert int((chosen.which == 0).sum()) < 5
+    assert chosen.corner[chosen.which == 1, 1].float().mean() > 32  # of 48; without a choice 24
+    same = pool.draw(200, 16, torch.Generator().manual_seed(1), candidates=1)
+    assert torch.equal(same.corner, plain.corner)

@@ -43,6 +43,8 @@ class DataRecipe:
     train: Annotated[list[str], Field(min_length=1)]
     val: Annotated[list[str], Field(min_length=1)]
     patch: Patch
+    candidates: Annotated[int, Field(ge=1, le=64)] = 1
+    """Crops drawn at random for each one trained on, which is the most detailed of them; 1 takes any."""
     val_pictures: Annotated[int, Field(ge=1)] = 1000
     """At most so many pictures are validated on, spread evenly over the sorted names."""
     pool: Literal["auto", "cpu"] = "auto"

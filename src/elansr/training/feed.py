@@ -35,6 +35,7 @@ class Feed:
         scale, self._degradation = recipe.network.scale, recipe.data.degradation
         self._device, self._process, self._processes = device, process, processes
         self._border = BORDER if self._degradation else 0
+        self._candidates = recipe.data.candidates
         largest = max(size.patch for size in crop_sizes(recipe).values()) + 2 * self._border
         home = torch.device("cpu") if recipe.data.pool == "cpu" else device
         self._pool = PairPool(load_pairs(find_pictures(recipe.data.train), scale), scale, largest, home)
@@ -45,7 +46,7 @@ class Feed:
         Returns:
             LR (N, 3, patch, patch) and HR (N, 3, patch * scale, patch * scale), float in [0, 1].
         """
-        crops = self._pool.draw(size.batch, size.patch + 2 * self._border, generator).part(
+        crops = self._pool.draw(size.batch, size.patch + 2 * self._border, generator, self._candidates).part(
             self._process, self._processes
         )
         if self._degradation is None:
