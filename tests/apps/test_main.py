@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import elansr
 from elansr.apps.cli import main
 from elansr.errors import WeightsError
+from elansr.weights.released import RELEASED, ReleasedWeights
 from tests.apps.ended import Ended
 
 HEAVY = {"torch", "numpy", "pyvips", "PIL", "safetensors", "lightning", "rich.progress"}
@@ -136,6 +137,15 @@ def test_info_lists_the_released_weights(call: Callable[..., Ended]) -> None:
     assert {"elan-light-x2", "elan-light-x3", "elan-light-x4"} <= set(call("info").stdout.split())
     rows = json.loads(call("info", "--json").stdout)["released"]
     assert [(row["name"], row["scale"]) for row in rows][:1] == [("elan-light-x2", 2)]
+    assert rows[0]["degradation"] == "bicubic"
+
+
+def test_info_shows_what_the_weights_are_for(call: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
+    row = ReleasedWeights("elan-light-x4-real", "elan-light", 4, "real", "gone.safetensors", "", "for any photo")
+    monkeypatch.setitem(RELEASED, row.name, row)
+    lines = call("info").stdout.splitlines()
+    assert "elan-light-x4-real  real     for any photo  (its file is missing)" in lines
+    assert any(line.startswith("elan-light-x4       bicubic  ELAN-light, four times") for line in lines)
 
 
 def test_info_tells_what_is_in_a_file(call: Callable[..., Ended], weights: dict[int, Path]) -> None:

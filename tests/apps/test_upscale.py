@@ -7,16 +7,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from elansr.apps.cli import interrupts
 from elansr.apps.cli.upscale import _use_threads
 from elansr.imaging.files import Picture, read, write
 from elansr.inference.upscaler import load
+from elansr.nn.elan import ELAN, ELANConfig
 from elansr.weights import released
+from elansr.weights.files import save
+from elansr.weights.provenance import Provenance
 from tests.apps.ended import Ended
 
 
@@ -27,11 +32,33 @@ def files(folder: Path) -> set[str]:
 
 @pytest.fixture
 def installed(weights: dict[int, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tiny networks in place of the released weights."""
+    """The tiny networks in place of the released weights for clean pictures, and no others."""
     monkeypatch.setattr(released, "FOLDER", weights[2].parent)
     for row in list(released.RELEASED.values()):
-        tiny = released.ReleasedWeights(row.name, row.preset, row.scale, weights[row.scale].name, "", "")
-        monkeypatch.setitem(released.RELEASED, row.name, tiny)
+        if row.degradation == "bicubic":
+            monkeypatch.setitem(released.RELEASED, row.name, replace(row, file=weights[row.scale].name))
+        else:
+            monkeypatch.delitem(released.RELEASED, row.name)
+
+
+@pytest.fixture(scope="session")
+def real_weights(weights: dict[int, Path]) -> dict[int, Path]:
+    """Other networks of x2 and x4, beside `weights`."""
+    paths = {scale: weights[scale].with_name(f"tiny_x{scale}_real.safetensors") for scale in (2, 4)}
+    for scale, path in paths.items():
+        torch.manual_seed(10 + scale)
+        network = ELAN(ELANConfig(scale=scale, channels=6, blocks=2, n_share=1))
+        save(network, path, Provenance(name=path.stem))
+    return paths
+
+
+@pytest.fixture
+def installed_real(installed: None, real_weights: dict[int, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights for real photos at x2 and x4 too."""
+    for scale, path in real_weights.items():
+        name = f"elan-light-x{scale}-real"
+        row = released.ReleasedWeights(name, "elan-light", scale, "real", path.name, "", "")
+        monkeypatch.setitem(released.RELEASED, name, row)
 
 
 # --- one file ---
@@ -44,6 +71,7 @@ def test_one_file_end_to_end(
     ended = spawn("upscale", source, "-n", weights[2], "-o", tmp_path / "out/b.tif")
     assert (ended.code, ended.stdout) == (0, "")
     assert ended.error_lines[0].startswith(f"{source} -> {tmp_path}/out/b.tif: 20x12 -> 40x24, ")
+    assert ended.stderr.endswith(f" s, {weights[2]}\n")
     assert len(ended.error_lines) == 1
     expected = load(weights[2], device="cpu")(read(source).pixels)
     np.testing.assert_array_equal(read(tmp_path / "out/b.tif").pixels, expected)
@@ -283,10 +311,10 @@ def test_a_folder_with_bad_files_is_done_as_far_as_it_goes(
     assert told["a.png"] == {
         "source": str(good[0]), "target": f"{tmp_path}/in_x2/a_x2.png", "status": "done", "error": None,
         "seconds": told["a.png"]["seconds"], "width": 40, "height": 24, "pages": 1, "model": str(weights[2]),
-        "scale": 2,
+        "model_reason": None, "scale": 2,
     }  # fmt: skip
     assert told["cut.png"]["error"].startswith(f"{tmp_path}/in/cut.png: ")
-    assert told["cut.png"]["width"] is None
+    assert told["cut.png"]["width"] is told["cut.png"]["model"] is told["cut.png"]["model_reason"] is None
 
 
 def test_a_finished_folder_is_skipped_without_loading_the_network(
@@ -329,6 +357,103 @@ def test_json_of_one_bad_file(call: Callable[..., Ended], tmp_path: Path) -> Non
     [record] = json.loads(ended.stdout)["files"]
     assert (ended.code, record["status"]) == (2, "failed")
     assert record["error"] == f"{tmp_path}/missing.png: no such file: check the name"
+
+
+# --- the weights that auto chooses ---
+
+
+def noise(path: Path, quality: int | None = None) -> Path:
+    """Writes a picture of 20x12."""
+    path.parent.mkdir(exist_ok=True)
+    page = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
+    write(Picture((page,)), path, quality=quality)
+    return path
+
+
+@pytest.mark.usefixtures("installed_real")
+def test_a_mixed_folder_goes_through_the_weights_for_each_file(
+    call: Callable[..., Ended], weights: dict[int, Path], real_weights: dict[int, Path], tmp_path: Path
+) -> None:
+    clean, real = "elan-light-x4", "elan-light-x4-real"
+    expected = {
+        "a.jpg": (90, real, "lossy JPEG"), "b.png": (None, clean, "lossless PNG"), "c.webp": (90, real, "lossy WebP"),
+        "d.webp": (100, clean, "lossless WebP"), "e.jpg": (70, real, "lossy JPEG"),
+    }  # fmt: skip
+    for name, (quality, _, _) in expected.items():
+        noise(tmp_path / "in" / name, quality)
+    ended = call("upscale", tmp_path / "in", "--ext", "png", "--json")
+    assert ended.code == 0
+    records = {Path(record["source"]).name: record for record in json.loads(ended.stdout)["files"]}
+    told = {name: (record["model"], record["model_reason"]) for name, record in records.items()}
+    assert told == {name: (model, reason) for name, (_, model, reason) in expected.items()}
+    networks = {clean: load(weights[4], device="cpu"), real: load(real_weights[4], device="cpu")}
+    for name, (_, model, _) in expected.items():
+        result = read(tmp_path / "in_x4" / f"{Path(name).stem}_x4.png")
+        np.testing.assert_array_equal(result.pixels, networks[model](read(tmp_path / "in" / name).pixels))
+    for (_, model, reason), line in zip(expected.values(), ended.error_lines[:-1], strict=True):
+        assert line.endswith(f" s, {model} ({reason})")
+    assert ended.error_lines[-1].endswith(f"; weights: 3 {real}, 2 {clean}")
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "told"),
+    [
+        ([], "a_x4.jpg", "elan-light-x4-real (lossy JPEG)"),
+        (["-s", 2], "a_x2.jpg", "elan-light-x2-real (lossy JPEG)"),
+        (["-s", 3], "a_x3.jpg", "elan-light-x3 (lossy JPEG, but no -real weights for x3)"),
+        (["--width", 30], "a_w30.jpg", "elan-light-x2-real (lossy JPEG)"),
+        (["-n", "elan-light"], "a_x4.jpg", "elan-light-x4"),
+        (["-n", "elan-light-real", "-s", 2], "a_x2.jpg", "elan-light-x2-real"),
+        (["-n", "elan-light-real", "--outscale", 3], "a_x3.jpg", "elan-light-x4-real"),
+    ],
+)
+@pytest.mark.usefixtures("installed_real")
+def test_a_line_says_which_weights_and_why(
+    options: list[object], name: str, told: str, call: Callable[..., Ended], tmp_path: Path
+) -> None:
+    ended = call("upscale", noise(tmp_path / "a.jpg"), *options)
+    assert (ended.code, len(ended.error_lines)) == (0, 1), ended.stderr
+    assert ended.stderr.endswith(f" s, {told}\n")
+    assert files(tmp_path) == {"a.jpg", name}
+
+
+@pytest.mark.usefixtures("installed")
+def test_without_real_weights_auto_says_so(call: Callable[..., Ended], tmp_path: Path) -> None:
+    ended = call("upscale", noise(tmp_path / "a.jpg"))
+    assert ended.stderr.endswith(" s, elan-light-x4 (lossy JPEG, but no -real weights for x4)\n")
+
+
+@pytest.mark.usefixtures("installed_real")
+def test_a_missing_file_or_device_ends_the_run_before_it_starts(
+    call: Callable[..., Ended], real_weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise(tmp_path / "in/a.png")
+    noise(tmp_path / "in/b.png")
+    unknown = call("upscale", tmp_path / "in", "--device", "tpu")
+    row = released.RELEASED["elan-light-x4-real"]
+    monkeypatch.setitem(released.RELEASED, row.name, replace(row, file="gone.safetensors"))
+    missing = call("upscale", tmp_path / "in")
+    for ended, words in ((unknown, "unknown device 'tpu'"), (missing, "elan-light-x4-real: its file")):
+        assert (ended.code, len(ended.error_lines)) == (2, 1)
+        assert words in ended.stderr
+    assert files(tmp_path) == {"in/a.png", "in/b.png"}
+
+
+def test_auto_is_for_files_that_are_upscaled(
+    call: Callable[..., Ended], photo: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = photo("a.png")
+    commands: tuple[tuple[object, ...], ...] = (
+        ("info", "auto"),
+        ("evaluate", "-n", "auto", "--lr", tmp_path),
+        ("compare", source, "auto", "--on", source, "-o", tmp_path / "b.html"),
+        ("convert", "auto", tmp_path / "b.safetensors"),
+    )
+    for command in commands:
+        ended = call(*command)
+        assert (ended.code, len(ended.error_lines), ended.stdout) == (2, 1, "")
+        assert ended.stderr.startswith("error: auto: only `elansr upscale` chooses weights, by the format of each file")
+    assert files(tmp_path) == {"a.png"}
 
 
 # --- interrupts ---

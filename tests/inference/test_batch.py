@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elansr.errors import ConfigError, DeviceError, WeightsError
+from elansr.errors import ConfigError, DeviceError
 from elansr.imaging.files import Picture, Pixels, read, write
 from elansr.imaging.resize import imresize
 from elansr.inference import batch, final_size
-from elansr.inference.batch import FinalSize, Job, Options, Outcome
-from elansr.weights import released
+from elansr.inference.batch import Choice, FinalSize, Job, Options, Outcome, Ready
 
 
 class Repeat:
@@ -39,8 +38,12 @@ def picture(path: Path, height: int = 4, width: int = 6, channels: int = 3, page
 
 
 def run(jobs: Sequence[Job], upscaler: Repeat | None = None, **options: object) -> list[Outcome]:
-    upscaler = upscaler or Repeat()
-    return list(batch.run(jobs, lambda width, height: upscaler, Options(**options)))  # type: ignore[arg-type, return-value]
+    return list(batch.run(jobs, always(upscaler or Repeat()), Options(**options)))  # type: ignore[arg-type]
+
+
+def always(upscaler: Repeat) -> batch.Choose:
+    ready = Ready(upscaler, Choice("repeat.safetensors", ""))  # type: ignore[arg-type]
+    return lambda picture: ready
 
 
 def names(jobs: Sequence[Job], root: Path) -> dict[str, str]:
@@ -309,7 +312,7 @@ def test_pages_share_one_progress_and_keep_their_times(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     job = Job(tmp_path / "a.webp", tmp_path / "b.webp")
     upscaler = Repeat()
-    [outcome] = batch.run([job], lambda *_: upscaler, Options(quality=100), lambda _, *now: seen.append(now))  # type: ignore[arg-type, return-value]
+    [outcome] = batch.run([job], always(upscaler), Options(quality=100), lambda _, *now: seen.append(now))
     assert seen == [(done, 72) for done in (0, 12, 24, 36, 48, 60, 72)]
     assert (outcome.pages, outcome.input_size, outcome.output_size, outcome.scale) == (3, (6, 4), (12, 8), 2)
     result = read(tmp_path / "b.webp")
@@ -432,51 +435,20 @@ def test_the_smallest_scale_that_reaches(factor: float | None, scale: int) -> No
     assert final_size.scale_for(factor) == scale
 
 
-class Loads:
-    """Stands in for loading weights: gives upscalers and notes what was asked."""
-
-    def __init__(self, own_scale: int = 3) -> None:
-        self.asked: list[int | None] = []
-        self.own_scale = own_scale
-
-    def __call__(self, scale: int | None) -> Repeat:
-        self.asked.append(scale)
-        return Repeat(scale or self.own_scale)
+# --- the weights ---
 
 
-@pytest.mark.parametrize(
-    ("model", "scale", "size", "asked", "label"),
-    [
-        ("elan-light", None, FinalSize(), 4, "_x4"),
-        ("elan-light", 2, FinalSize(), 2, "_x2"),
-        ("elan-light", None, FinalSize(outscale=2.5), 3, "_x2.5"),
-        ("elan-light", 4, FinalSize(outscale=2.5), 4, "_x2.5"),
-        ("elan-light-x2", None, FinalSize(), 2, "_x2"),
-        ("elan-light-x2", None, FinalSize(height=1080), 2, "_h1080"),
-        ("file.safetensors", None, FinalSize(width=640), None, "_w640"),
-        ("file.safetensors", None, FinalSize(), None, "_x3"),
-    ],
-)  # fmt: skip
-def test_weights_are_loaded_once(model: str, scale: int | None, size: FinalSize, asked: int, label: str) -> None:
-    loads = Loads()
-    upscalers = batch.Upscalers(model, scale, size, loads)  # type: ignore[arg-type]
-    assert upscalers.label == label
-    one, two = upscalers(10, 10), upscalers(1000, 20)
-    assert one is two
-    assert loads.asked == [asked]
+def test_an_outcome_tells_the_weights_that_its_picture_got(tmp_path: Path) -> None:
+    picture(tmp_path / "in/a.png")
+    picture(tmp_path / "in/b.jpg")
+    (tmp_path / "in/c.png").touch()
+    upscaler = Repeat()
 
+    def by_format(given: Picture) -> Ready:
+        return Ready(upscaler, Choice(f"for-{given.format}", "lossy" if given.lossy else "lossless"))  # type: ignore[arg-type]
 
-def test_the_scale_follows_the_picture_where_the_width_is_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(released, "FOLDER", tmp_path)
-    loads = Loads()
-    upscalers = batch.Upscalers("elan-light", None, FinalSize(width=100), loads)  # type: ignore[arg-type]
-    with pytest.raises(WeightsError, match="missing"):
-        upscalers.prepare()
-    for row in released.RELEASED.values():
-        row.path.touch()
-    upscalers.prepare()
-    assert loads.asked == []
-    assert [upscalers(width, 9).scale for width in (200, 50, 40, 25, 10)] == [2, 2, 3, 4, 4]
-    assert loads.asked == [2, 3, 4]
+    jobs = batch.plan(batch.find([tmp_path / "in"]), tmp_path / "out")
+    outcomes = list(batch.run(jobs, by_format, Options(existing="skip")))
+    assert [outcome.choice for outcome in outcomes] == [("for-png", "lossless"), ("for-jpeg", "lossy"), None]
+    again = list(batch.run(jobs, by_format, Options(existing="skip")))
+    assert [outcome.choice for outcome in again] == [None, None, None]

@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 
 from elansr.errors import WeightsError
+from elansr.inference import upscaler
 from elansr.nn.elan import PRESETS
 from elansr.weights import load_network
 from elansr.weights.files import load
-from elansr.weights.released import FOLDER, RELEASED, ReleasedWeights, resolve
+from elansr.weights.released import FOLDER, RELEASED, ReleasedWeights, family, find, resolve
 
 
 @pytest.mark.parametrize("name", RELEASED)
 def test_a_row_describes_its_file(name: str) -> None:
     row = RELEASED[name]
-    assert row.name == name == f"{row.preset}-x{row.scale}"
+    ending = {"bicubic": "", "real": "-real"}[row.degradation]
+    assert row.name == name == f"{row.preset}-x{row.scale}{ending}"
+    assert row.family == row.preset + ending
     assert row.file == f"{name}.safetensors"
     assert row.description
     assert "\n" not in row.description
@@ -46,6 +49,50 @@ def test_names(installed: Path) -> None:
     assert resolve("elan-light-x4") == installed / "elan-light-x4.safetensors"
     assert resolve("elan-light-x4", scale=4) == installed / "elan-light-x4.safetensors"
     assert resolve("elan-light", scale=3) == installed / "elan-light-x3.safetensors"
+
+
+@pytest.fixture
+def real(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows and empty files of weights for real photos at x2 and x4."""
+    for scale in (4, 2):
+        name = f"elan-light-x{scale}-real"
+        monkeypatch.setitem(RELEASED, name, ReleasedWeights(name, "elan-light", scale, "real", name, "", ""))
+        (installed / name).touch()
+
+
+@pytest.mark.usefixtures("real")
+def test_families_do_not_mix(installed: Path) -> None:
+    assert resolve("elan-light-real", scale=4) == resolve("elan-light-x4-real") == installed / "elan-light-x4-real"
+    assert resolve("elan-light", scale=4) == installed / "elan-light-x4.safetensors"
+    assert sorted(family("elan-light-real")) == [2, 4]
+    assert sorted(family("elan-light")) == [2, 3, 4]
+    assert family("elan-light-x4") == family("auto") == {}
+    assert find("elan-light-real", 2).degradation == "real"
+    assert find("elan-light", 2).degradation == "bicubic"
+
+
+@pytest.mark.usefixtures("real")
+@pytest.mark.parametrize(
+    ("name", "scale", "says"),
+    [
+        ("elan-light-x4-real", 2, "weights for x4, not x2: choose "),
+        ("elan-light-real", 3, "elan-light-real: no weights for x3: choose "),
+        ("elan-light-real", None, "elan-light-real: no scale given: choose "),
+    ],
+)
+def test_the_choices_are_those_of_the_family(name: str, scale: int | None, says: str) -> None:
+    with pytest.raises(WeightsError, match=says) as refused:
+        resolve(name, scale)
+    choices = str(refused.value).split("choose ")[1].split(", ")
+    assert sorted(choices) == ["elan-light-x2-real", "elan-light-x4-real"]
+
+
+def test_auto_is_for_files_only() -> None:
+    says = "^auto: only `elansr upscale` chooses weights, by the format of each file: name them here: elan-light-x2, "
+    for use in (resolve, load_network, upscaler.load):
+        with pytest.raises(WeightsError, match=says):
+            use("auto")
+    assert resolve("./auto") == Path("./auto")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +128,6 @@ def test_a_row_without_its_file(installed: Path) -> None:
 
 
 def test_rows_cannot_be_changed() -> None:
-    row = ReleasedWeights("n", "elan", 2, "n.safetensors", "", "none")
+    row = ReleasedWeights("n", "elan", 2, "bicubic", "n.safetensors", "", "none")
     with pytest.raises(dataclasses.FrozenInstanceError):
         row.scale = 3  # type: ignore[misc]

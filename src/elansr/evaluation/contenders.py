@@ -12,7 +12,7 @@ from elansr.inference.final_size import fit
 from elansr.inference.upscaler import MARGIN, load
 from elansr.weights.baselines import find_baseline
 from elansr.weights.disk import SUFFIXES
-from elansr.weights.released import RELEASED
+from elansr.weights.released import family
 
 RGB = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
@@ -66,8 +66,7 @@ def contenders(
 def _network(name: str, scale: int | None, device: str, precision: str, plain: bool) -> Contender:
     if _is_weights_file(name) and find_baseline(name) is not None:
         return _baseline(name, scale, device, precision)
-    preset = any(name == row.preset for row in RELEASED.values())
-    asked = DEFAULT_SCALE if scale is None and preset else scale
+    asked = DEFAULT_SCALE if scale is None and family(name) else scale
     upscaler = load(name, scale=asked, device=device, precision=precision, margin=0 if plain else MARGIN)
     return Contender(name, upscaler.scale, upscaler)
 

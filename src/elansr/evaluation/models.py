@@ -23,7 +23,7 @@ from elansr.nn.elan import MAX_SCALE, PRESETS, ELANConfig
 from elansr.weights import load_network
 from elansr.weights.baselines import Baseline, find_baseline
 from elansr.weights.disk import one_line
-from elansr.weights.released import RELEASED, resolve
+from elansr.weights.released import family, resolve
 
 BICUBIC = "bicubic"
 DEFAULT_SCALE = 4
@@ -55,9 +55,9 @@ def super_resolver(model: str, scale: int | None, device: str, precision: str) -
     """Loads a model for evaluation.
 
     Args:
-        model: a released name or preset, the path of a weights file (ours, of a layout that `convert` knows, or of a
+        model: a released name or family, the path of a weights file (ours, of a layout that `convert` knows, or of a
             baseline such as IMDN), or "bicubic".
-        scale: the scale asked for; None takes the weights' own, and 4 for a preset or bicubic.
+        scale: the scale asked for; None takes the weights' own, and 4 for a family or bicubic.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
 
@@ -71,8 +71,7 @@ def super_resolver(model: str, scale: int | None, device: str, precision: str) -
     keep_freed_memory()
     where = pick_device(device)
     kind = pick_precision(precision, where)
-    preset = any(model == row.preset for row in RELEASED.values())
-    scale = DEFAULT_SCALE if scale is None and preset else scale
+    scale = DEFAULT_SCALE if scale is None and family(model) else scale
     baseline = find_baseline(resolve(model, scale))
     if baseline is not None:
         return _baseline(model, baseline, scale, where, DTYPES[kind])

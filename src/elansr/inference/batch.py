@@ -11,29 +11,28 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from elansr.errors import ElansrError, OutputExistsError, PictureError
 from elansr.imaging.files import DEFAULT_MAX_PIXELS, Picture, Pixels, check_output, read, write
 from elansr.imaging.formats import shown
-from elansr.inference.final_size import SCALES, FinalSize, fit, scale_for
+from elansr.inference.choice import Choice, Ready, Upscalers
+from elansr.inference.final_size import FinalSize, fit
 from elansr.inference.jobs import Extension, Job, Source, find, is_single, plan
-from elansr.weights.released import RELEASED, resolve
 
 if TYPE_CHECKING:
     from elansr.inference.upscaler import Upscaler
 
 __all__ = [
-    "Existing", "Extension", "FinalSize", "Job", "Options", "Outcome", "Source",
+    "Choice", "Existing", "Extension", "FinalSize", "Job", "Options", "Outcome", "Ready", "Source",
     "Upscalers", "find", "has_work", "is_single", "plan", "run", "upscale_file",
 ]  # fmt: skip
 
 Existing = Literal["refuse", "skip", "replace"]
 """What becomes of a job whose target exists already."""
-Choose = Callable[[int, int], "Upscaler"]
-"""Gives the upscaler for a picture of that width and height."""
+Choose = Callable[[Picture], Ready]
+"""Gives the upscaler for a picture."""
 Progress = Callable[[Job, int, int], None]
 """Told the job, the pixels of its source that are done, and all of them."""
 
@@ -69,6 +68,7 @@ class Outcome:
         output_size: the same of the result.
         pages: how many; 0 unless done.
         scale: of the network used; None unless done.
+        choice: the weights used, and why "auto" chose them; None unless done.
     """
 
     source: Path
@@ -80,52 +80,7 @@ class Outcome:
     output_size: tuple[int, int] | None = None
     pages: int = 0
     scale: int | None = None
-
-
-class Upscalers:
-    """The upscaler for each picture: the same for all, unless the scale has to follow from the picture's size.
-
-    It has to where `model` is a preset ("elan-light"), `scale` is not given and `size` is a width or a height.
-
-    Args:
-        model: released name, preset or path.
-        scale: the scale asked for; None takes what the weights have, and of a preset's the smallest that reaches
-            `size`, or the largest.
-        size: of the results.
-        load: gives the upscaler of `model` at a scale, or at its own for None; called once for each scale.
-    """
-
-    def __init__(
-        self, model: str, scale: int | None, size: FinalSize, load: Callable[[int | None], "Upscaler"]
-    ) -> None:
-        self._model, self._size, self._load = model, size, lru_cache(load)
-        self._scales: tuple[int | None, ...] = (scale,)
-        if scale is None and any(model == row.preset for row in RELEASED.values()):
-            self._scales = SCALES if size.differs_by_picture else (scale_for(size.outscale),)
-        elif scale is None and model in RELEASED:
-            self._scales = (RELEASED[model].scale,)
-
-    def __call__(self, width: int, height: int) -> "Upscaler":
-        """The upscaler for a picture of `width` x `height` pixels."""
-        if len(self._scales) == 1:
-            return self._load(self._scales[0])
-        return self._load(scale_for(self._size.factor(width, height)))
-
-    def prepare(self) -> None:
-        """Loads the weights, or looks whether they are there where the pictures decide which are needed.
-
-        Raises:
-            WeightsError: an unknown name or unusable weights.
-        """
-        if len(self._scales) == 1:
-            self._load(self._scales[0])
-        for scale in self._scales:
-            resolve(self._model, scale)
-
-    @property
-    def label(self) -> str:
-        """What names of results say, "_x4"; of a weights file that does not show its scale, the file is loaded."""
-        return self._size.label or f"_x{self._scales[0] or self._load(None).scale}"
+    choice: Choice | None = None
 
 
 def has_work(jobs: Iterable[Job], options: Options) -> bool:
@@ -168,14 +123,15 @@ def upscale_file(job: Job, choose: Choose, options: Options, on_progress: Progre
         check_output(job.target, overwrite=replace)
     picture = read(job.source, max_pixels=options.max_pixels)
     given = _size(picture)
-    upscaler = choose(*given)
+    upscaler, choice = choose(picture)
     final = options.size.of(*given, upscaler.scale)
     _make_folder(job.target.parent)
     check_output(job.target, size=final, pages=len(picture.pages), overwrite=replace)
     result = _upscaled(job, picture, upscaler, final, on_progress)
     write(result, job.target, quality=options.quality, overwrite=replace)
     seconds = time.perf_counter() - started
-    return Outcome(job.source, job.target, "done", "", seconds, given, final, len(picture.pages), upscaler.scale)
+    pages, scale = len(picture.pages), upscaler.scale
+    return Outcome(job.source, job.target, "done", "", seconds, given, final, pages, scale, choice)
 
 
 def _attempt(job: Job, choose: Choose, options: Options, on_progress: Progress) -> Outcome:

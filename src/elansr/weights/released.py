@@ -6,7 +6,7 @@ import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from elansr.errors import WeightsError
 from elansr.weights.disk import SUFFIXES
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from elansr.nn.elan import PresetName
 
 FOLDER = Path(__file__).parent / "released"
+AUTO = "auto"
+"""Not weights: has `elansr upscale` choose them for each picture file, see `elansr.inference.choice`."""
+
+Degradation = Literal["bicubic", "real"]
+"""What made the LR pictures that weights were trained on: MATLAB's bicubic alone, for clean pictures; or also blur,
+noise and JPEG at random (docs/degradation.md), for photos as people have them."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +28,10 @@ class ReleasedWeights:
     """One released weights file.
 
     Attributes:
-        name: what the user types, preset and scale: "elan-light-x4".
+        name: what the user types, preset and scale, and what is not bicubic: "elan-light-x4", "elan-light-x4-real".
         preset: the network.
         scale: super-resolution factor.
+        degradation: which pictures they are for.
         file: name of the file in `FOLDER`.
         sha256: of the file, in hex.
         description: one line.
@@ -33,6 +40,7 @@ class ReleasedWeights:
     name: str
     preset: PresetName
     scale: int
+    degradation: Degradation
     file: str
     sha256: str
     description: str
@@ -42,12 +50,18 @@ class ReleasedWeights:
         """Where the file is installed."""
         return FOLDER / self.file
 
+    @property
+    def family(self) -> str:
+        """The name that weights of several scales share: "elan-light", "elan-light-real"."""
+        return self.preset if self.degradation == "bicubic" else f"{self.preset}-{self.degradation}"
+
 
 RELEASED: dict[str, ReleasedWeights] = {
     "elan-light-x2": ReleasedWeights(
         name="elan-light-x2",
         preset="elan-light",
         scale=2,
+        degradation="bicubic",
         file="elan-light-x2.safetensors",
         sha256="6ecea32667e2ffca52048f6e0616b615053bfa29f33991f950f0e773934cc858",
         description="ELAN-light, twice as wide and high, for clean photos (bicubic downscaling)",
@@ -56,6 +70,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         name="elan-light-x3",
         preset="elan-light",
         scale=3,
+        degradation="bicubic",
         file="elan-light-x3.safetensors",
         sha256="e2776b9c655ec4f69558a9bd2b655ef4aaebad0e553685b0b0fbfeefc463f6ac",
         description="ELAN-light, three times as wide and high, for clean photos (bicubic downscaling)",
@@ -64,6 +79,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         name="elan-light-x4",
         preset="elan-light",
         scale=4,
+        degradation="bicubic",
         file="elan-light-x4.safetensors",
         sha256="753a9011d91f9d3b5d106f108126d402657be825aa56d38f54fc2d319af8fc8e",
         description="ELAN-light, four times as wide and high, for clean photos (bicubic downscaling)",
@@ -71,50 +87,72 @@ RELEASED: dict[str, ReleasedWeights] = {
 }
 
 
+def find(name: str, scale: int | None = None) -> ReleasedWeights:
+    """The row that a name means.
+
+    Args:
+        name: of released weights ("elan-light-x4"), or of a family together with `scale` ("elan-light-real").
+        scale: super-resolution factor, if the caller wants a certain one.
+
+    Raises:
+        WeightsError: an unknown name, a name of another scale, a family without scale, or "auto".
+    """
+    if name == AUTO:
+        raise WeightsError(
+            f"{AUTO}: only `elansr upscale` chooses weights, by the format of each file: "
+            f"name them here: {', '.join(RELEASED)}, or a weights file"
+        )
+    row = RELEASED.get(name) or _of_family(name, scale)
+    if scale not in (None, row.scale):
+        raise WeightsError(f"{name}: weights for x{row.scale}, not x{scale}: choose {_choices(row.family)}")
+    return row
+
+
+def family(name: str) -> dict[int, ReleasedWeights]:
+    """The released weights of a family, by scale; none for a name that is no family's."""
+    return {row.scale: row for row in RELEASED.values() if row.family == name}
+
+
 def resolve(name_or_file: str | os.PathLike[str], scale: int | None = None) -> Path:
     """The file that a name or a path means.
 
     Args:
-        name_or_file: a released name ("elan-light-x4"), a preset together with `scale` ("elan-light"), or a path:
-            a `Path`, or text with a separator or the ending of a weights file.
+        name_or_file: a released name or a family, see `find`, or a path, see `is_path`.
         scale: super-resolution factor, if the caller wants a certain one; a path is not opened to compare it.
 
     Raises:
-        WeightsError: an unknown name, a name of another scale, a preset without scale, or a released file that is
-            missing from the installation.
+        WeightsError: see `find`; or a released file that is missing from the installation.
     """
-    if not isinstance(name_or_file, str) or _is_path(name_or_file):
+    if not isinstance(name_or_file, str) or is_path(name_or_file):
         return Path(name_or_file)
-    row = RELEASED.get(name_or_file) or _of_preset(name_or_file, scale)
-    if scale not in (None, row.scale):
-        raise WeightsError(f"{name_or_file}: weights for x{row.scale}, not x{scale}: choose {_choices(row.preset)}")
+    row = find(name_or_file, scale)
     if not row.path.is_file():
         raise WeightsError(f"{row.name}: its file {row.path} is missing: install elansr again, or name a weights file")
     return row.path
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
+    """Whether text means a file rather than a name: it has a separator or the ending of a weights file."""
     separators = {"/", os.sep, os.altsep or os.sep}
     return text.lower().endswith(SUFFIXES) or any(separator in text for separator in separators)
 
 
-def _of_preset(preset: str, scale: int | None) -> ReleasedWeights:
-    rows = [row for row in RELEASED.values() if row.preset == preset]
+def _of_family(name: str, scale: int | None) -> ReleasedWeights:
+    rows = family(name)
     if not rows:
-        raise WeightsError(_unknown(preset))
-    for row in rows:
-        if row.scale == scale:
-            return row
+        raise WeightsError(_unknown(name))
+    if scale in rows:
+        return rows[scale]
     wanted = "no scale given" if scale is None else f"no weights for x{scale}"
-    raise WeightsError(f"{preset}: {wanted}: choose {_choices(preset)}")
+    raise WeightsError(f"{name}: {wanted}: choose {_choices(name)}")
 
 
-def _choices(preset: str) -> str:
-    return ", ".join(row.name for row in RELEASED.values() if row.preset == preset)
+def _choices(name: str) -> str:
+    return ", ".join(row.name for row in family(name).values())
 
 
 def _unknown(name: str) -> str:
-    known = [*RELEASED, *{row.preset for row in RELEASED.values()}]
+    known = [*RELEASED, *{row.family for row in RELEASED.values()}]
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]}? " if nearest else ""
     return f"unknown weights {name!r}: {hint}there are {', '.join(RELEASED)}; a file needs its path, e.g. ./{name}"

@@ -24,7 +24,7 @@ def info(
         from elansr.weights.released import RELEASED
 
         records = [_released(row) for row in RELEASED.values()]
-        typer.echo(_to_json({"released": records}) if as_json else "\n".join(map(_row, records)))
+        typer.echo(_to_json({"released": records}) if as_json else "\n".join(_table(records)))
     else:
         from elansr.weights.describe import describe
 
@@ -36,6 +36,7 @@ def _released(row: "ReleasedWeights") -> dict[str, object]:
     return {
         "name": row.name,
         "scale": row.scale,
+        "degradation": row.degradation,
         "installed": row.path.is_file(),
         "description": row.description,
         "path": str(row.path),
@@ -46,9 +47,15 @@ def _described(description: "Description") -> dict[str, object]:
     return dataclasses.asdict(description)
 
 
-def _row(record: dict[str, object]) -> str:
+def _table(records: list[dict[str, object]]) -> list[str]:
+    widths = [max(len(str(record[key])) for record in records) for key in ("name", "degradation")]
+    return [_row(record, *widths) for record in records]
+
+
+def _row(record: dict[str, object], name: int, degradation: int) -> str:
     missing = "" if record["installed"] else "  (its file is missing)"
-    return f"{record['name']:<16} {record['description']}{missing}"
+    start = f"{record['name']:<{name}}  {record['degradation']:<{degradation}}"
+    return f"{start}  {record['description']}{missing}"
 
 
 def _lines(record: dict[str, object]) -> list[str]:

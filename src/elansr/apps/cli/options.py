@@ -47,8 +47,13 @@ Scale = Annotated[
     int | None,
     typer.Option("-s", "--scale", metavar="2|3|4", rich_help_panel=NETWORK, help=SCALE_HELP),
 ]
-MODEL_HELP = "Released weights, see `elansr info`, or a weights file."
-Model = Annotated[str, typer.Option("-n", "--model", metavar="NAME|FILE", rich_help_panel=NETWORK, help=MODEL_HELP)]
+MODEL_HELP = (
+    "Released weights, see `elansr info`, or a weights file. auto: for a file compressed with loss (JPEG) -real "
+    "weights, where the scale has them, else those for clean pictures."
+)
+Model = Annotated[
+    str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=NETWORK, help=MODEL_HELP)
+]
 TTA_HELP = "Average over eight flips and turns: a little better, eight times slower."
 Tta = Annotated[bool, typer.Option("--tta", rich_help_panel=NETWORK, help=TTA_HELP)]
 MARGIN_HELP = "Reflected border around the picture; 0 is the paper's plain form. Default: 16."

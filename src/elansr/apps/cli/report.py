@@ -1,6 +1,7 @@
 """What became of a run, in words for people and in JSON for programs."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 from elansr.imaging.formats import shown
@@ -22,7 +23,8 @@ def line(outcome: Outcome) -> str:
         return f"{outcome.status}: {outcome.reason}"
     sizes = " -> ".join("{}x{}".format(*size) for size in (outcome.input_size, outcome.output_size) if size)
     pages = "" if outcome.pages == 1 else f", {outcome.pages} pages"
-    return f"{shown(outcome.source)} -> {shown(outcome.target)}: {sizes}{pages}, {outcome.seconds:.1f} s"
+    files = f"{shown(outcome.source)} -> {shown(outcome.target)}"
+    return f"{files}: {sizes}{pages}, {outcome.seconds:.1f} s{_weights(outcome)}"
 
 
 def summary(outcomes: Sequence[Outcome], single: bool) -> list[str]:
@@ -34,16 +36,18 @@ def summary(outcomes: Sequence[Outcome], single: bool) -> list[str]:
     skipped = len(outcomes) - len(done) - len(failed)
     counts = f"{len(done)} done, {skipped} skipped, {len(failed)} failed"
     seconds = sum(outcome.seconds for outcome in outcomes)
-    return [f"{counts} in {seconds:.1f} s{_place(done)}", *(f"failed: {outcome.reason}" for outcome in failed)]
+    result = f"{counts} in {seconds:.1f} s{_place(done)}{_shares(done)}"
+    return [result, *(f"failed: {outcome.reason}" for outcome in failed)]
 
 
-def to_json(outcomes: Sequence[Outcome], model: str) -> str:
-    """One document: a record a file; `width` and `height` are the result's, null unless it was written."""
-    return json.dumps({"files": [_record(outcome, model) for outcome in outcomes]}, indent=2)
+def to_json(outcomes: Sequence[Outcome]) -> str:
+    """One document: a record a file; what tells about the result is null unless it was written."""
+    return json.dumps({"files": [_record(outcome) for outcome in outcomes]}, indent=2)
 
 
-def _record(outcome: Outcome, model: str) -> dict[str, object]:
+def _record(outcome: Outcome) -> dict[str, object]:
     width, height = outcome.output_size or (None, None)
+    model, reason = outcome.choice or (None, "")
     return {
         "source": str(outcome.source),
         "target": str(outcome.target),
@@ -54,8 +58,26 @@ def _record(outcome: Outcome, model: str) -> dict[str, object]:
         "height": height,
         "pages": outcome.pages,
         "model": model,
+        "model_reason": reason or None,
         "scale": outcome.scale,
     }
+
+
+def _weights(outcome: Outcome) -> str:
+    """The weights used, and why if they were chosen."""
+    if outcome.choice is None:
+        return ""
+    model, reason = outcome.choice
+    return f", {shown(model)} ({reason})" if reason else f", {shown(model)}"
+
+
+def _shares(done: Sequence[Outcome]) -> str:
+    """How many files went through which weights, unless the user named the only ones."""
+    choices = [outcome.choice for outcome in done if outcome.choice]
+    counts = Counter(choice.model for choice in choices).most_common()
+    if len(counts) < 2 and not any(choice.reason for choice in choices):
+        return ""
+    return f"; weights: {', '.join(f'{count} {shown(model)}' for model, count in counts)}"
 
 
 def _place(done: Sequence[Outcome]) -> str:

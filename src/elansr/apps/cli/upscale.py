@@ -17,7 +17,7 @@ def upscale(
     inputs: o.Inputs,
     output: o.Output = None,
     scale: o.Scale = None,
-    model: o.Model = "elan-light",
+    model: o.Model = "auto",
     recursive: o.Recursive = False,
     outscale: o.Outscale = None,
     width: o.Width = None,
@@ -47,11 +47,11 @@ def upscale(
     from elansr.imaging.files import DEFAULT_MAX_PIXELS
     from elansr.inference import batch
 
-    def load(of_scale: int | None) -> "Upscaler":
+    def load(name: str, of_scale: int | None) -> "Upscaler":
         from elansr.inference.upscaler import MARGIN, load
 
         pixels = MARGIN if margin is None else margin
-        return load(model, scale=of_scale, device=device, precision=precision, tile=tile, margin=pixels, tta=tta)
+        return load(name, scale=of_scale, device=device, precision=precision, tile=tile, margin=pixels, tta=tta)
 
     size = batch.FinalSize(outscale, width, height)
     sources = batch.find(inputs, recursive)
@@ -63,13 +63,14 @@ def upscale(
     label = upscalers.label if any(not source.problem for source in sources) else ""
     jobs = batch.plan(sources, output, label, suffix, ext)
     if batch.has_work(jobs, settings):
+        _check_device(device, precision)
         upscalers.prepare()
     outcomes: list[Outcome] = []
     try:
         _run(jobs, upscalers, settings, single, outcomes)
     finally:
         if json:
-            typer.echo(to_json(outcomes, model))
+            typer.echo(to_json(outcomes))
     raise typer.Exit(exit_code(outcomes, single))
 
 
@@ -97,6 +98,13 @@ def _existing(overwrite: bool, skip_existing: bool, single: bool) -> "Existing":
     if overwrite:
         return "replace"
     return "refuse" if single and not skip_existing else "skip"
+
+
+def _check_device(device: str, precision: str) -> None:
+    """Tells before the run what would fail for every picture, where the network is loaded with the first of them."""
+    from elansr.inference.device import pick_device, pick_precision
+
+    pick_precision(precision, pick_device(device))
 
 
 def _use_threads(threads: int) -> None:
