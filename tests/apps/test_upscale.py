@@ -82,12 +82,28 @@ def test_every_option_reaches_its_place(
     call: Callable[..., Ended], weights: dict[int, Path], photo: Callable[..., Path], tmp_path: Path
 ) -> None:
     source = photo("a.png", 40, 50)
-    options = ["--margin", 0, "-t", 16, "--tta", "--precision", "bf16", "--device", "cpu", "--threads", 1, "-s", 3]
+    options = [
+        "--border",
+        "cyclic",
+        "--margin",
+        16,
+        "-t",
+        16,
+        "--tta",
+        "--precision",
+        "bf16",
+        "--device",
+        "cpu",
+        "--threads",
+        1,
+        "-s",
+        3,
+    ]
     assert (
         call("upscale", source, "-n", weights[3], "--suffix", "_up", "--ext", "webp", "--quality", 100, *options).code
         == 0
     )
-    same = load(weights[3], device="cpu", precision="bf16", tile=16, margin=0, tta=True)
+    same = load(weights[3], device="cpu", precision="bf16", tile=16, border="cyclic", margin=16, tta=True)
     np.testing.assert_array_equal(read(tmp_path / "a_up.webp").pixels, same(read(source).pixels))
 
 

@@ -43,16 +43,17 @@ def plain(network: ELAN, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 3), (16, 16), (37, 50)])
-def test_without_margin_it_is_the_network(small: ELAN, size: tuple[int, int]) -> None:
+def test_with_cyclic_borders_it_is_the_network(small: ELAN, size: tuple[int, int]) -> None:
     picture = RNG.integers(0, 256, (*size, 3), np.uint8)
-    result = Upscaler(small, device="cpu", margin=0)(picture)
+    result = Upscaler(small, device="cpu", precision="fp32", border="cyclic")(picture)
     np.testing.assert_array_less(np.abs(result - plain(small, picture) * 255), 0.5 + 1e-2)
 
 
 def test_the_margin_is_a_reflected_frame_cut_away(small: ELAN) -> None:
     picture = RNG.integers(0, 256, (20, 23, 3), np.uint8)
     framed = np.pad(picture, ((16, 16), (16, 16), (0, 0)), mode="reflect")
-    result = Upscaler(small, device="cpu", margin=16)(picture.astype(np.float32) / 255)
+    upscaler = Upscaler(small, device="cpu", precision="fp32", border="cyclic", margin=16)
+    result = upscaler(picture.astype(np.float32) / 255)
     np.testing.assert_allclose(result, plain(small, framed)[32:72, 32:78], atol=1e-4)
 
 
@@ -64,8 +65,8 @@ def test_tiled_equals_untiled_on_a_photo(photo: NDArray[np.uint8]) -> None:
 
 def test_in_the_plain_form_tiles_differ_at_the_picture_border_only(photo: NDArray[np.uint8]) -> None:
     """Untiled, opposite borders of the picture leak into each other; tiled, those of a tile do."""
-    whole = load("elan-light-x2", device="cpu", tile=4096, margin=0)(photo)
-    tiled = load("elan-light-x2", device="cpu", tile=96, margin=0)(photo)
+    whole = load("elan-light-x2", device="cpu", tile=4096, border="cyclic")(photo)
+    tiled = load("elan-light-x2", device="cpu", tile=96, border="cyclic")(photo)
     apart, border = np.abs(whole.astype(int) - tiled), 2 * 48
     assert (apart <= 1).mean() >= 0.995
     assert apart[border:-border, border:-border].max() <= 1

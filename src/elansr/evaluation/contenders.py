@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from elansr.evaluation.models import BICUBIC, DEFAULT_SCALE, super_resolver
 from elansr.inference.final_size import fit
-from elansr.inference.upscaler import MARGIN, load
+from elansr.inference.upscaler import load
 from elansr.weights.baselines import find_baseline
 from elansr.weights.disk import SUFFIXES
 from elansr.weights.released import family
@@ -53,7 +53,7 @@ def contenders(
         scale: the scale asked for; None takes that of the weights, and 4 for a preset.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
-        plain: the network's plain form, as in an evaluation; else reflected margins, as in `elansr upscale`.
+        plain: the paper's cyclic borders, as in an evaluation; else closed ones, as in `elansr upscale`.
 
     Raises:
         WeightsError, DeviceError: see `elansr.load`.
@@ -67,7 +67,7 @@ def _network(name: str, scale: int | None, device: str, precision: str, plain: b
     if _is_weights_file(name) and find_baseline(name) is not None:
         return _baseline(name, scale, device, precision)
     asked = DEFAULT_SCALE if scale is None and family(name) else scale
-    upscaler = load(name, scale=asked, device=device, precision=precision, margin=0 if plain else MARGIN)
+    upscaler = load(name, scale=asked, device=device, precision=precision, border="cyclic" if plain else "closed")
     return Contender(name, upscaler.scale, upscaler)
 
 

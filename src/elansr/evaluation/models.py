@@ -76,9 +76,8 @@ def super_resolver(model: str, scale: int | None, device: str, precision: str) -
     if baseline is not None:
         return _baseline(model, baseline, scale, where, DTYPES[kind])
     network = load_network(model, scale)
-    return Model(
-        model, network.config.scale, _function(TorchEngine(network, where, kind)), _name_in_the_paper(network.config)
-    )
+    engine = TorchEngine(network, where, kind, closed=False)
+    return Model(model, network.config.scale, _function(engine), _name_in_the_paper(network.config))
 
 
 def _bicubic(scale: int) -> Model:

@@ -15,12 +15,13 @@ class TorchEngine:
         network: any ELAN.
         device: where it runs.
         precision: "fp32", "bf16" or "fp16", of the network's body.
+        closed: whether attention windows end at a tile's border, see `FusedELAN`.
     """
 
-    def __init__(self, network: ELAN, device: torch.device, precision: str) -> None:
+    def __init__(self, network: ELAN, device: torch.device, precision: str, closed: bool) -> None:
         self.device = device
         self.colors = network.config.colors
-        self.network = FusedELAN(network, DTYPES[precision]).to(device)
+        self.network = FusedELAN(network, DTYPES[precision], closed).to(device)
 
     @torch.no_grad()
     def __call__(self, tile: Tensor) -> Tensor:

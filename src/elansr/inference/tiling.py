@@ -1,8 +1,9 @@
 """Large pictures in tiles: cut on the window grid, each with a halo that is thrown away, blended where they meet.
 
-ELAN's windows sit on a grid, and its cyclic shift lets opposite borders of whatever it is given leak into each other
-(docs/tiling.md). So a tile's core starts on the grid and is read with `HALO` true pixels around it, and past the
-picture's own border with `margin` reflected ones; what the network makes of both is cut away.
+ELAN's windows sit on a grid, and what lies beyond the border of a tile is missing from them, or in the paper's form
+comes from the tile's opposite border (docs/tiling.md). So a tile's core starts on the grid and is read with `HALO` true
+pixels around it, and past the picture's own border with `margin` reflected ones; what the network makes of both is cut
+away.
 
 Coordinates are LR pixels of the picture unless said otherwise; what is read may reach beyond the picture.
 """
@@ -102,7 +103,7 @@ class Tiler:
         scale: super-resolution factor.
         grid: tiles start on multiples of it: the least common multiple of the network's windows.
         tile: side of a tile's core in pixels; halved for good when memory runs out.
-        margin: reflected pixels around the picture, rounded up to the grid; 0 is the paper's plain form.
+        margin: reflected pixels around the picture, rounded up to the grid.
     """
 
     def __init__(self, network: Network, scale: int, grid: int, tile: int, margin: int) -> None:

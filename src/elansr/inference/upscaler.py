@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -19,13 +19,12 @@ from elansr.nn.elan import ELAN
 from elansr.nn.ops import reflected_indices
 from elansr.weights import load_network
 
-MARGIN = 16
-"""Default reflected border in pixels: the network's cyclic shift then wraps into pixels that are cut away."""
 SMALLEST_AUTO_TILE, MAX_TILE = 64, 384
 BYTES_PER_CHANNEL = 85
 """Peak bytes that a pixel of a tile takes per network channel (docs/tiling.md); half precision takes a little less."""
 
 Array = NDArray[Any]
+Border = Literal["closed", "cyclic"]
 RANGES: dict[str, float] = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "float32": 1.0, "float64": 1.0}
 
 
@@ -37,8 +36,9 @@ class Upscaler:
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         tile: side of a tile in LR pixels; 0 chooses by the memory that is free.
-        margin: reflected pixels around the picture that keep opposite borders apart, rounded up to the window grid;
-            0 is the paper's plain form.
+        border: "closed" ends the attention windows at the picture's border; "cyclic", the paper's form, has shifted
+            ones go on at the opposite border, which then leaks in (docs/tiling.md).
+        margin: reflected pixels around the picture, cut away after; rounded up to the window grid.
         tta: average over the eight flips and transpositions: eight times slower, a little better.
 
     Attributes:
@@ -46,7 +46,7 @@ class Upscaler:
 
     Raises:
         DeviceError: a device or precision that is unknown or not there.
-        ConfigError: a negative tile or margin.
+        ConfigError: an unknown border, a negative tile or margin.
     """
 
     def __init__(
@@ -56,17 +56,20 @@ class Upscaler:
         device: str = "auto",
         precision: str = "auto",
         tile: int = 0,
-        margin: int = MARGIN,
+        border: Border = "closed",
+        margin: int = 0,
         tta: bool = False,
     ) -> None:
+        if border not in get_args(Border):
+            raise ConfigError(f"border={border!r}: must be {' or '.join(get_args(Border))}")
         if tile < 0 or margin < 0:
             raise ConfigError(f"tile={tile}, margin={margin}: must be 0 or more pixels")
         keep_freed_memory()
         self.config, self.scale = network.config, network.config.scale
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
-        self.tile, self.margin, self.tta = tile, margin, tta
-        engine = TorchEngine(network, self.device, self.precision)
+        self.tile, self.border, self.margin, self.tta = tile, border, margin, tta
+        engine = TorchEngine(network, self.device, self.precision, closed=border == "closed")
         self._engine = SelfEnsemble(engine) if tta else engine
 
     def __call__(self, picture: Array, progress: Progress | None = None) -> Array:
@@ -124,7 +127,8 @@ def load(
     device: str = "auto",
     precision: str = "auto",
     tile: int = 0,
-    margin: int = MARGIN,
+    border: Border = "closed",
+    margin: int = 0,
     tta: bool = False,
 ) -> Upscaler:
     """An `Upscaler` with released weights ("elan-light-x4") or those of a file; see there for the arguments.
@@ -133,7 +137,7 @@ def load(
         WeightsError: an unknown name, or a file that is not a network of ours.
     """
     network = load_network(name_or_file, scale)
-    return Upscaler(network, device=device, precision=precision, tile=tile, margin=margin, tta=tta)
+    return Upscaler(network, device=device, precision=precision, tile=tile, border=border, margin=margin, tta=tta)
 
 
 def _share(progress: Progress | None, n: int, count: int) -> Progress:

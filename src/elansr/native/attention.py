@@ -43,6 +43,7 @@ def attend(
     depth: int,
     windows: Sequence[int],
     shifted: bool,
+    closed: bool = False,
     *,
     level: Level | None = None,
 ) -> Tensor:
@@ -53,13 +54,15 @@ def attend(
     tensor; the result is the same, bit for bit, on any number of threads.
 
     Args:
-        q: (N, H, W, Cq), float32 or bfloat16, on the CPU; H and W multiples of every window.
+        q: (N, H, W, Cq), float32 or bfloat16, on the CPU; H and W multiples of every window unless
+            borders are closed.
         v: (N, H, W, Cv), of the same type.
         q_offsets: the first query channel of each group.
         v_offsets: the first value channel of each group.
         depth: channels of a group.
         windows: side of the windows of each group, in pixels.
-        shifted: whether each group's windows lie half a window further down and to the right, around the border.
+        shifted: whether each group's windows lie half a window further down and to the right.
+        closed: whether every window ends at the border; else shifted ones go on at the opposite border.
         level: instructions to use instead of those that `loader.level` names.
 
     Returns:
@@ -69,7 +72,7 @@ def attend(
         ConfigError: shapes, types, offsets or windows that do not go together, or a level this machine has not.
         DeviceError: there is no native library, or not enough memory.
     """
-    plan = _Plan(tuple(q_offsets), tuple(v_offsets), depth, tuple(windows), bool(shifted), _number(level))
+    plan = _Plan(tuple(q_offsets), tuple(v_offsets), depth, tuple(windows), bool(shifted), bool(closed), _number(level))
     plan.check(q, v)
     if torch.is_grad_enabled() and (q.requires_grad or v.requires_grad):
         return _attend(q, None if v is q else v, plan)
@@ -113,7 +116,7 @@ class _Call(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("pictures", "height", "width")),
         *((name, ctypes.c_int64) for name in ("q_channels", "v_channels", "out_channels", "depth")),
         *((name, ctypes.c_void_p) for name in ("windows", "q_offsets", "v_offsets")),
-        *((name, ctypes.c_int32) for name in ("groups", "shifted", "type", "level", "threads")),
+        *((name, ctypes.c_int32) for name in ("groups", "shifted", "closed", "type", "level", "threads")),
     )
 
 
@@ -126,6 +129,7 @@ class _Plan:
     depth: int
     windows: tuple[int, ...]
     shifted: bool
+    closed: bool
     level: int
 
     def forward(self, q: Tensor, v: Tensor) -> Tensor:
@@ -166,6 +170,7 @@ class _Plan:
             v_offsets=ctypes.addressof(v_offsets),
             groups=groups,
             shifted=self.shifted,
+            closed=self.closed,
             type=TYPES[q.dtype],
             level=self.level,
             threads=torch.get_num_threads(),
@@ -197,8 +202,8 @@ class _Plan:
         _require(q.shape[:3] == v.shape[:3], f"q {tuple(q.shape)} and v {tuple(v.shape)}: must agree in N, H, W")
         height, width = q.shape[1:3]
         _require(
-            not any(height % w or width % w for w in self.windows),
-            f"{height} x {width} pixels: must be multiples of the windows {self.windows}",
+            self.closed or not any(height % w or width % w for w in self.windows),
+            f"{height} x {width} pixels: must be multiples of the windows {self.windows} unless borders are closed",
         )
 
     def _check_offsets(self, name: str, offsets: tuple[int, ...], channels: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from elansr.errors import ConfigError
+from elansr.errors import ConfigError, DeviceError
 
 Level = Literal["portable", "avx2", "avx512", "avx512bf16"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -20,7 +20,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 ENVIRONMENT = "ELANSR_NATIVE"
 FILE = Path(__file__).with_name("_kernels.dll" if sys.platform == "win32" else "_kernels.so")
-_ABI = 1
+_ABI = 3
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,29 @@ def load(file: Path = FILE) -> Library | str:
     if built_for != _ABI:
         return f"{file} belongs to another version of elansr: reinstall elansr"
     levels = tuple(level for number, level in enumerate(LEVELS) if functions.elansr_supports(number))
+    _declare(functions)
     return Library(functions, levels)
+
+
+def _declare(functions: ctypes.CDLL) -> None:
+    """Tells ctypes the types that it would otherwise take for int."""
+    size, address, number = ctypes.c_int64, ctypes.c_void_p, ctypes.c_int
+    functions.elansr_rows_pack.argtypes = (number, number, size, size, address, address)
+    functions.elansr_rows_pack.restype = size
+    functions.elansr_rows_planes.argtypes = (*(number,) * 4, address, address, *(size,) * 5)
+    functions.elansr_rows_planes.restype = None
+
+
+def functions() -> ctypes.CDLL:
+    """What the library exports.
+
+    Raises:
+        DeviceError: there is no library.
+    """
+    library = load()
+    if isinstance(library, str):
+        raise DeviceError(library)
+    return library.functions
 
 
 @functools.cache

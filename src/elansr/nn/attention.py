@@ -20,7 +20,7 @@ Attend = Callable[[Tensor], Tensor]
 """Maps values (B, L, D) to attended values (B, L, D)."""
 
 
-def window_attention(query: Tensor, form: AttentionForm = "auto") -> Attend:
+def window_attention(query: Tensor, form: AttentionForm = "auto", inside: Tensor | None = None) -> Attend:
     """The attention that `query` defines over each window, ready to be applied to values.
 
     Args:
@@ -28,6 +28,7 @@ def window_attention(query: Tensor, form: AttentionForm = "auto") -> Attend:
         form: "reference" writes the attention maps (B, L, L) once; "sdpa" never writes them and computes them anew
             for each application; "auto" takes the faster: on a CPU the backward pass of SDPA is slow for windows
             this small, so training there uses the maps; everything else uses SDPA.
+        inside: bool (B, L), the pixels that are attended to, at least one a window; None: all of them.
 
     Returns:
         A function from values (B, L, D) to (B, L, D).
@@ -40,11 +41,11 @@ def window_attention(query: Tensor, form: AttentionForm = "auto") -> Attend:
         form = "reference" if trains_on_cpu else "sdpa"
     if form not in _FORMS:
         raise ConfigError(f"attention form {form!r}: must be auto, native, {' or '.join(_FORMS)}")
-    return _FORMS[form](query)
+    return _FORMS[form](query, inside)
 
 
-def _materialised(query: Tensor) -> Attend:
-    attention_map = _attention_map(query)
+def _materialised(query: Tensor, inside: Tensor | None) -> Attend:
+    attention_map = _attention_map(query, inside)
     return lambda values: attention_map @ values
 
 
@@ -57,27 +58,30 @@ class _AttentionMap(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor) -> Tensor:
+    def forward(ctx: Any, query: Tensor, inside: Tensor | None) -> Tensor:
         with torch.autocast(query.device.type, enabled=False):
             q = query.to(torch.promote_types(query.dtype, torch.float32))
-            attention_map = torch.softmax(q @ q.mT, dim=-1).to(query.dtype)
+            logits = q @ q.mT
+            if inside is not None:
+                logits.masked_fill_(~inside.unsqueeze(1), -torch.inf)
+            attention_map = torch.softmax(logits, dim=-1).to(query.dtype)
         ctx.save_for_backward(query, attention_map)
         return attention_map
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         query, attention_map = ctx.saved_tensors
         logits = torch.ops.aten._softmax_backward_data(gradient, attention_map, -1, attention_map.dtype)
-        return logits @ query + logits.mT @ query
+        return logits @ query + logits.mT @ query, None
 
 
-_attention_map: Callable[[Tensor], Tensor] = _AttentionMap.apply
+_attention_map: Callable[[Tensor, Tensor | None], Tensor] = _AttentionMap.apply
 
 
-def _sdpa(query: Tensor) -> Attend:
-    q = query.unsqueeze(1)
-    return lambda values: F.scaled_dot_product_attention(q, q, values.unsqueeze(1), scale=1.0).squeeze(1)
+def _sdpa(query: Tensor, inside: Tensor | None) -> Attend:
+    q, mask = query.unsqueeze(1), None if inside is None else inside[:, None, None, :]
+    return lambda values: F.scaled_dot_product_attention(q, q, values.unsqueeze(1), mask, scale=1.0).squeeze(1)
 
 
-_FORMS: dict[str, Callable[[Tensor], Attend]] = {"reference": _materialised, "sdpa": _sdpa}
+_FORMS: dict[str, Callable[[Tensor, Tensor | None], Attend]] = {"reference": _materialised, "sdpa": _sdpa}

@@ -5,17 +5,25 @@
   writes the stream through a linear layer, so the scale moves into weights and biases; a power of two changes no bit
   in float32, and float16 no longer overflows.
 * Mean shift, head, long skip and tail stay in float32: bfloat16 would round an 8-bit input.
+* Where the native library can (`elansr.native`), it runs the body, packed for the processor.
+
+Its borders may be closed. The paper's shifted windows go on at the opposite border, so that what is there leaks in, and
+its pictures are padded to whole windows. Closed, windows end at the border: every pixel attends to its own surroundings
+only, and nothing is padded (docs/tiling.md).
 """
 
 import copy
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from elansr.native.attention import takes
 from elansr.nn.elan import ELAN, check_batch
 from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, Projection, SharedGroupwiseSelfAttention
 from elansr.nn.ops import crop, pad_to_multiple, to_picture, to_pixels
+from elansr.nn.rows_body import RowsBody, suits
 
 STREAM_SCALE = 2.0**-6
 
@@ -26,29 +34,45 @@ class FusedELAN(nn.Module):
     Args:
         network: any ELAN; its BatchNorm statistics are taken as they are.
         dtype: of the body: float32, bfloat16, float16 (or float64 for tests).
+        closed: whether windows end at the picture's border; else shifted ones go on at the opposite one, as in the
+            paper.
     """
 
     mean: Tensor
 
-    def __init__(self, network: ELAN, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, network: ELAN, dtype: torch.dtype = torch.float32, closed: bool = False) -> None:
         super().__init__()
         network = copy.deepcopy(network).eval().requires_grad_(False).double()
         _fuse(network)
         outer = torch.promote_types(dtype, torch.float32)
-        self.config, self.dtype, self.outer_dtype = network.config, dtype, outer
+        self.config, self.dtype, self.outer_dtype, self.closed = network.config, dtype, outer, closed
         self.register_buffer("mean", network.mean.to(outer), persistent=False)
         self.head, self.tail = network.head.to(outer), network.tail.to(outer)
         self.body = network.body.to(dtype)
+        self._in_rows: RowsBody | Literal[False] | None = None  # not known yet
+        for module in self.body.modules():
+            if isinstance(module, GroupwiseSelfAttention):
+                module.closed = closed
 
     def forward(self, x: Tensor) -> Tensor:
         """As `ELAN.forward`: float32 (N, 3, H, W) in [0, 1] to float32 (N, 3, H * scale, W * scale)."""
         check_batch(x, self.config)
         height, width = x.shape[-2:]
-        x = pad_to_multiple(x.to(self.outer_dtype), self.config.multiple)
+        x = x.to(self.outer_dtype)
+        x = x if self.closed else pad_to_multiple(x, self.config.multiple)
         features = self.head(x * self.config.rgb_range - self.mean)
-        features = features + to_picture(self.body(to_pixels(features.to(self.dtype)))).to(self.outer_dtype)
+        features = self._with_body(features)
         x = (self.tail(features) + self.mean) / self.config.rgb_range
         return crop(x, 0, 0, height * self.config.scale, width * self.config.scale)
+
+    def _with_body(self, features: Tensor) -> Tensor:
+        """The long skip: features (N, C, H, W) plus what the body makes of them; may replace them."""
+        if self._in_rows is None and takes(features):
+            fits = suits(self.body, self.config, self.dtype)
+            self._in_rows = RowsBody(self.body, self.dtype) if fits else False
+        if self._in_rows and takes(features):
+            return self._in_rows.add_to(features)
+        return features + to_picture(self.body(to_pixels(features.to(self.dtype)))).to(self.outer_dtype)
 
 
 def _fuse(network: ELAN) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from elansr.errors import ConfigError
@@ -28,16 +29,18 @@ class GroupAttention(Protocol):
 
 
 def group_attention(
-    projected: Tensor, windows: Sequence[int], shifted: bool, form: AttentionForm = "auto"
+    projected: Tensor, windows: Sequence[int], shifted: bool, form: AttentionForm = "auto", closed: bool = False
 ) -> GroupAttention:
     """The attention that the queries in `projected` define.
 
     Args:
-        projected: (N, H, W, 2C), queries and values of each group; H and W multiples of every window.
+        projected: (N, H, W, 2C), queries and values of each group; H and W multiples of every window unless borders
+            are closed.
         windows: side of the windows of each group, in pixels.
-        shifted: whether each group's windows lie half a window further down and to the right, around the border.
+        shifted: whether each group's windows lie half a window further down and to the right.
         form: "native" runs the native library; "reference" and "sdpa" cut out the windows and run `window_attention`;
             "auto" takes the native library where it can (`elansr.native`).
+        closed: whether every window ends at the border; else shifted ones go on at the opposite one, as in the paper.
 
     Raises:
         ConfigError: an unknown form, or "native" where the library cannot run.
@@ -45,15 +48,15 @@ def group_attention(
     if form == "native" and not takes(projected):
         raise ConfigError(f"attention form 'native': not for {projected.dtype} on {projected.device} here; use 'auto'")
     if form == "native" or (form == "auto" and takes(projected)):
-        return _Native(projected, windows, shifted)
-    return _InWindows(projected, windows, shifted, form)
+        return _Native(projected, windows, shifted, closed)
+    return (_InClosedWindows if closed else _InWindows)(projected, windows, shifted, form)
 
 
 class _Native:
     """Windows are addresses, maps never leave the cache."""
 
-    def __init__(self, projected: Tensor, windows: Sequence[int], shifted: bool) -> None:
-        self._projected, self._windows, self._shifted = projected, windows, shifted
+    def __init__(self, projected: Tensor, windows: Sequence[int], shifted: bool, closed: bool) -> None:
+        self._projected, self._windows, self._shifted, self._closed = projected, windows, shifted, closed
         self._depth = projected.shape[-1] // (2 * len(windows))
         self._queries = [2 * self._depth * group for group in range(len(windows))]
 
@@ -65,7 +68,7 @@ class _Native:
 
     def _attend(self, values: Tensor, first_channels: Sequence[int]) -> Tensor:
         values = values.to(self._projected.dtype)
-        args = (self._queries, first_channels, self._depth, self._windows, self._shifted)
+        args = (self._queries, first_channels, self._depth, self._windows, self._shifted, self._closed)
         return native_attend(self._projected, values, *args)
 
 
@@ -74,10 +77,11 @@ class _InWindows:
 
     def __init__(self, projected: Tensor, windows: Sequence[int], shifted: bool, form: AttentionForm) -> None:
         self._windows, self._shifted = windows, shifted
+        self._height, self._width = projected.shape[1:3]
         pairs = [group.chunk(2, dim=-1) for group in self._cut(projected)]
         self._values = [values for _, values in pairs]
-        self._attentions = [window_attention(queries, form) for queries, _ in pairs]
-        self._height, self._width = projected.shape[1:3]
+        masks = [self._inside(window, projected) for window in windows]
+        self._attentions = [window_attention(q, form, mask) for (q, _), mask in zip(pairs, masks, strict=True)]
 
     def own(self) -> Tensor:
         return self._attend(self._values)
@@ -88,13 +92,46 @@ class _InWindows:
     def _cut(self, features: Tensor) -> list[Tensor]:
         """One tensor (B, window * window, D) a channel group."""
         groups = features.chunk(len(self._windows), dim=-1)
-        return [to_windows(roll(g, self._distance(w)), w) for g, w in zip(groups, self._windows, strict=True)]
+        return [to_windows(self._moved(g, w), w) for g, w in zip(groups, self._windows, strict=True)]
 
     def _attend(self, values: Sequence[Tensor]) -> Tensor:
         attended = [attend(v) for attend, v in zip(self._attentions, values, strict=True)]
-        pictures = [from_windows(group, self._height, self._width) for group in attended]
-        rolled = [roll(p, -self._distance(w)) for p, w in zip(pictures, self._windows, strict=True)]
-        return torch.cat(rolled, dim=-1)
+        return torch.cat([self._joined(g, w) for g, w in zip(attended, self._windows, strict=True)], dim=-1)
 
     def _distance(self, window: int) -> int:
         return window // 2 if self._shifted else 0
+
+    def _moved(self, group: Tensor, window: int) -> Tensor:
+        """The picture, moved so that windows begin at its upper left corner."""
+        return roll(group, self._distance(window))
+
+    def _joined(self, attended: Tensor, window: int) -> Tensor:
+        return roll(from_windows(attended, self._height, self._width), -self._distance(window))
+
+    def _inside(self, window: int, like: Tensor) -> Tensor | None:
+        """Which pixels of each window are the picture's, (B, window * window); None: all."""
+        del window, like
+        return None
+
+
+class _InClosedWindows(_InWindows):
+    """Pixels of nothing around the picture make its windows whole, and nothing attends to them."""
+
+    def _moved(self, group: Tensor, window: int) -> Tensor:
+        rows, columns = self._added(self._height, window), self._added(self._width, window)
+        return F.pad(group, (0, 0, *columns, *rows))
+
+    def _joined(self, attended: Tensor, window: int) -> Tensor:
+        (top, bottom), (left, right) = self._added(self._height, window), self._added(self._width, window)
+        picture = from_windows(attended, top + self._height + bottom, left + self._width + right)
+        return picture[:, top : top + self._height, left : left + self._width]
+
+    def _added(self, size: int, window: int) -> tuple[int, int]:
+        """Pixels before and after a side of the picture that make its windows whole."""
+        half = self._distance(window)
+        before = window - half if half else 0
+        return before, -(before + size) % window
+
+    def _inside(self, window: int, like: Tensor) -> Tensor:
+        ones = torch.ones_like(like[..., :1], dtype=torch.bool)
+        return to_windows(self._moved(ones, window), window).squeeze(-1)

@@ -66,18 +66,25 @@ class GroupwiseSelfAttention(nn.Module):
         windows: side of the windows of each group, in pixels.
         shifted: whether each group is rolled diagonally by half its window.
         form: how the attention is computed, see `group_attention`.
+
+    Attributes:
+        closed: whether shifted windows end at the border instead of going on at the opposite one, as the paper's do.
     """
 
     def __init__(self, channels: int, windows: Sequence[int], shifted: bool, form: AttentionForm = "auto") -> None:
         super().__init__()
-        self.windows, self.shifted, self.form = tuple(windows), shifted, form
+        self.windows, self.shifted, self.form, self.closed = tuple(windows), shifted, form, False
         self.project: nn.Module = Projection(channels, 2 * channels)
         self.merge = PointwiseConv(channels, channels)
 
     def forward(self, x: Tensor) -> tuple[Tensor, GroupAttention]:
         """Returns the attended features (N, H, W, C) and the attention, for blocks that share it."""
-        attention = group_attention(self.project(x), self.windows, self.shifted, self.form)
+        attention = self.attend(self.project(x))
         return self.merge(attention.own()), attention
+
+    def attend(self, projected: Tensor) -> GroupAttention:
+        """The attention of projected features (N, H, W, 2C)."""
+        return group_attention(projected, self.windows, self.shifted, self.form, self.closed)
 
 
 class SharedGroupwiseSelfAttention(nn.Module):

@@ -28,7 +28,8 @@ def upscale(
     overwrite: o.Overwrite = False,
     skip_existing: o.SkipExisting = False,
     tta: o.Tta = False,
-    margin: o.Margin = None,
+    border: o.Border = "closed",
+    margin: o.Margin = 0,
     tile: o.Tile = 0,
     device: o.Device = "auto",
     precision: o.Precision = "auto",
@@ -48,10 +49,18 @@ def upscale(
     from elansr.inference import batch
 
     def load(name: str, of_scale: int | None) -> "Upscaler":
-        from elansr.inference.upscaler import MARGIN, load
+        from elansr.inference.upscaler import load
 
-        pixels = MARGIN if margin is None else margin
-        return load(name, scale=of_scale, device=device, precision=precision, tile=tile, margin=pixels, tta=tta)
+        return load(
+            name,
+            scale=of_scale,
+            device=device,
+            precision=precision,
+            tile=tile,
+            border=border,
+            margin=margin,
+            tta=tta,
+        )
 
     size = batch.FinalSize(outscale, width, height)
     sources = batch.find(inputs, recursive)

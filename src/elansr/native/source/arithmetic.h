@@ -17,6 +17,7 @@ struct Fp32Arithmetic {
   static constexpr Index kPair = 1;  // elements in a word
 
   static ELANSR_INLINE F madd(F a, F b, F c) { return Vector::fma(a, b, c); }
+  static ELANSR_INLINE F madd_spread(F a, const float* p, F c) { return madd(a, spread(p), c); }
   static ELANSR_INLINE F spread(const float* p) { return Vector::set(*p); }
   static ELANSR_INLINE typename Channels::F madd_narrow(typename Channels::F a, typename Channels::F b,
                                                         typename Channels::F c) {
@@ -38,6 +39,20 @@ struct Fp32Arithmetic {
 
   static void write_columns(float* columns, Index stride, char* const* rows, Index pixels, Index channels) {
     ::write_columns<Vector, Memory>(columns, stride, rows, pixels, channels);
+  }
+
+  // One weight into the word it belongs to.
+  static void put(float weight, Index, float* word) { *word = weight; }
+
+  // A word's channels as floats, in vectors of words: added to, put together, split into a column each.
+  static ELANSR_INLINE void add_word(F word, F* channels) { channels[0] = Vector::add(channels[0], word); }
+  static ELANSR_INLINE F join(const F* channels) { return channels[0]; }
+  static ELANSR_INLINE const float* split_words(const float* columns, Index, Index, Index, float*) { return columns; }
+  static void join_arrays(const float* low, const float*, Index count, float* words) {
+    std::memcpy(words, low, static_cast<std::size_t>(count) * sizeof(float));
+  }
+  static void add_arrays(const float* words, Index count, float* low, float*) {
+    for (Index i = 0; i < count; ++i) low[i] += words[i];
   }
 
   // Weights of one row of the map, as `weighted_sum` takes them (`paired`) and as `scatter` does (`plain`): here

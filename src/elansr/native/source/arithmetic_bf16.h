@@ -20,6 +20,15 @@ struct Bf16Arithmetic {
   static ELANSR_INLINE __m256 madd_narrow(__m256 a, __m256 b, __m256 c) {
     return _mm256_dpbf16_ps(c, (__m256bh)_mm256_castps_si256(a), (__m256bh)_mm256_castps_si256(b));
   }
+  // c + a * the word at p in every lane: a broadcast inside the instruction, which compilers do not make by themselves.
+  static ELANSR_INLINE F madd_spread(F a, const float* p, F c) {
+#if defined(__GNUC__)
+    __asm__("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(c) : "v"(a), "m"(*p));
+    return c;
+#else
+    return madd(a, spread(p), c);
+#endif
+  }
   static ELANSR_INLINE F spread(const float* p) { return _mm512_set1_ps(*p); }
   static ELANSR_INLINE __m256 spread_narrow(const float* p) { return _mm256_set1_ps(*p); }
 
@@ -72,6 +81,55 @@ struct Bf16Arithmetic {
     if (channels % 2 == 0) return;
     for (Index k = 0; k < pixels && k < Avx512::W; ++k) {
       Memory::store1(rows[k] + 4 * words, columns[(channels - 1) * stride + k]);
+    }
+  }
+
+  static void put(float weight, Index half, float* word) {
+    Memory::store1(reinterpret_cast<char*>(word) + 2 * half, weight);
+  }
+
+  static ELANSR_INLINE F low(F words) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(words), 16)); }
+  static ELANSR_INLINE F high(F words) {
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(words), _mm512_set1_epi32(0xffff0000)));
+  }
+  static ELANSR_INLINE void add_word(F word, F* channels) {
+    channels[0] = Avx512::add(channels[0], low(word));
+    channels[1] = Avx512::add(channels[1], high(word));
+  }
+  static ELANSR_INLINE F join(const F* channels) {
+    F words;
+    store_paired(channels[0], channels[1], reinterpret_cast<float*>(&words));
+    return words;
+  }
+
+  // Columns of words, which are pairs of channels, to columns of channels, whose words are pairs of pixels.
+  static ELANSR_INLINE const float* split_words(const float* columns, Index words, Index padded, Index stride,
+                                                float* room) {
+    for (Index word = 0; word < words; ++word) {
+      char* low = reinterpret_cast<char*>(room + word * stride);
+      char* high = low + 2 * stride;
+      for (Index i = 0; i < padded; i += 16) {
+        const __m512i x = _mm512_loadu_si512(columns + word * stride + i);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(low + 2 * i), _mm512_cvtepi32_epi16(x));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(high + 2 * i), _mm512_cvtepi32_epi16(_mm512_srli_epi32(x, 16)));
+      }
+    }
+    return room;
+  }
+
+  static void join_arrays(const float* low, const float* high, Index count, float* words) {
+    for (Index i = 0; i < count; i += 16) {
+      const __mmask16 here = i + 16 <= count ? 0xffff : static_cast<__mmask16>((1u << (count - i)) - 1);
+      const F channels[2] = {_mm512_maskz_loadu_ps(here, low + i), _mm512_maskz_loadu_ps(here, high + i)};
+      _mm512_mask_storeu_ps(words + i, here, join(channels));
+    }
+  }
+  static void add_arrays(const float* words, Index count, float* first, float* second) {
+    for (Index i = 0; i < count; i += 16) {
+      const __mmask16 here = i + 16 <= count ? 0xffff : static_cast<__mmask16>((1u << (count - i)) - 1);
+      const F x = _mm512_maskz_loadu_ps(here, words + i);
+      _mm512_mask_storeu_ps(first + i, here, Avx512::add(_mm512_maskz_loadu_ps(here, first + i), low(x)));
+      _mm512_mask_storeu_ps(second + i, here, Avx512::add(_mm512_maskz_loadu_ps(here, second + i), high(x)));
     }
   }
 

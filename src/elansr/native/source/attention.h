@@ -22,7 +22,7 @@ struct AttentionCall {
   const std::int64_t* windows;
   const std::int64_t* q_offsets;
   const std::int64_t* v_offsets;
-  std::int32_t groups, shifted, type, level, threads;
+  std::int32_t groups, shifted, closed, type, level, threads;
 };
 
 // One window of one channel group, computed from beginning to end by one thread.
@@ -31,6 +31,7 @@ using WindowKernel = void (*)(const AttentionCall& call, int group, std::int64_t
 // What one instruction set offers; the arrays are indexed by Type.
 struct AttentionKernels {
   WindowKernel forward[2], backward[2];
+  std::int64_t (*windows)(const AttentionCall& call, int group);
   std::size_t (*scratch_bytes[2])(const AttentionCall& call);
 };
 

@@ -70,10 +70,10 @@ void write_gradients(const float* rows, const Sizes& size, char* const* pixels) 
 template <class A>
 void attention_backward(const elansr::AttentionCall& call, int group, Index number, char* memory) {
   using S = typename A::Simd;
-  const Sizes size(call.windows[group], call.depth, A::kPair);
+  const Place place(call, group, number);
+  const Sizes size(place.rows * place.columns, call.depth, A::kPair);
   Arena arena(memory);
   const BackwardScratch<A> s(arena, size);
-  const Place place(call, group, number);
   constexpr Index kBytes = A::Memory::kBytes;
   place.pixels(call.q, call.q_channels, call.q_offsets[group], kBytes, s.q_pixels);
   place.pixels(call.v, call.v_channels, call.v_offsets[group], kBytes, s.v_pixels);

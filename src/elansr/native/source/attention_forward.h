@@ -49,10 +49,10 @@ ELANSR_INLINE typename A::F weigh(const float* map, Index pixels, typename A::F 
 template <class A>
 void attention_forward(const elansr::AttentionCall& call, int group, Index number, char* memory) {
   using S = typename A::Simd;
-  const Sizes size(call.windows[group], call.depth, A::kPair);
+  const Place place(call, group, number);
+  const Sizes size(place.rows * place.columns, call.depth, A::kPair);
   Arena arena(memory);
   const ForwardScratch<A> s(arena, size);
-  const Place place(call, group, number);
   constexpr Index kBytes = A::Memory::kBytes;
   place.pixels(call.q, call.q_channels, call.q_offsets[group], kBytes, s.q_pixels);
   place.pixels(call.v, call.v_channels, call.v_offsets[group], kBytes, s.v_pixels);

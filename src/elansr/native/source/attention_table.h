@@ -11,7 +11,7 @@ template <class A>
 std::size_t scratch_bytes(const elansr::AttentionCall& call) {
   std::size_t most = 0;
   for (int group = 0; group < call.groups; ++group) {
-    const Sizes size(call.windows[group], call.depth, A::kPair);
+    const Sizes size(call.windows[group] * call.windows[group], call.depth, A::kPair);
     Arena forward(nullptr), backward(nullptr);
     if (call.out) ForwardScratch<A> pieces(forward, size);
     if (!call.out) BackwardScratch<A> pieces(backward, size);
@@ -25,6 +25,7 @@ template <class Float32, class Bfloat16>
 constexpr elansr::AttentionKernels kernels() {
   return {{attention_forward<Float32>, attention_forward<Bfloat16>},
           {attention_backward<Float32>, attention_backward<Bfloat16>},
+          Region::count<elansr::AttentionCall>,
           {scratch_bytes<Float32>, scratch_bytes<Bfloat16>}};
 }
 

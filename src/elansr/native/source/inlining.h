@@ -11,3 +11,11 @@
 #define ELANSR_INLINE inline __attribute__((always_inline))
 #define ELANSR_UNROLL _Pragma("GCC unroll 32")
 #endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define ELANSR_PREFETCH(address) __builtin_prefetch(address, 0, 2)
+#define ELANSR_PREFETCH_TO_WRITE(address) __builtin_prefetch(address, 1, 2)
+#else
+#define ELANSR_PREFETCH(address)
+#define ELANSR_PREFETCH_TO_WRITE(address)
+#endif

@@ -4,6 +4,7 @@
 #include "attention.h"
 #include "export.h"
 #include "processor.h"
+#include "rows.h"
 #include "threads.h"
 
 namespace elansr {
@@ -13,36 +14,43 @@ namespace {
 constexpr std::int64_t kTaskPixels = 256;
 constexpr int kMaxGroups = 64;
 
-const AttentionKernels& attention_kernels(int level) {
+struct Kernels {
+  const AttentionKernels& attention;
+  const RowKernels& rows;
+};
+
+Kernels kernels_of(int level) {
   switch (level) {
 #ifdef ELANSR_HAS_AVX2
     case kAvx2:
-      return kAvx2Attention;
+      return {kAvx2Attention, kAvx2Rows};
 #endif
 #ifdef ELANSR_HAS_AVX512
     case kAvx512:
-      return kAvx512Attention;
+      return {kAvx512Attention, kAvx512Rows};
 #endif
 #ifdef ELANSR_HAS_AVX512BF16
     case kAvx512Bf16:
-      return kAvx512Bf16Attention;
+      return {kAvx512Bf16Attention, kAvx512Bf16Rows};
 #endif
     default:
-      return kPortableAttention;
+      return {kPortableAttention, kPortableRows};
   }
 }
 
 // The windows of all groups as tasks, those of the last group first: in ELAN it has the largest windows, and what is
 // large should not come last where threads wait for each other.
-struct AttentionTasks {
-  const AttentionCall* call;
-  WindowKernel kernel;
+template <class Call>
+struct WindowTasks {
+  using Kernel = void (*)(const Call& call, int group, std::int64_t window, char* scratch);
+  const Call* call;
+  Kernel kernel;
   std::int64_t windows[kMaxGroups], batch[kMaxGroups], tasks[kMaxGroups], total = 0;
 
-  AttentionTasks(const AttentionCall& c, WindowKernel k) : call(&c), kernel(k) {
+  WindowTasks(const Call& c, Kernel k, std::int64_t (*count)(const Call& call, int group)) : call(&c), kernel(k) {
     for (int group = 0; group < c.groups; ++group) {
       const std::int64_t pixels = c.windows[group] * c.windows[group];
-      windows[group] = c.pictures * (c.height * c.width / pixels);
+      windows[group] = count(c, group);
       batch[group] = pixels < kTaskPixels ? kTaskPixels / pixels : 1;
       tasks[group] = (windows[group] + batch[group] - 1) / batch[group];
       total += tasks[group];
@@ -50,7 +58,7 @@ struct AttentionTasks {
   }
 
   static void run(const void* context, std::int64_t number, char* scratch) {
-    const AttentionTasks& self = *static_cast<const AttentionTasks*>(context);
+    const WindowTasks& self = *static_cast<const WindowTasks*>(context);
     int group = self.call->groups - 1;
     for (; number >= self.tasks[group]; --group) number -= self.tasks[group];
     const std::int64_t first = number * self.batch[group], end = first + self.batch[group];
@@ -60,24 +68,115 @@ struct AttentionTasks {
   }
 };
 
+// Rows of one task: the fewer, the better they spread over the threads; the more, the fewer are computed twice.
+constexpr std::int64_t kFewestRows = 8, kMostRows = 32, kTasksAThread = 3;
+
+std::int64_t rows_of_a_task(const LayersCall& call) {
+  const std::int64_t tasks = call.threads > 1 ? call.threads * kTasksAThread : 1;
+  const std::int64_t wanted = (call.pictures * call.height + tasks - 1) / tasks;
+  const std::int64_t rows = wanted < kFewestRows ? kFewestRows : wanted > kMostRows ? kMostRows : wanted;
+  const std::int64_t strips = (call.height + rows - 1) / rows;
+  return (call.height + strips - 1) / strips;
+}
+
+struct RowTask {
+  const LayersCall* call;
+  void (*kernel)(const LayersCall& call, std::int64_t task, char* scratch);
+
+  static void run(const void* context, std::int64_t number, char* scratch) {
+    const RowTask& self = *static_cast<const RowTask*>(context);
+    self.kernel(*self.call, number, scratch);
+  }
+};
+
+// Planes (N, C, H, W) to rows or, added, back.
+struct PlaneTask {
+  const RowKernels* kernels;
+  const float* from;
+  float* to;
+  std::int64_t channels, height, width, pitch;
+  std::int32_t type, back;
+
+  static void run(const void* context, std::int64_t number, char*) {
+    const PlaneTask& t = *static_cast<const PlaneTask*>(context);
+    const std::int64_t plane = t.height * t.width, words = t.channels / (t.type == kBfloat16 ? 2 : 1);
+    const std::int64_t picture = number / t.height, y = number % t.height;
+    const std::int64_t planes = picture * t.channels * plane + y * t.width, row = number * words * t.pitch + kMargin;
+    if (t.back) {
+      t.kernels->add_row_to_planes[t.type](t.from + row, t.pitch, t.channels, t.width, t.to + planes, plane);
+    } else {
+      t.kernels->from_plane_row[t.type](t.from + planes, plane, t.channels, t.width, t.to + row, t.pitch);
+    }
+  }
+};
+
 }  // namespace
 }  // namespace elansr
 
 // Grows with every change of what follows, so that Python does not call a library of another version.
-ELANSR_EXPORT int elansr_abi() { return 1; }
+ELANSR_EXPORT int elansr_abi() { return 3; }
 
 ELANSR_EXPORT int elansr_supports(int level) { return elansr::supports(level); }
 
 // Forward where `call.out` is given, backward where not. 0: done; 1: not enough memory; 2: too many groups.
 ELANSR_EXPORT int elansr_attention(const elansr::AttentionCall* call) {
   if (call->groups > elansr::kMaxGroups) return 2;
-  const elansr::AttentionKernels& kernels = elansr::attention_kernels(call->level);
+  const elansr::AttentionKernels& kernels = elansr::kernels_of(call->level).attention;
   try {
     const std::size_t bytes = kernels.scratch_bytes[call->type](*call);
-    const elansr::AttentionTasks tasks(*call, (call->out ? kernels.forward : kernels.backward)[call->type]);
-    elansr::share_out(call->threads, tasks.total, bytes, elansr::AttentionTasks::run, &tasks);
+    using Tasks = elansr::WindowTasks<elansr::AttentionCall>;
+    const Tasks tasks(*call, (call->out ? kernels.forward : kernels.backward)[call->type], kernels.windows);
+    elansr::share_out(call->threads, tasks.total, bytes, Tasks::run, &tasks);
   } catch (const std::bad_alloc&) {
     return 1;
   }
   return 0;
+}
+
+// Whether a level has row kernels for a type.
+ELANSR_EXPORT int elansr_rows_support(int level, int type) {
+  return elansr::kernels_of(level).rows.layers[type] != nullptr;
+}
+
+// Packs the weights of a layer; without `packed`, says how many floats that takes.
+ELANSR_EXPORT std::int64_t elansr_rows_pack(int level, int type, std::int64_t outputs, std::int64_t inputs,
+                                            const float* weights, float* packed) {
+  return elansr::kernels_of(level).rows.pack[type](outputs, inputs, weights, packed);
+}
+
+// 0: done; 1: not enough memory.
+ELANSR_EXPORT int elansr_rows_layers(const elansr::LayersCall* given) {
+  elansr::LayersCall call = *given;
+  call.rows = elansr::rows_of_a_task(call);
+  const elansr::RowKernels& kernels = elansr::kernels_of(call.level).rows;
+  const elansr::RowTask task = {&call, kernels.layers[call.type]};
+  const std::int64_t tasks = call.pictures * ((call.height + call.rows - 1) / call.rows);
+  try {
+    elansr::share_out(call.threads, tasks, kernels.layers_bytes[call.type](call), elansr::RowTask::run, &task);
+  } catch (const std::bad_alloc&) {
+    return 1;
+  }
+  return 0;
+}
+
+// 0: done; 1: not enough memory; 2: too many groups.
+ELANSR_EXPORT int elansr_rows_attention(const elansr::RowAttentionCall* call) {
+  if (call->groups > elansr::kMaxGroups) return 2;
+  const elansr::RowKernels& kernels = elansr::kernels_of(call->level).rows;
+  try {
+    using Tasks = elansr::WindowTasks<elansr::RowAttentionCall>;
+    const Tasks tasks(*call, kernels.attention[call->type], kernels.windows);
+    elansr::share_out(call->threads, tasks.total, kernels.attention_bytes[call->type](*call), Tasks::run, &tasks);
+  } catch (const std::bad_alloc&) {
+    return 1;
+  }
+  return 0;
+}
+
+// Planes, float32 (pictures, channels, height, width), to rows; with `back`, rows added to planes.
+ELANSR_EXPORT void elansr_rows_planes(int level, int type, int threads, int back, const float* from, float* to,
+                                      std::int64_t pictures, std::int64_t channels, std::int64_t height,
+                                      std::int64_t width, std::int64_t pitch) {
+  const elansr::PlaneTask task = {&elansr::kernels_of(level).rows, from, to, channels, height, width, pitch, type, back};
+  elansr::share_out(threads, pictures * height, 0, elansr::PlaneTask::run, &task);
 }

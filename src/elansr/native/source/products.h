@@ -25,7 +25,7 @@ typename A::F dot(const float* broadcast, const float* lanes, Index words, Index
     for (Index word = 0; word < words; ++word, b += stride, l += stride) {
       const typename A::F x = S::load(l);
       ELANSR_UNROLL
-      for (int k = 0; k < kTile; ++k) sum[k] = A::madd(x, A::spread(b + k), sum[k]);
+      for (int k = 0; k < kTile; ++k) sum[k] = A::madd_spread(x, b + k, sum[k]);
     }
     ELANSR_UNROLL
     for (int k = 0; k < kTile; ++k) {
@@ -46,7 +46,7 @@ ELANSR_INLINE void sum_tile(const float* weights, const float* rows, Index count
   for (Index j = 0; j < count; ++j, weights += S::W, rows += row_stride) {
     const typename A::F w = S::load(weights);
     ELANSR_UNROLL
-    for (int k = 0; k < kTile; ++k) sum[k] = A::madd(w, A::spread(rows + k), sum[k]);
+    for (int k = 0; k < kTile; ++k) sum[k] = A::madd_spread(w, rows + k, sum[k]);
   }
   ELANSR_UNROLL
   for (int k = 0; k < kTile; ++k) S::store(out + k * out_stride, S::mul(sum[k], factor));

@@ -8,6 +8,7 @@ namespace {
 struct Avx512 {
   static constexpr int W = 16;
   static constexpr int kDotTile = 16, kSumTile = 20;
+  static constexpr int kTileOutputs = 12, kTileVectors = 2;
   using F = __m512;
   using Quad = Quads;
 

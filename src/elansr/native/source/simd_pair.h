@@ -11,6 +11,7 @@ template <class S>
 struct Paired {
   static constexpr int W = 2 * S::W;
   static constexpr int kDotTile = 4, kSumTile = 4;
+  static constexpr int kTileOutputs = 6, kTileVectors = 1;
   using Quad = typename S::Quad;
   using H = typename S::F;
   struct F {

@@ -6,12 +6,12 @@
 
 namespace {
 
-// The packed sizes of a window; every count that a tile runs over is a multiple of the tile.
+// The packed sizes of a window of so many pixels; every count that a tile runs over is a multiple of the tile.
 struct Sizes {
   Index pixels, padded, stride, channels, words, row_stride;
 
-  Sizes(Index window, Index depth, Index pair) {
-    pixels = window * window;
+  Sizes(Index window_pixels, Index depth, Index pair) {
+    pixels = window_pixels;
     padded = round_up(pixels, 16);
     // One cache line more than a power of two: columns would otherwise crowd into a few sets of the cache.
     stride = padded < 64 ? padded : padded + 16;
@@ -39,26 +39,58 @@ class Arena {
   Index used_;
 };
 
-// A window by its number: windows run row by row, picture by picture.
-struct Place {
-  Index side, picture, top, left, height, width;
+// A window by its number, row by row, picture by picture. Shifted windows that reach over the border go on at the opposite
+// one; where borders are closed, every window ends there.
+struct Region {
+  Index picture, top, left, rows, columns;
 
-  Place(const elansr::AttentionCall& call, int group, Index number) {
-    side = call.windows[group];
-    height = call.height;
-    width = call.width;
-    const Index across = width / side, down = height / side, shift = call.shifted ? side / 2 : 0;
+  template <class Call>
+  Region(const Call& call, int group, Index number) {
+    const Index side = call.windows[group], first = start(call, side);
+    const Index across = along(call.width, first, side), down = along(call.height, first, side);
     picture = number / (across * down);
-    top = number / across % down * side + shift;
-    left = number % across * side + shift;
+    top = first + number / across % down * side;
+    left = first + number % across * side;
+    rows = columns = side;
+    if (call.closed) cut(top, rows, call.height), cut(left, columns, call.width);
   }
 
-  // The address of the first channel of each pixel. A window pushed over the border goes on at the other side.
+  template <class Call>
+  static Index count(const Call& call, int group) {
+    const Index side = call.windows[group], first = start(call, side);
+    return call.pictures * along(call.width, first, side) * along(call.height, first, side);
+  }
+
+ private:
+  // Where the first window begins; before the border where windows are cut off there.
+  template <class Call>
+  static Index start(const Call& call, Index side) {
+    if (!call.shifted || side == 1) return 0;
+    return call.closed ? side / 2 - side : side / 2;
+  }
+  static Index along(Index size, Index first, Index side) {
+    return first > 0 ? size / side : (size - first + side - 1) / side;
+  }
+  static void cut(Index& begin, Index& size, Index limit) {
+    const Index end = begin + size < limit ? begin + size : limit;
+    begin = begin > 0 ? begin : 0;
+    size = end - begin;
+  }
+};
+
+// A window of (N, H, W, C).
+struct Place : Region {
+  Index height, width;
+
+  Place(const elansr::AttentionCall& call, int group, Index number)
+      : Region(call, group, number), height(call.height), width(call.width) {}
+
+  // The address of the first channel of each pixel.
   void pixels(const void* base, Index channels, Index offset, Index bytes, char** out) const {
     char* first = static_cast<char*>(const_cast<void*>(base)) + offset * bytes;
-    for (Index r = 0; r < side; ++r) {
+    for (Index r = 0; r < rows; ++r) {
       const Index y = top + r < height ? top + r : top + r - height;
-      for (Index c = 0; c < side; ++c) {
+      for (Index c = 0; c < columns; ++c) {
         const Index x = left + c < width ? left + c : left + c - width;
         *out++ = first + ((picture * height + y) * width + x) * channels * bytes;
       }

@@ -1,0 +1,73 @@
+"""The body of the inference form as calls of the native library: two a block, each one pass over the features."""
+
+import torch
+from torch import Tensor, nn
+
+from elansr.native.rows import PackedLayer, add_to_picture, from_picture, pack, supports
+from elansr.native.rows_attention import attention
+from elansr.native.rows_layers import LocalFeatures, layers
+from elansr.nn.elan import ELAB, ELANConfig
+from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, SharedGroupwiseSelfAttention
+
+
+class RowsBody:
+    """The ELABs of a network whose BatchNorm is folded, packed for this processor.
+
+    Args:
+        body: of the inference form, on the CPU; its weights are copied.
+        dtype: of the features, float32 or bfloat16; see `suits`.
+    """
+
+    def __init__(self, body: nn.Sequential, dtype: torch.dtype) -> None:
+        self._dtype = dtype
+        self._blocks = [block for elab in body for block in _blocks(elab, dtype)]
+
+    def add_to(self, features: Tensor) -> Tensor:
+        """`features + body(features)`, the long skip of figure 2, for float32 (N, C, H, W); replaces `features`."""
+        x = from_picture(features, self._dtype)
+        spare, attended = x.like(x.channels), x.like(x.channels)
+        queries, values = x.like(2 * x.channels), x.like(x.channels)
+        merge, form = None, None
+        for block in self._blocks:
+            projected = values if block.own is None else queries
+            layers(x, merge, None if merge is None else attended, block.local, spare, projected)
+            x, spare = spare, x
+            form = block.own or form
+            assert form is not None
+            attention(queries, projected, attended, form.windows, form.shifted, form.closed)
+            merge = block.merge
+        layers(x, merge, attended, None, spare, None)
+        return add_to_picture(spare, features)
+
+
+class _Block:
+    """One step of LFE + GMSA: `own` is None where it shares the attention of the step before."""
+
+    def __init__(self, lfe: LocalFeatureExtraction, step: nn.Module, dtype: torch.dtype) -> None:
+        assert isinstance(step, (GroupwiseSelfAttention, SharedGroupwiseSelfAttention))
+        self.local = LocalFeatures(*(_packed(conv, dtype) for conv in (lfe.expand.conv, lfe.reduce.conv, step.project)))
+        self.merge = _packed(step.merge, dtype)
+        self.own = step if isinstance(step, GroupwiseSelfAttention) else None
+
+
+def _packed(conv: nn.Module, dtype: torch.dtype) -> PackedLayer:
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
+    return pack(conv.weight, conv.bias, dtype)
+
+
+def _blocks(elab: nn.Module, dtype: torch.dtype) -> list[_Block]:
+    assert isinstance(elab, ELAB)
+    steps: list[nn.Module] = [elab.attention, *elab.shared]
+    found = []
+    for lfe, step in zip(elab.local, steps, strict=True):
+        assert isinstance(lfe, LocalFeatureExtraction)
+        found.append(_Block(lfe, step, dtype))
+    return found
+
+
+def suits(body: nn.Sequential, config: ELANConfig, dtype: torch.dtype) -> bool:
+    """Whether the native library can run the body over rows, and nobody asked for another form of attention."""
+    if not supports(config.channels, config.channels // len(config.windows), config.expansion, dtype):
+        return False
+    return all(isinstance(elab, ELAB) and elab.attention.form in ("auto", "native") for elab in body)
