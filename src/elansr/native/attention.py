@@ -22,7 +22,7 @@ from elansr.native import loader
 from elansr.native.loader import LEVELS, Level
 
 TYPES = {torch.float32: 0, torch.bfloat16: 1}
-_MOST_GROUPS = 64
+MOST_GROUPS = 64
 
 
 def takes(x: Tensor) -> bool:
@@ -184,9 +184,9 @@ class _Plan:
         """Raises ConfigError, in one line, for what the library must not be called with."""
         groups = len(self.windows)
         _require(
-            1 <= groups <= _MOST_GROUPS and len(self.q_offsets) == len(self.v_offsets) == groups,
+            1 <= groups <= MOST_GROUPS and len(self.q_offsets) == len(self.v_offsets) == groups,
             f"{groups} windows, {len(self.q_offsets)} q_offsets, {len(self.v_offsets)} v_offsets: "
-            f"must be as many of each, from 1 to {_MOST_GROUPS}",
+            f"must be as many of each, from 1 to {MOST_GROUPS}",
         )
         numbers = (*self.q_offsets, *self.v_offsets, self.depth, *self.windows)
         _require(all(type(n) is int for n in numbers), f"offsets, depth and windows {numbers}: must be whole numbers")

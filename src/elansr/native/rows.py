@@ -71,9 +71,7 @@ def supports(channels: int, depth: int, expansion: int, dtype: torch.dtype) -> b
         dtype: of the features.
     """
     chosen = loader.level()
-    if chosen is None or dtype not in TYPES:
-        return False
-    if not loader.functions().elansr_rows_support(LEVELS.index(chosen), TYPES[dtype]):
+    if chosen is None or not _has_kernels(chosen, dtype):
         return False
     groups = (channels, channels // SHIFT_GROUPS, channels * expansion // SHIFT_GROUPS, depth)
     return all(size % pair(dtype) == 0 for size in groups)
@@ -104,21 +102,11 @@ def pack(weight: Tensor, bias: Tensor, dtype: torch.dtype, *, level: Level | Non
         ConfigError: shapes or types that do not go together, or a level this machine has not.
         DeviceError: there is no native library.
     """
+    chosen = level_for(dtype, level)
+    _check_weights(weight, bias, pair(dtype))
     weight, bias = weight.detach().flatten(1).float().contiguous(), bias.detach().float()
-    chosen = loader.level() if level is None else loader.checked_level(level)
-    if chosen is None:
-        raise DeviceError(f"native layers are not available: {loader.reason()}")
-    number, kind = LEVELS.index(chosen), TYPES.get(dtype, -1)
-    require(
-        kind >= 0 and bool(loader.functions().elansr_rows_support(number, kind)),
-        f"{dtype} at level {chosen}: has no kernels",
-    )
-    (outputs, inputs), whole = weight.shape, pair(dtype)
-    require(
-        bias.shape == (outputs,) and outputs % whole == 0 and inputs % whole == 0,
-        f"weight {tuple(weight.shape)} and bias {tuple(bias.shape)}: must be (outputs, inputs), (outputs,), multiples "
-        f"of {whole}",
-    )
+    number, kind = LEVELS.index(chosen), TYPES[dtype]
+    outputs, inputs = weight.shape
     library = loader.functions()
     words = torch.empty(library.elansr_rows_pack(number, kind, outputs, inputs, None, None))
     library.elansr_rows_pack(number, kind, outputs, inputs, weight.data_ptr(), words.data_ptr())
@@ -127,8 +115,50 @@ def pack(weight: Tensor, bias: Tensor, dtype: torch.dtype, *, level: Level | Non
     return PackedLayer(words, padded, inputs, outputs, dtype, chosen)
 
 
+def _check_weights(weight: Tensor, bias: Tensor, whole: int) -> None:
+    shape = tuple(weight.shape)
+    require(
+        len(shape) in (2, 4)
+        and min(shape) >= 1
+        and shape[2:] in ((), (1, 1))
+        and bias.shape == shape[:1]
+        and not any(size % whole for size in shape[:2]),
+        f"weight {shape} and bias {tuple(bias.shape)}: must be (outputs, inputs), (outputs,), multiples of {whole}",
+    )
+    _require_on_cpu(weight)
+    _require_on_cpu(bias)
+
+
+def level_for(dtype: torch.dtype, level: Level | None = None) -> Level:
+    """The level to use: `level`, or the one that `loader.level` names.
+
+    Raises:
+        ConfigError: it has no kernels for features of `dtype`, or this machine has it not.
+        DeviceError: there is no native library.
+    """
+    chosen = loader.level() if level is None else loader.checked_level(level)
+    if chosen is None:
+        raise DeviceError(f"native rows are not available: {loader.reason()}")
+    require(_has_kernels(chosen, dtype), f"{dtype} at level {chosen}: has no kernels")
+    return chosen
+
+
+def _has_kernels(level: Level, dtype: torch.dtype) -> bool:
+    return dtype in TYPES and bool(loader.functions().elansr_rows_support(LEVELS.index(level), TYPES[dtype]))
+
+
 def from_picture(picture: Tensor, dtype: torch.dtype, *, level: Level | None = None) -> Rows:
-    """Features (N, C, H, W), float32, as rows."""
+    """Features (N, C, H, W), float32, on the CPU, as rows.
+
+    Raises:
+        ConfigError: another shape or type, channels that are no whole words, or no kernels for `dtype`.
+        DeviceError: there is no native library.
+    """
+    require(
+        picture.ndim == 4 and picture.shape[1] % pair(dtype) == 0,
+        f"features {tuple(picture.shape)}: must be (N, C, H, W), C a multiple of {pair(dtype)}",
+    )
+    _require_on_cpu(picture)
     pictures, channels, height, width = picture.shape
     rows = Rows.zeros(pictures, height, width, channels, dtype)
     _planes(rows, picture.contiguous(), level, back=False)
@@ -136,14 +166,18 @@ def from_picture(picture: Tensor, dtype: torch.dtype, *, level: Level | None = N
 
 
 def add_to_picture(rows: Rows, picture: Tensor, *, level: Level | None = None) -> Tensor:
-    """Adds rows to features (N, C, H, W), float32, contiguous, in place, and returns them."""
+    """Adds rows to features (N, C, H, W), float32, contiguous, in place, and returns them.
+
+    Raises:
+        ConfigError, DeviceError: as `from_picture`.
+    """
+    _require_on_cpu(picture)
     _planes(rows, picture, level, back=True)
     return picture
 
 
 def _planes(rows: Rows, picture: Tensor, level: Level | None, back: bool) -> None:
-    chosen = loader.level() if level is None else loader.checked_level(level)
-    assert chosen is not None
+    chosen = level_for(rows.dtype, level)
     expected = (rows.words.shape[0], rows.channels, rows.words.shape[1], rows.width)
     require(
         picture.dtype == torch.float32 and picture.shape == expected and picture.is_contiguous(),
@@ -159,6 +193,10 @@ def same(a: Rows, b: Rows) -> bool:
     """Whether two features are of the same pictures, in the same type."""
     shapes = [(*rows.words.shape[:2], rows.words.shape[3], rows.width) for rows in (a, b)]
     return shapes[0] == shapes[1] and a.dtype == b.dtype
+
+
+def _require_on_cpu(x: Tensor) -> None:
+    require(x.device.type == "cpu", f"a tensor on {x.device}: must be on the CPU")
 
 
 def require(holds: bool, rule: str) -> None:

@@ -1,15 +1,20 @@
-"""Window attention over rows, in one call of the native library."""
+"""Window attention over rows, in one call of the native library.
+
+Its weights are powers of two: where softmax is wanted, queries are multiplied by `QUERY_FACTOR` beforehand, once and
+for all in the weights that project them.
+"""
 
 import ctypes
+import math
 from collections.abc import Sequence
 
 import torch
 
 from elansr.errors import DeviceError
 from elansr.native import loader
-from elansr.native.attention import TYPES
+from elansr.native.attention import MOST_GROUPS, TYPES
 from elansr.native.loader import LEVELS, Level
-from elansr.native.rows import Rows, pair, require, same
+from elansr.native.rows import Rows, level_for, pair, require, same
 
 
 class _AttentionCall(ctypes.Structure):
@@ -24,10 +29,16 @@ class _AttentionCall(ctypes.Structure):
     )
 
 
+QUERY_FACTOR = math.sqrt(math.log2(math.e))
+"""2^((q * QUERY_FACTOR) (k * QUERY_FACTOR)) is exp(q k)."""
+
+
 def attention(
     q: Rows, v: Rows, out: Rows, windows: Sequence[int], shifted: bool, closed: bool, *, level: Level | None = None
 ) -> None:
-    """Window attention `softmax(q q^T) v` of every channel group (arXiv 2203.06697, section 3.3).
+    """Window attention of every channel group (arXiv 2203.06697, section 3.3).
+
+    It is `softmax(q q^T / QUERY_FACTOR^2) v`.
 
     Args:
         q: 2C channels: group after group, its queries, which are its keys too, and its values.
@@ -44,6 +55,10 @@ def attention(
         DeviceError: not enough memory.
     """
     count = len(windows)
+    require(
+        1 <= count <= MOST_GROUPS and all(type(w) is int and w >= 1 for w in windows),
+        f"windows {tuple(windows)}: must be from 1 to {MOST_GROUPS} whole numbers of at least 1",
+    )
     depth, whole = q.channels // (2 * count), pair(q.dtype)
     own = v is q
     require(
@@ -52,11 +67,10 @@ def attention(
     )
     pictures, height, _, pitch = q.words.shape
     require(
-        min(windows) >= 1 and (closed or not any(height % w or q.width % w for w in windows)),
+        closed or not any(height % w or q.width % w for w in windows),
         f"{height} x {q.width} pixels: must be multiples of the windows {tuple(windows)} unless borders are closed",
     )
-    chosen = loader.level() if level is None else loader.checked_level(level)
-    assert chosen is not None
+    chosen = level_for(q.dtype, level)
     words, numbers = depth // whole, ctypes.c_int64 * count
     sides = numbers(*windows)
     q_offsets = numbers(*(2 * words * group for group in range(count)))

@@ -79,15 +79,16 @@ def layers(
     """
     require((merge is None) == (attended is None), "merge and attended: must be given together")
     require(merge is not None or local is not None, "neither merge nor local: nothing to do")
-    used = [merge, *((local.expand, local.reduce, local.project) if local else ())]
-    packed = [layer for layer in used if layer is not None]
-    _check_layers(x, packed, local)
+    packed = [*([merge] if merge else []), *((local.expand, local.reduce, local.project) if local else ())]
+    _check_layers(x, packed, merge, local)
     if attended is not None:
         require(same(x, attended) and attended.channels == x.channels, "x and attended: must be alike")
     require((local is None) == (projected is None), "local and projected: must be given together")
-    require(same(x, out) and out.channels == x.channels and out is not x, "x and out: must be alike, and two")
+    require(same(x, out) and out.channels == x.channels, "x and out: must be alike")
     if local is not None and projected is not None:
         require(same(x, projected) and projected.channels == local.project.outputs, "projected: of other channels")
+    used = [rows for rows in (x, attended, out, projected) if rows is not None]
+    require(len({id(rows.words) for rows in used}) == len(used), "x, attended, out, projected: must be different rows")
     pictures, height, _, pitch = x.words.shape
     call = _LayersCall(
         x=x.words.data_ptr(),
@@ -111,15 +112,17 @@ def layers(
         raise DeviceError(f"native layers on {x.width} x {height} pixels: not enough memory")
 
 
-def _check_layers(x: Rows, packed: Sequence[PackedLayer], local: LocalFeatures | None) -> None:
+def _check_layers(
+    x: Rows, packed: Sequence[PackedLayer], merge: PackedLayer | None, local: LocalFeatures | None
+) -> None:
     c = x.channels
     alike = all(layer.dtype == x.dtype and layer.level == packed[0].level for layer in packed)
     require(alike, "layers: must be packed for the features' type and for one level")
     require(
         all(layer.inputs == c for layer in packed if local is None or layer is not local.reduce), f"inputs: must be {c}"
     )
+    require(merge is None or merge.outputs == c, f"outputs of merge: must be {c}")
     if local is None:
-        require(packed[0].outputs == c, f"outputs: must be {c}")
         return
     hidden = local.expand.outputs
     require(

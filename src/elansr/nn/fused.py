@@ -66,12 +66,15 @@ class FusedELAN(nn.Module):
         return crop(x, 0, 0, height * self.config.scale, width * self.config.scale)
 
     def _with_body(self, features: Tensor) -> Tensor:
-        """The long skip: features (N, C, H, W) plus what the body makes of them; may replace them."""
+        """The long skip: features (N, C, H, W) plus what the body makes of them; may replace them.
+
+        Rows have no gradient, so that one by the picture goes the other way.
+        """
         if self._in_rows is None and takes(features):
             fits = suits(self.body, self.config, self.dtype)
             self._in_rows = RowsBody(self.body, self.dtype) if fits else False
-        if self._in_rows and takes(features):
-            return self._in_rows.add_to(features)
+        if self._in_rows and takes(features) and not (torch.is_grad_enabled() and features.requires_grad):
+            return self._in_rows.add_to(features.contiguous())  # the head keeps pictures with channels last as they are
         return features + to_picture(self.body(to_pixels(features.to(self.dtype)))).to(self.outer_dtype)
 
 

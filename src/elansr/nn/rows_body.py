@@ -1,10 +1,12 @@
 """The body of the inference form as calls of the native library: two a block, each one pass over the features."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
 from elansr.native.rows import PackedLayer, add_to_picture, from_picture, pack, supports
-from elansr.native.rows_attention import attention
+from elansr.native.rows_attention import QUERY_FACTOR, attention
 from elansr.native.rows_layers import LocalFeatures, layers
 from elansr.nn.elan import ELAB, ELANConfig
 from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, SharedGroupwiseSelfAttention
@@ -45,9 +47,22 @@ class _Block:
 
     def __init__(self, lfe: LocalFeatureExtraction, step: nn.Module, dtype: torch.dtype) -> None:
         assert isinstance(step, (GroupwiseSelfAttention, SharedGroupwiseSelfAttention))
-        self.local = LocalFeatures(*(_packed(conv, dtype) for conv in (lfe.expand.conv, lfe.reduce.conv, step.project)))
-        self.merge = _packed(step.merge, dtype)
         self.own = step if isinstance(step, GroupwiseSelfAttention) else None
+        project = step.project if self.own is None else _with_scaled_queries(step.project, len(self.own.windows))
+        self.local = LocalFeatures(*(_packed(conv, dtype) for conv in (lfe.expand.conv, lfe.reduce.conv, project)))
+        self.merge = _packed(step.merge, dtype)
+
+
+def _with_scaled_queries(project: nn.Module, groups: int) -> nn.Conv2d:
+    """A projection whose outputs are, group after group, queries and values."""
+    assert isinstance(project, nn.Conv2d)
+    assert project.bias is not None
+    scaled = copy.deepcopy(project).double()
+    for values in (scaled.weight, scaled.bias):
+        assert values is not None
+        for group in values.detach().chunk(groups):
+            group.chunk(2)[0].mul_(QUERY_FACTOR)
+    return scaled
 
 
 def _packed(conv: nn.Module, dtype: torch.dtype) -> PackedLayer:

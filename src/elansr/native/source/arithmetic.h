@@ -29,6 +29,9 @@ struct Fp32Arithmetic {
   static ELANSR_INLINE F origin(F largest) { return largest; }
   static ELANSR_INLINE F weight(F logit, F origin) { return exp_precise<Vector>(Vector::sub(logit, origin)); }
 
+  // 2^(logit - largest), where logits are made so that this is wanted.
+  static ELANSR_INLINE F weight_base2(F logit, F largest) { return exp2_precise<Vector>(Vector::sub(logit, largest)); }
+
   static void read_columns(const char* const* rows, Index pixels, Index channels, float* columns, Index stride) {
     ::read_columns<Vector, Memory>(rows, pixels, channels, columns, stride);
   }

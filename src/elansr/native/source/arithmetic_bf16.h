@@ -38,6 +38,8 @@ struct Bf16Arithmetic {
     return exp2_coarse<Avx512>(Avx512::fma(logit, Avx512::set(kLog2E), origin));
   }
 
+  static ELANSR_INLINE F weight_base2(F logit, F largest) { return exp2_coarse<Avx512>(Avx512::sub(logit, largest)); }
+
   // A last odd channel makes a word with a zero in its upper half.
   static void read_columns(const char* const* rows, Index pixels, Index channels, float* columns, Index stride) {
     const Index words = channels / 2;

@@ -24,22 +24,21 @@ struct ForwardScratch {
   }
 };
 
-// Logits [j][lane] to weights exp(logit - largest) for `weighted_sum`; returns their sum.
-template <class A>
-ELANSR_INLINE typename A::F weigh(const float* map, Index pixels, typename A::F largest, float* weights) {
+// Logits [j][lane] to weights `weight(logit)` for `weighted_sum`; returns their sum.
+template <class A, class Weight>
+ELANSR_INLINE typename A::F weigh(const float* map, Index pixels, float* weights, Weight weight) {
   using S = typename A::Simd;
-  const typename A::F origin = A::origin(largest);
   typename A::F sum = S::zero(), other = S::zero();
   Index j = 0;
   for (; j + 2 <= pixels; j += 2, map += 2 * S::W) {
-    const typename A::F a = A::weight(S::load(map), origin), b = A::weight(S::load(map + S::W), origin);
+    const typename A::F a = weight(S::load(map)), b = weight(S::load(map + S::W));
     sum = S::add(sum, a), other = S::add(other, b);
     A::store_paired(a, b, weights);
     if (A::kPair == 1) A::store_paired(b, b, weights + S::W);
     weights += 2 / A::kPair * S::W;
   }
   if (j < pixels) {
-    const typename A::F a = A::weight(S::load(map), origin);
+    const typename A::F a = weight(S::load(map));
     sum = S::add(sum, a);
     A::store_paired(a, S::zero(), weights);
   }
@@ -62,7 +61,9 @@ void attention_forward(const elansr::AttentionCall& call, int group, Index numbe
   const Index rows = (size.pixels + A::kPair - 1) / A::kPair;
   for (Index i = 0; i < size.pixels; i += S::W) {
     const typename A::F largest = dot<A>(s.q, s.q + i, size.words, size.stride, size.padded, s.map);
-    const typename A::F sum = weigh<A>(s.map, size.pixels, largest, s.weights);
+    const typename A::F origin = A::origin(largest);
+    const auto weight = [=](typename A::F logit) { return A::weight(logit, origin); };
+    const typename A::F sum = weigh<A>(s.map, size.pixels, s.weights, weight);
     const typename A::F factor = S::div(S::set(1.0f), sum);
     weighted_sum<A>(s.weights, s.v, rows, size.row_stride, size.channels, factor, s.out, S::W);
     A::write_columns(s.out, S::W, s.out_pixels + i, size.pixels - i, size.channels);

@@ -35,8 +35,10 @@ struct LayersCall {
   std::int64_t rows;  // of a task; set by the library
 };
 
-// Window attention, softmax(q q^T) v, of all channel groups; offsets and row lengths count words. Shifted windows go on
-// at the opposite border, or with `closed` all windows end at the border. Mirrored by `_AttentionCall` in rows_attention.py.
+// Window attention of all channel groups, softmax(q q^T) v but with powers of two: the queries come multiplied by the
+// root of log2(e), which spares a multiplication for every weight. Offsets and row lengths count words. Shifted windows
+// go on at the opposite border, or with `closed` all windows end at the border. Mirrored by `_AttentionCall` in
+// rows_attention.py.
 struct RowAttentionCall {
   const float *q, *v;
   float* out;

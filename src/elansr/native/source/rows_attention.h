@@ -1,4 +1,4 @@
-// softmax(q q^T) v for one window of rows, a block of as many queries at a time as a vector has lanes.
+// 2^(q q^T) v, its weights divided by their sums, for one window of rows, a block of as many queries at a time as a vector has lanes.
 #pragma once
 
 #include "attention_forward.h"
@@ -128,7 +128,7 @@ struct RowAttention {
     for (Index i = 0; i < size.pixels; i += W) {
       fetch(group, i * window.rows / size.pixels, (i + W < size.pixels ? i + W : size.pixels) * window.rows / size.pixels);
       const F largest = dot<A>(q, q + i, size.words, size.stride, size.padded, map);
-      const F sum = weigh<A>(map, size.pixels, largest, weights);
+      const F sum = weigh<A>(map, size.pixels, weights, [=](F logit) { return A::weight_base2(logit, largest); });
       weighted_sum<A>(weights, v, rows, size.row_stride, size.channels, S::div(S::set(1.0f), sum), out, W);
       write(group, i);
     }
