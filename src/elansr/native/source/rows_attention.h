@@ -6,20 +6,19 @@
 
 namespace {
 
-// `count` words, nearly always as many as a window is wide.
-ELANSR_INLINE void copy_words(float* to, const float* from, Index count) {
-  switch (count) {
-    case 16:
-      std::memcpy(to, from, 64);
-      break;
-    case 8:
-      std::memcpy(to, from, 32);
-      break;
-    case 4:
-      std::memcpy(to, from, 16);
-      break;
-    default:
-      std::memcpy(to, from, static_cast<std::size_t>(count) * 4);
+template <int kCount>
+ELANSR_INLINE void copy_pixels(float* to, Index to_stride, const float* from, Index from_stride, Index words) {
+  for (Index word = 0; word < words; ++word, to += to_stride, from += from_stride) std::memcpy(to, from, kCount * 4);
+}
+
+// Pixels side by side, word by word; nearly always as many as a window is wide.
+ELANSR_INLINE void copy_pixels(float* to, Index to_stride, const float* from, Index from_stride, Index words,
+                               Index count) {
+  if (count == 16) return copy_pixels<16>(to, to_stride, from, from_stride, words);
+  if (count == 8) return copy_pixels<8>(to, to_stride, from, from_stride, words);
+  if (count == 4) return copy_pixels<4>(to, to_stride, from, from_stride, words);
+  for (Index word = 0; word < words; ++word, to += to_stride, from += from_stride) {
+    std::memcpy(to, from, static_cast<std::size_t>(count) * 4);
   }
 }
 
@@ -61,9 +60,7 @@ struct RowAttention {
 
   void read(const float* base, Index words, Index offset, float* columns) const {
     each_run(words, offset, 0, window.rows, [&](Index at, Index pixel, Index count) {
-      for (Index word = 0; word < size.words; ++word) {
-        copy_words(columns + word * size.stride + pixel, base + at + word * call.pitch, count);
-      }
+      copy_pixels(columns + pixel, size.stride, base + at, call.pitch, size.words, count);
     });
     if (size.pixels == size.padded) return;
     for (Index word = 0; word < size.words; ++word) {
@@ -99,10 +96,7 @@ struct RowAttention {
       const Index begin = pixel > first ? pixel : first;
       const Index end = pixel + count < first + W ? pixel + count : first + W;
       if (begin >= end) return;
-      for (Index word = 0; word < size.words; ++word) {
-        float* to = call.out + at + begin - pixel + word * call.pitch;
-        copy_words(to, rounded + word * W + begin - first, end - begin);
-      }
+      copy_pixels(call.out + at + begin - pixel, call.pitch, rounded + begin - first, W, size.words, end - begin);
     });
   }
 
