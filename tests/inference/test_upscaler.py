@@ -14,6 +14,7 @@ from elansr.inference.device import pick_device, pick_precision
 from elansr.inference.upscaler import Upscaler, load
 from elansr.nn.elan import ELAN, ELANConfig
 from elansr.weights.released import RELEASED
+from tests.oracles.elan_closed_naive import elan_closed_naive
 
 RNG = np.random.default_rng(0)
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -57,16 +58,45 @@ def test_the_margin_is_a_reflected_frame_cut_away(small: ELAN) -> None:
     np.testing.assert_allclose(result, plain(small, framed)[32:72, 32:78], atol=1e-4)
 
 
-def test_tiled_equals_untiled_on_a_photo(photo: NDArray[np.uint8]) -> None:
-    whole = load("elan-light-x2", device="cpu", tile=4096)(photo)
-    tiled = load("elan-light-x2", device="cpu", tile=96)(photo)
-    assert np.abs(whole.astype(int) - tiled).max() <= 1
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 3), (16, 16), (19, 33)])
+def test_with_closed_borders_it_is_the_plain_loops(small: ELAN, size: tuple[int, int]) -> None:
+    picture = RNG.integers(0, 256, (*size, 3), np.uint8)
+    state = {name: value.double().numpy() for name, value in small.state_dict().items()}
+    expected = elan_closed_naive(picture.transpose(2, 0, 1) / 255, state, small.config).clip(0, 1).transpose(1, 2, 0)
+    for upscaler in (
+        Upscaler(small, device="cpu", precision="fp32"),
+        Upscaler(small, device="cpu", precision="fp32", border="closed"),
+    ):
+        np.testing.assert_array_less(np.abs(upscaler(picture) - expected * 255), 0.5 + 1e-2)
+
+
+@pytest.mark.parametrize(("precision", "levels"), [("fp32", 1), ("bf16", 2)])
+def test_tiled_equals_untiled_on_a_photo(photo: NDArray[np.uint8], precision: str, levels: int) -> None:
+    """Up to rounding: what little a tile sees otherwise can tip a bf16 step of the features, half a level large."""
+    photo = photo[50:133, 50:161]
+    whole = load("elan-light-x2", device="cpu", tile=4096, precision=precision)(photo)
+    for tile in (32, 48, 96):
+        apart = np.abs(load("elan-light-x2", device="cpu", tile=tile, precision=precision)(photo).astype(int) - whole)
+        assert apart.max() <= levels
+        assert (apart > 1).mean() < 1e-4
+
+
+def test_closed_borders_do_not_leak_to_the_opposite_one(photo: NDArray[np.uint8]) -> None:
+    """A picture 128 pixels wide, of which the left four columns change."""
+    picture, changed = photo[40:72, 60:188], photo[40:72, 60:188].copy()
+    changed[:, :4] = 255 - changed[:, :4]
+    apart = {}
+    for border in ("closed", "cyclic"):
+        upscaler = load("elan-light-x2", device="cpu", precision="fp32", border=border, tile=4096)
+        results = [upscaler(x / np.float32(255)) for x in (picture, changed)]
+        apart[border] = np.abs(results[0] - results[1])[:, -16:].max()
+    assert apart["closed"] < 1e-3 < 5e-3 < apart["cyclic"]
 
 
 def test_in_the_plain_form_tiles_differ_at_the_picture_border_only(photo: NDArray[np.uint8]) -> None:
     """Untiled, opposite borders of the picture leak into each other; tiled, those of a tile do."""
-    whole = load("elan-light-x2", device="cpu", tile=4096, border="cyclic")(photo)
-    tiled = load("elan-light-x2", device="cpu", tile=96, border="cyclic")(photo)
+    whole = load("elan-light-x2", device="cpu", tile=4096, border="cyclic", precision="fp32")(photo)
+    tiled = load("elan-light-x2", device="cpu", tile=96, border="cyclic", precision="fp32")(photo)
     apart, border = np.abs(whole.astype(int) - tiled), 2 * 48
     assert (apart <= 1).mean() >= 0.995
     assert apart[border:-border, border:-border].max() <= 1
@@ -152,6 +182,9 @@ def test_what_is_no_picture_is_refused(small: ELAN, picture: NDArray[np.generic]
 def test_bad_settings_are_named(small: ELAN) -> None:
     with pytest.raises(ConfigError, match="tile=-1"):
         Upscaler(small, tile=-1)
+    for border in ("open", "", None, "Closed"):
+        with pytest.raises(ConfigError, match=f"border={border!r}: must be closed or cyclic"):
+            Upscaler(small, border=border)  # type: ignore[arg-type]
     with pytest.raises(DeviceError, match="'tpu'"):
         pick_device("tpu")
     with pytest.raises(DeviceError, match="int8"):

@@ -136,13 +136,17 @@ class Tiler:
 
     def _row_of_tiles(self, read: Read, rows: Axis, columns: Axis, core: Span, progress: Progress) -> Tensor:
         """Float32 (C, h, width * scale): the blended rows of `core`, joined across the columns."""
+        cores = columns.cores(self.tile, self.grid)
 
         def tiles() -> Iterator[Tensor]:
-            for column in columns.cores(self.tile, self.grid):
+            for column in cores:
                 yield self._tile(read, rows, columns, core, column)
                 done = core.start * columns.size + core.size * column.stop
                 progress(done, rows.size * columns.size)
 
+        if len(cores) == 1:
+            [tile] = tiles()
+            return tile
         return torch.cat(list(blend(tiles(), FEATHER * self.scale, dim=-1)), dim=-1)
 
     def _tile(self, read: Read, rows: Axis, columns: Axis, row: Span, column: Span) -> Tensor:

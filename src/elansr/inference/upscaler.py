@@ -23,6 +23,9 @@ SMALLEST_AUTO_TILE, MAX_TILE = 64, 384
 BYTES_PER_CHANNEL = 85
 """Peak bytes that a pixel of a tile takes per network channel (docs/tiling.md); half precision takes a little less."""
 
+LINES_AT_ONCE = 32
+"""Lines of a result that are turned into pixels together: few enough to stay in the processor's cache."""
+
 Array = NDArray[Any]
 Border = Literal["closed", "cyclic"]
 RANGES: dict[str, float] = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "float32": 1.0, "float64": 1.0}
@@ -168,10 +171,14 @@ def _to_pixels(strip: Tensor, dtype: np.dtype[Any], channels: int) -> Array:
     """Float (3, h, w), which it overwrites, to (h, w, 1 or 3) of `dtype`; grey is the mean of the three colours."""
     if channels == 1:
         strip = strip.mean(dim=0, keepdim=True)
-    strip = strip.clamp_(0, 1)
-    if dtype.kind == "u":
-        strip = strip.mul_(RANGES[dtype.name]).round_()
-    return strip.numpy().astype(dtype).transpose(1, 2, 0)
+    pixels = np.empty((*strip.shape[1:], channels), dtype)
+    for top in range(0, len(pixels), LINES_AT_ONCE):
+        lines = strip[:, top : top + LINES_AT_ONCE].numpy()
+        np.clip(lines, 0, 1, out=lines)
+        if dtype.kind == "u":
+            np.rint(np.multiply(lines, RANGES[dtype.name], out=lines), out=lines)
+        pixels[top : top + LINES_AT_ONCE] = lines.transpose(1, 2, 0)
+    return pixels
 
 
 def _check(picture: Array) -> None:

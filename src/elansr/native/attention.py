@@ -156,7 +156,8 @@ class _Plan:
             return
         groups = len(self.windows)
         numbers = ctypes.c_int64 * groups
-        windows, q_offsets, v_offsets = numbers(*self.windows), numbers(*self.q_offsets), numbers(*self.v_offsets)
+        windows = numbers(*sides_within(self.windows, *q.shape[1:3]))
+        q_offsets, v_offsets = numbers(*self.q_offsets), numbers(*self.v_offsets)
         call = _Call(
             **pointers,
             q=q.data_ptr(),
@@ -215,6 +216,14 @@ class _Plan:
             f"offsets {offsets} of {name}: groups of {self.depth} must not overlap and must end within {channels} "
             "channels",
         )
+
+
+def sides_within(windows: Sequence[int], height: int, width: int) -> list[int]:
+    """Sides that cut the picture into the same windows, without room for what lies far beyond its border.
+
+    A window of twice the picture's larger side holds all of it, shifted by half or not.
+    """
+    return [min(window, 2 * max(height, width, 1)) for window in windows]
 
 
 def _gradient_like(x: Tensor, written: int) -> Tensor:

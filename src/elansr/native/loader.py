@@ -20,7 +20,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 ENVIRONMENT = "ELANSR_NATIVE"
 FILE = Path(__file__).with_name("_kernels.dll" if sys.platform == "win32" else "_kernels.so")
-_ABI = 3
+_ABI = 4
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def _declare(functions: ctypes.CDLL) -> None:
     size, address, number = ctypes.c_int64, ctypes.c_void_p, ctypes.c_int
     functions.elansr_rows_pack.argtypes = (number, number, size, size, address, address)
     functions.elansr_rows_pack.restype = size
-    functions.elansr_rows_planes.argtypes = (*(number,) * 4, address, address, *(size,) * 5)
-    functions.elansr_rows_planes.restype = None
+    functions.elansr_rows_from_planes.argtypes = (*(number,) * 3, address, address, *(size,) * 5)
+    functions.elansr_rows_from_planes.restype = None
 
 
 def functions() -> ctypes.CDLL:

@@ -1,11 +1,12 @@
 """The body of the inference form over rows: features in which every vector of the processor holds neighbouring pixels.
 
-    from_picture -> layers -> attention -> layers -> attention ... -> layers -> add_to_picture
+    from_picture -> layers -> attention -> layers -> attention ... -> layers -> tail
 
 `layers` (`rows_layers`) is everything between one window attention (`rows_attention`) and the next in one pass: merging
 and its residual, local feature extraction and its residual, projection. In between, nothing leaves the processor's
 cache, the shift of shift-conv is an address, and no window is cut out. float32 is computed in float32; bfloat16 is
-multiplied as it is, summed in float32 and rounded when it is stored. There is no gradient.
+multiplied as it is, summed in float32 and rounded when it is stored. `tail` (`rows_tail`) makes pictures of the result,
+in float32. There is no gradient.
 """
 
 from dataclasses import dataclass
@@ -43,17 +44,17 @@ class Rows:
     dtype: torch.dtype
 
     @staticmethod
-    def zeros(pictures: int, height: int, width: int, channels: int, dtype: torch.dtype) -> "Rows":
-        """Room for features."""
+    def room(pictures: int, height: int, width: int, channels: int, dtype: torch.dtype) -> "Rows":
+        """Room for features; what is in it is not defined."""
         lines = -(-(MARGIN + -(-width // TILE) * TILE + MARGIN) // MARGIN)
         pitch = MARGIN * (lines + 1 - lines % 2)  # an odd number of cache lines keeps words out of each other's way
-        words = torch.zeros(pictures, height, channels // pair(dtype), pitch)
+        words = torch.empty(pictures, height, channels // pair(dtype), pitch)
         return Rows(words, width, channels, dtype)
 
     def like(self, channels: int) -> "Rows":
         """Room for features of the same pictures."""
         pictures, height = self.words.shape[:2]
-        return Rows.zeros(pictures, height, self.width, channels, self.dtype)
+        return Rows.room(pictures, height, self.width, channels, self.dtype)
 
 
 def pair(dtype: torch.dtype) -> int:
@@ -148,45 +149,25 @@ def _has_kernels(level: Level, dtype: torch.dtype) -> bool:
 
 
 def from_picture(picture: Tensor, dtype: torch.dtype, *, level: Level | None = None) -> Rows:
-    """Features (N, C, H, W), float32, on the CPU, as rows.
+    """Features (N, C, H, W), float32, as rows.
 
     Raises:
-        ConfigError: another shape or type, channels that are no whole words, or no kernels for `dtype`.
+        ConfigError: another shape or type, channels that do not make whole words, or no kernels for `dtype`.
         DeviceError: there is no native library.
     """
+    chosen = level_for(dtype, level)
     require(
-        picture.ndim == 4 and picture.shape[1] % pair(dtype) == 0,
-        f"features {tuple(picture.shape)}: must be (N, C, H, W), C a multiple of {pair(dtype)}",
+        picture.ndim == 4 and picture.dtype == torch.float32 and picture.shape[1] % pair(dtype) == 0,
+        f"features {tuple(picture.shape)}, {picture.dtype}: must be float32 (N, C, H, W), words of {pair(dtype)}",
     )
     _require_on_cpu(picture)
     pictures, channels, height, width = picture.shape
-    rows = Rows.zeros(pictures, height, width, channels, dtype)
-    _planes(rows, picture.contiguous(), level, back=False)
+    rows, source = Rows.room(pictures, height, width, channels, dtype), picture.contiguous()
+    ends = source.data_ptr(), rows.words.data_ptr()
+    numbers = LEVELS.index(chosen), TYPES[dtype], torch.get_num_threads()
+    sizes = pictures, channels, height, width, rows.words.shape[-1]
+    loader.functions().elansr_rows_from_planes(*numbers, *ends, *sizes)
     return rows
-
-
-def add_to_picture(rows: Rows, picture: Tensor, *, level: Level | None = None) -> Tensor:
-    """Adds rows to features (N, C, H, W), float32, contiguous, in place, and returns them.
-
-    Raises:
-        ConfigError, DeviceError: as `from_picture`.
-    """
-    _require_on_cpu(picture)
-    _planes(rows, picture, level, back=True)
-    return picture
-
-
-def _planes(rows: Rows, picture: Tensor, level: Level | None, back: bool) -> None:
-    chosen = level_for(rows.dtype, level)
-    expected = (rows.words.shape[0], rows.channels, rows.words.shape[1], rows.width)
-    require(
-        picture.dtype == torch.float32 and picture.shape == expected and picture.is_contiguous(),
-        f"features {tuple(picture.shape)}, {picture.dtype}: must be {expected}, float32, contiguous",
-    )
-    source, target = (rows.words, picture) if back else (picture, rows.words)
-    ends = source.data_ptr(), target.data_ptr()
-    numbers = LEVELS.index(chosen), TYPES[rows.dtype], torch.get_num_threads()
-    loader.functions().elansr_rows_planes(*numbers, back, *ends, *expected, rows.words.shape[-1])
 
 
 def same(a: Rows, b: Rows) -> bool:

@@ -12,7 +12,7 @@ import torch
 
 from elansr.errors import DeviceError
 from elansr.native import loader
-from elansr.native.attention import MOST_GROUPS, TYPES
+from elansr.native.attention import MOST_GROUPS, TYPES, sides_within
 from elansr.native.loader import LEVELS, Level
 from elansr.native.rows import Rows, level_for, pair, require, same
 
@@ -72,7 +72,7 @@ def attention(
     )
     chosen = level_for(q.dtype, level)
     words, numbers = depth // whole, ctypes.c_int64 * count
-    sides = numbers(*windows)
+    sides = numbers(*sides_within(windows, height, q.width))
     q_offsets = numbers(*(2 * words * group for group in range(count)))
     v_offsets = numbers(*(words * (2 * group + 1 if own else group) for group in range(count)))
     require(same(q, out) and out.channels == count * depth, f"out: must have {count * depth} channels")

@@ -13,7 +13,7 @@ from elansr.native.loader import LEVELS
 from elansr.native.rows import SHIFT_GROUPS, PackedLayer, Rows, pair, require, same
 
 
-class _Layer(ctypes.Structure):
+class Layer(ctypes.Structure):
     """`Layer` of rows.h."""
 
     _fields_ = (
@@ -24,10 +24,11 @@ class _Layer(ctypes.Structure):
     )
 
     @staticmethod
-    def of(layer: PackedLayer | None) -> "_Layer":
+    def of(layer: PackedLayer | None) -> "Layer":
+        """The layer, or what stands for none."""
         if layer is None:
-            return _Layer()
-        return _Layer(layer.weights.data_ptr(), layer.bias.data_ptr(), layer.inputs, layer.outputs)
+            return Layer()
+        return Layer(layer.weights.data_ptr(), layer.bias.data_ptr(), layer.inputs, layer.outputs)
 
 
 class _LayersCall(ctypes.Structure):
@@ -35,7 +36,7 @@ class _LayersCall(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("x", "attended", "out", "projected")),
-        *((name, _Layer) for name in ("merge", "expand", "reduce", "project")),
+        *((name, Layer) for name in ("merge", "expand", "reduce", "project")),
         *((name, ctypes.c_int64) for name in ("pictures", "height", "width", "pitch", "channels")),
         *((name, ctypes.c_int32) for name in ("type", "level", "threads")),
         ("rows", ctypes.c_int64),
@@ -71,7 +72,8 @@ def layers(
         attended: C channels, with `merge`.
         local: None where no block follows: out = y, and nothing is projected.
         out: room for C channels, not `x`.
-        projected: room for as many channels as `local.project` has; None without `local`.
+        projected: room for as many channels as `local.project` has; None without `local`. It is for attention: the
+            words beside the picture are not zero, as those of `x` must be.
 
     Raises:
         ConfigError: channels or types that do not go together.
@@ -95,10 +97,10 @@ def layers(
         attended=None if attended is None else attended.words.data_ptr(),
         out=out.words.data_ptr(),
         projected=None if projected is None else projected.words.data_ptr(),
-        merge=_Layer.of(merge),
-        expand=_Layer.of(local.expand if local else None),
-        reduce=_Layer.of(local.reduce if local else None),
-        project=_Layer.of(local.project if local else None),
+        merge=Layer.of(merge),
+        expand=Layer.of(local.expand if local else None),
+        reduce=Layer.of(local.reduce if local else None),
+        project=Layer.of(local.project if local else None),
         pictures=pictures,
         height=height,
         width=x.width,

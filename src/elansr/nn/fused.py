@@ -13,7 +13,6 @@ only, and nothing is padded (docs/tiling.md).
 """
 
 import copy
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +48,7 @@ class FusedELAN(nn.Module):
         self.register_buffer("mean", network.mean.to(outer), persistent=False)
         self.head, self.tail = network.head.to(outer), network.tail.to(outer)
         self.body = network.body.to(dtype)
-        self._in_rows: RowsBody | Literal[False] | None = None  # not known yet
+        self._in_rows: RowsBody | None = None
         for module in self.body.modules():
             if isinstance(module, GroupwiseSelfAttention):
                 module.closed = closed
@@ -61,21 +60,21 @@ class FusedELAN(nn.Module):
         x = x.to(self.outer_dtype)
         x = x if self.closed else pad_to_multiple(x, self.config.multiple)
         features = self.head(x * self.config.rgb_range - self.mean)
-        features = self._with_body(features)
-        x = (self.tail(features) + self.mean) / self.config.rgb_range
+        in_rows = self._rows_body(features)
+        if in_rows:
+            x = in_rows(features)
+        else:
+            body = to_picture(self.body(to_pixels(features.to(self.dtype))))
+            x = (self.tail(features + body.to(self.outer_dtype)) + self.mean) / self.config.rgb_range
         return crop(x, 0, 0, height * self.config.scale, width * self.config.scale)
 
-    def _with_body(self, features: Tensor) -> Tensor:
-        """The long skip: features (N, C, H, W) plus what the body makes of them; may replace them.
-
-        Rows have no gradient, so that one by the picture goes the other way.
-        """
-        if self._in_rows is None and takes(features):
-            fits = suits(self.body, self.config, self.dtype)
-            self._in_rows = RowsBody(self.body, self.dtype) if fits else False
-        if self._in_rows and takes(features) and not (torch.is_grad_enabled() and features.requires_grad):
-            return self._in_rows.add_to(features.contiguous())  # the head keeps pictures with channels last as they are
-        return features + to_picture(self.body(to_pixels(features.to(self.dtype)))).to(self.outer_dtype)
+    def _rows_body(self, features: Tensor) -> RowsBody | None:
+        """All that follows on the head, in the native library; None where PyTorch has to do it, as for a gradient."""
+        if not takes(features) or (torch.is_grad_enabled() and features.requires_grad):
+            return None
+        if self._in_rows is None and suits(self.body, self.config, self.dtype):
+            self._in_rows = RowsBody(self.config, self.body, self.tail[0], self.mean, self.dtype)
+        return self._in_rows
 
 
 def _fuse(network: ELAN) -> None:

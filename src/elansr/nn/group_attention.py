@@ -13,7 +13,7 @@ from torch import Tensor
 
 from elansr.errors import ConfigError
 from elansr.native.attention import attend as native_attend
-from elansr.native.attention import takes
+from elansr.native.attention import sides_within, takes
 from elansr.nn.attention import AttentionForm, window_attention
 from elansr.nn.ops import from_windows, roll, to_windows
 
@@ -49,7 +49,9 @@ def group_attention(
         raise ConfigError(f"attention form 'native': not for {projected.dtype} on {projected.device} here; use 'auto'")
     if form == "native" or (form == "auto" and takes(projected)):
         return _Native(projected, windows, shifted, closed)
-    return (_InClosedWindows if closed else _InWindows)(projected, windows, shifted, form)
+    if closed:
+        return _InClosedWindows(projected, sides_within(windows, *projected.shape[1:3]), shifted, form)
+    return _InWindows(projected, windows, shifted, form)
 
 
 class _Native:

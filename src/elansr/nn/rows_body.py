@@ -1,31 +1,41 @@
-"""The body of the inference form as calls of the native library: two a block, each one pass over the features."""
+"""The inference form behind its head as calls of the native library: two a block, each one pass over the features."""
 
 import copy
 
 import torch
 from torch import Tensor, nn
 
-from elansr.native.rows import PackedLayer, add_to_picture, from_picture, pack, supports
+from elansr.native.rows import PackedLayer, from_picture, pack, supports
 from elansr.native.rows_attention import QUERY_FACTOR, attention
 from elansr.native.rows_layers import LocalFeatures, layers
+from elansr.native.rows_tail import pack_tail, tail
 from elansr.nn.elan import ELAB, ELANConfig
 from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, SharedGroupwiseSelfAttention
 
 
 class RowsBody:
-    """The ELABs of a network whose BatchNorm is folded, packed for this processor.
+    """Body, long skip and tail of a network whose BatchNorm is folded, packed for this processor.
 
     Args:
-        body: of the inference form, on the CPU; its weights are copied.
-        dtype: of the features, float32 or bfloat16; see `suits`.
+        config: of the network.
+        body: the ELABs, on the CPU; the weights are copied.
+        last: the convolution of the tail.
+        mean: added at the end, (1, colors, 1, 1), in the units of `rgb_range`.
+        dtype: of the body's features, float32 or bfloat16; see `suits`.
     """
 
-    def __init__(self, body: nn.Sequential, dtype: torch.dtype) -> None:
-        self._dtype = dtype
+    def __init__(
+        self, config: ELANConfig, body: nn.Sequential, last: nn.Module, mean: Tensor, dtype: torch.dtype
+    ) -> None:
+        self._scale, self._dtype = config.scale, dtype
         self._blocks = [block for elab in body for block in _blocks(elab, dtype)]
+        assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
+        shift = mean.flatten().repeat_interleave(config.scale**2)
+        self._tail = pack_tail(last.weight / config.rgb_range, (last.bias + shift) / config.rgb_range)
 
-    def add_to(self, features: Tensor) -> Tensor:
-        """`features + body(features)`, the long skip of figure 2, for float32 (N, C, H, W); replaces `features`."""
+    def __call__(self, features: Tensor) -> Tensor:
+        """What the head made, float32 (N, C, H, W), to float32 (N, colors, H * scale, W * scale), in [0, 1]."""
         x = from_picture(features, self._dtype)
         spare, attended = x.like(x.channels), x.like(x.channels)
         queries, values = x.like(2 * x.channels), x.like(x.channels)
@@ -39,7 +49,7 @@ class RowsBody:
             attention(queries, projected, attended, form.windows, form.shifted, form.closed)
             merge = block.merge
         layers(x, merge, attended, None, spare, None)
-        return add_to_picture(spare, features)
+        return tail(features, spare, self._tail, self._scale)
 
 
 class _Block:

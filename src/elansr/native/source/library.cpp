@@ -71,7 +71,8 @@ struct WindowTasks {
 // Rows of one task: the fewer, the better they spread over the threads; the more, the fewer are computed twice.
 constexpr std::int64_t kFewestRows = 8, kMostRows = 32, kTasksAThread = 3;
 
-std::int64_t rows_of_a_task(const LayersCall& call) {
+template <class Call>
+std::int64_t rows_of_a_task(const Call& call) {
   const std::int64_t tasks = call.threads > 1 ? call.threads * kTasksAThread : 1;
   const std::int64_t wanted = (call.pictures * call.height + tasks - 1) / tasks;
   const std::int64_t rows = wanted < kFewestRows ? kFewestRows : wanted > kMostRows ? kMostRows : wanted;
@@ -79,9 +80,10 @@ std::int64_t rows_of_a_task(const LayersCall& call) {
   return (call.height + strips - 1) / strips;
 }
 
+template <class Call>
 struct RowTask {
-  const LayersCall* call;
-  void (*kernel)(const LayersCall& call, std::int64_t task, char* scratch);
+  const Call* call;
+  void (*kernel)(const Call& call, std::int64_t task, char* scratch);
 
   static void run(const void* context, std::int64_t number, char* scratch) {
     const RowTask& self = *static_cast<const RowTask*>(context);
@@ -89,24 +91,37 @@ struct RowTask {
   }
 };
 
-// Planes (N, C, H, W) to rows or, added, back.
+// Shares out the rows of all pictures; 1: not enough memory.
+template <class Call>
+int run_rows(const Call& given, void (*kernel)(const Call& call, std::int64_t task, char* scratch),
+             std::size_t (*bytes)(const Call& call)) {
+  Call call = given;
+  call.rows = rows_of_a_task(call);
+  const RowTask<Call> task = {&call, kernel};
+  try {
+    share_out(call.threads, call.pictures * ((call.height + call.rows - 1) / call.rows), bytes(call),
+              RowTask<Call>::run, &task);
+  } catch (const std::bad_alloc&) {
+    return 1;
+  }
+  return 0;
+}
+
+// Planes (N, C, H, W) to rows.
 struct PlaneTask {
   const RowKernels* kernels;
   const float* from;
   float* to;
   std::int64_t channels, height, width, pitch;
-  std::int32_t type, back;
+  std::int32_t type;
 
   static void run(const void* context, std::int64_t number, char*) {
     const PlaneTask& t = *static_cast<const PlaneTask*>(context);
     const std::int64_t plane = t.height * t.width, words = t.channels / (t.type == kBfloat16 ? 2 : 1);
     const std::int64_t picture = number / t.height, y = number % t.height;
-    const std::int64_t planes = picture * t.channels * plane + y * t.width, row = number * words * t.pitch + kMargin;
-    if (t.back) {
-      t.kernels->add_row_to_planes[t.type](t.from + row, t.pitch, t.channels, t.width, t.to + planes, plane);
-    } else {
-      t.kernels->from_plane_row[t.type](t.from + planes, plane, t.channels, t.width, t.to + row, t.pitch);
-    }
+    const float* planes = t.from + picture * t.channels * plane + y * t.width;
+    t.kernels->from_plane_row[t.type](planes, plane, t.channels, t.width, t.to + number * words * t.pitch + kMargin,
+                                      t.pitch);
   }
 };
 
@@ -114,7 +129,7 @@ struct PlaneTask {
 }  // namespace elansr
 
 // Grows with every change of what follows, so that Python does not call a library of another version.
-ELANSR_EXPORT int elansr_abi() { return 3; }
+ELANSR_EXPORT int elansr_abi() { return 4; }
 
 ELANSR_EXPORT int elansr_supports(int level) { return elansr::supports(level); }
 
@@ -145,18 +160,15 @@ ELANSR_EXPORT std::int64_t elansr_rows_pack(int level, int type, std::int64_t ou
 }
 
 // 0: done; 1: not enough memory.
-ELANSR_EXPORT int elansr_rows_layers(const elansr::LayersCall* given) {
-  elansr::LayersCall call = *given;
-  call.rows = elansr::rows_of_a_task(call);
-  const elansr::RowKernels& kernels = elansr::kernels_of(call.level).rows;
-  const elansr::RowTask task = {&call, kernels.layers[call.type]};
-  const std::int64_t tasks = call.pictures * ((call.height + call.rows - 1) / call.rows);
-  try {
-    elansr::share_out(call.threads, tasks, kernels.layers_bytes[call.type](call), elansr::RowTask::run, &task);
-  } catch (const std::bad_alloc&) {
-    return 1;
-  }
-  return 0;
+ELANSR_EXPORT int elansr_rows_layers(const elansr::LayersCall* call) {
+  const elansr::RowKernels& kernels = elansr::kernels_of(call->level).rows;
+  return elansr::run_rows(*call, kernels.layers[call->type], kernels.layers_bytes[call->type]);
+}
+
+// 0: done; 1: not enough memory.
+ELANSR_EXPORT int elansr_rows_tail(const elansr::TailCall* call) {
+  const elansr::RowKernels& kernels = elansr::kernels_of(call->level).rows;
+  return elansr::run_rows(*call, kernels.tail[call->type], kernels.tail_bytes[call->type]);
 }
 
 // 0: done; 1: not enough memory; 2: too many groups.
@@ -173,10 +185,10 @@ ELANSR_EXPORT int elansr_rows_attention(const elansr::RowAttentionCall* call) {
   return 0;
 }
 
-// Planes, float32 (pictures, channels, height, width), to rows; with `back`, rows added to planes.
-ELANSR_EXPORT void elansr_rows_planes(int level, int type, int threads, int back, const float* from, float* to,
-                                      std::int64_t pictures, std::int64_t channels, std::int64_t height,
-                                      std::int64_t width, std::int64_t pitch) {
-  const elansr::PlaneTask task = {&elansr::kernels_of(level).rows, from, to, channels, height, width, pitch, type, back};
+// Planes, float32 (pictures, channels, height, width), to rows.
+ELANSR_EXPORT void elansr_rows_from_planes(int level, int type, int threads, const float* from, float* to,
+                                           std::int64_t pictures, std::int64_t channels, std::int64_t height,
+                                           std::int64_t width, std::int64_t pitch) {
+  const elansr::PlaneTask task = {&elansr::kernels_of(level).rows, from, to, channels, height, width, pitch, type};
   elansr::share_out(threads, pictures * height, 0, elansr::PlaneTask::run, &task);
 }

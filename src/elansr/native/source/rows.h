@@ -48,6 +48,18 @@ struct RowAttentionCall {
   std::int32_t groups, shifted, closed, type, level, threads;
 };
 
+// The long skip, the last convolution and PixelShuffle: out = shuffle(layer(head + body)), where `layer` takes the nine
+// neighbours of a pixel one after the other, [dy][dx][channel], packed as float32. Mirrored by `_TailCall` in
+// rows_tail.py.
+struct TailCall {
+  const float *head, *body;  // planes (N, C, H, W); rows
+  float* out;                // planes (N, colors, H * scale, W * scale)
+  Layer layer;               // `inputs` counts the channels of one neighbour
+  std::int64_t pictures, height, width, pitch, colors, scale;
+  std::int32_t type, level, threads;
+  std::int64_t rows;  // of a task; set by the library
+};
+
 // What one instruction set offers; a null kernel: not for this type. The arrays are indexed by Type.
 struct RowKernels {
   // The rows of one task.
@@ -59,11 +71,11 @@ struct RowKernels {
   std::int64_t (*windows)(const RowAttentionCall& call, int group);
   // Packs weights (outputs, inputs); without `packed`, says how many floats that takes. Biases are padded like outputs.
   std::int64_t (*pack[2])(std::int64_t outputs, std::int64_t inputs, const float* weights, float* packed);
-  // Planes (channels, H, W) of one picture to its rows, and rows added to planes.
+  void (*tail[2])(const TailCall& call, std::int64_t task, char* scratch);
+  std::size_t (*tail_bytes[2])(const TailCall& call);
+  // Planes (channels, H, W) of one picture to its rows.
   void (*from_plane_row[2])(const float* planes, std::int64_t plane, std::int64_t channels, std::int64_t width,
                             float* row, std::int64_t pitch);
-  void (*add_row_to_planes[2])(const float* row, std::int64_t pitch, std::int64_t channels, std::int64_t width,
-                               float* planes, std::int64_t plane);
 };
 
 extern const RowKernels kPortableRows, kAvx2Rows, kAvx512Rows, kAvx512Bf16Rows;
