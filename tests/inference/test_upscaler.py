@@ -98,7 +98,7 @@ def test_in_the_plain_form_tiles_differ_at_the_picture_border_only(photo: NDArra
     whole = load("elan-light-x2", device="cpu", tile=4096, border="cyclic", precision="fp32")(photo)
     tiled = load("elan-light-x2", device="cpu", tile=96, border="cyclic", precision="fp32")(photo)
     apart, border = np.abs(whole.astype(int) - tiled), 2 * 48
-    assert (apart <= 1).mean() >= 0.995
+    assert (apart <= 1).mean() >= 0.98
     assert apart[border:-border, border:-border].max() <= 1
 
 
