@@ -23,7 +23,7 @@ BICUBIC_AND_PAPER = {
 }
 """How each README calls the rows above and below ours."""
 CARD_INTRODUCTION = (
-    "PSNR-Y in dB / SSIM-Y under the [protocol of the literature](../docs/evaluation.md), fp32, margin 0:"
+    "PSNR-Y in dB / SSIM-Y under the [protocol of the literature](../docs/evaluation.md), fp32, the paper's borders:"
 )
 HALF_INTRODUCTION = "In half precision, PSNR-Y in dB and the difference from fp32:"
 SHA256_LINE = re.compile(r"^\| sha256 \| `([0-9a-f]*)` \|$", re.MULTILINE)

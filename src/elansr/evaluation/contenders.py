@@ -53,7 +53,7 @@ def contenders(
         scale: the scale asked for; None takes that of the weights, and 4 for a preset.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
-        plain: the paper's cyclic borders, as in an evaluation; else closed ones, as in `elansr upscale`.
+        plain: the paper's cyclic borders and for "auto" fp32, as in an evaluation; else as in `elansr upscale`.
 
     Raises:
         WeightsError, DeviceError: see `elansr.load`.
@@ -67,6 +67,7 @@ def _network(name: str, scale: int | None, device: str, precision: str, plain: b
     if _is_weights_file(name) and find_baseline(name) is not None:
         return _baseline(name, scale, device, precision)
     asked = DEFAULT_SCALE if scale is None and family(name) else scale
+    precision = "fp32" if plain and precision == "auto" else precision
     upscaler = load(name, scale=asked, device=device, precision=precision, border="cyclic" if plain else "closed")
     return Contender(name, upscaler.scale, upscaler)
 

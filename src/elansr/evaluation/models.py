@@ -59,7 +59,8 @@ def super_resolver(model: str, scale: int | None, device: str, precision: str) -
             baseline such as IMDN), or "bicubic".
         scale: the scale asked for; None takes the weights' own, and 4 for a family or bicubic.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        precision: "auto", "fp32", "bf16" or "fp16".
+        precision: "auto", "fp32", "bf16" or "fp16"; a baseline, which runs in it from end to end, takes fp32 for
+            "auto" on a CPU.
 
     Raises:
         WeightsError: an unknown name, an unusable file, or weights of another scale.
@@ -74,6 +75,7 @@ def super_resolver(model: str, scale: int | None, device: str, precision: str) -
     scale = DEFAULT_SCALE if scale is None and family(model) else scale
     baseline = find_baseline(resolve(model, scale))
     if baseline is not None:
+        kind = "fp32" if precision == "auto" and where.type == "cpu" else kind
         return _baseline(model, baseline, scale, where, DTYPES[kind])
     network = load_network(model, scale)
     engine = TorchEngine(network, where, kind, closed=False)

@@ -63,7 +63,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=2,
         degradation="bicubic",
         file="elan-light-x2.safetensors",
-        sha256="6ecea32667e2ffca52048f6e0616b615053bfa29f33991f950f0e773934cc858",
+        sha256="ad468c006e689a89ffa5a79e204d14b7da53f4f1903843a555388f3a8ff8731d",
         description="ELAN-light, twice as wide and high, for clean photos (bicubic downscaling)",
     ),
     "elan-light-x3": ReleasedWeights(
@@ -72,7 +72,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=3,
         degradation="bicubic",
         file="elan-light-x3.safetensors",
-        sha256="e2776b9c655ec4f69558a9bd2b655ef4aaebad0e553685b0b0fbfeefc463f6ac",
+        sha256="7110e88492e6ff9b7af82e05f44cde1472c469d8a15300778dd2d977b773a97a",
         description="ELAN-light, three times as wide and high, for clean photos (bicubic downscaling)",
     ),
     "elan-light-x4": ReleasedWeights(
@@ -81,7 +81,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=4,
         degradation="bicubic",
         file="elan-light-x4.safetensors",
-        sha256="753a9011d91f9d3b5d106f108126d402657be825aa56d38f54fc2d319af8fc8e",
+        sha256="f3e90358950e61a5b446a402711d3cf47a81554efa1fb3852050769c7394dcd4",
         description="ELAN-light, four times as wide and high, for clean photos (bicubic downscaling)",
     ),
 }

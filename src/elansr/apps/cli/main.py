@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from elansr.apps.cli import interrupts
+from elansr.apps.cli.benchmark import benchmark
 from elansr.apps.cli.check_data import check_data
 from elansr.apps.cli.compare import compare
 from elansr.apps.cli.convert import convert
@@ -55,6 +56,7 @@ app.command()(convert)
 app.command()(info)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(benchmark)
 app.command()(train)
 app.command("check-data")(check_data)
 
