@@ -195,12 +195,15 @@ def test_bad_settings_are_named(small: ELAN) -> None:
 
 
 @pytest.mark.parametrize("name", RELEASED)
-def test_bf16_is_close_and_every_released_file_beats_bicubic_on_a_photo(name: str, photo: NDArray[np.uint8]) -> None:
+def test_bf16_is_close_and_every_file_for_clean_pictures_beats_bicubic_on_a_photo(
+    name: str, photo: NDArray[np.uint8]
+) -> None:
     scale = RELEASED[name].scale
     hr = photo[: 48 * scale, : 60 * scale]
     lr = imresize(hr, 48, 60)
     single, half = (load(name, device="cpu", precision=p)(lr).astype(float) for p in ("fp32", "bf16"))
     bicubic = imresize(lr, *hr.shape[:2]).astype(float)
     error = [float(((x - hr) ** 2).mean()) for x in (single, half, bicubic)]
-    assert error[0] < 0.9 * error[2]
+    if RELEASED[name].degradation == "bicubic":
+        assert error[0] < 0.9 * error[2]
     assert error[1] == pytest.approx(error[0], rel=0.01)

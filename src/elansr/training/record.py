@@ -122,8 +122,9 @@ def _what_counts(recipe: Recipe) -> dict[str, object]:
 
 def provenance(recipe: Recipe, record: Validation) -> Provenance:
     """What the weights file says about how it came to be."""
+    kind = "" if recipe.data.degradation is None else "-real"
     return Provenance(
-        name=f"{recipe.network.preset}-x{recipe.network.scale}",
+        name=f"{recipe.network.preset}-x{recipe.network.scale}{kind}",
         recipe=json.dumps(dataclasses.asdict(recipe)),
         data=recipe.data.description,
         licence=recipe.data.licence,

@@ -84,6 +84,24 @@ RELEASED: dict[str, ReleasedWeights] = {
         sha256="f3e90358950e61a5b446a402711d3cf47a81554efa1fb3852050769c7394dcd4",
         description="ELAN-light, four times as wide and high, for clean photos (bicubic downscaling)",
     ),
+    "elan-light-x2-real": ReleasedWeights(
+        name="elan-light-x2-real",
+        preset="elan-light",
+        scale=2,
+        degradation="real",
+        file="elan-light-x2-real.safetensors",
+        sha256="de7a07fbe7afb65bbd9aa79e1cd727ae54dadbea1812e6a0c331ad9aa9d91dd2",
+        description="ELAN-light, twice as wide and high, for photos as they are (mild blur, noise, JPEG)",
+    ),
+    "elan-light-x4-real": ReleasedWeights(
+        name="elan-light-x4-real",
+        preset="elan-light",
+        scale=4,
+        degradation="real",
+        file="elan-light-x4-real.safetensors",
+        sha256="0350fb680f4efee1127870c0fbbba361143d402f39941936327ec9d81f3c19c2",
+        description="ELAN-light, four times as wide and high, for photos as they are (mild blur, noise, JPEG)",
+    ),
 }
 
 
