@@ -134,6 +134,8 @@ class _InClosedWindows(_InWindows):
         before = window - half if half else 0
         return before, -(before + size) % window
 
-    def _inside(self, window: int, like: Tensor) -> Tensor:
+    def _inside(self, window: int, like: Tensor) -> Tensor | None:
+        if not any(self._added(self._height, window) + self._added(self._width, window)):
+            return None  # a mask would keep SDPA from its fastest kernels
         ones = torch.ones_like(like[..., :1], dtype=torch.bool)
         return to_windows(self._moved(ones, window), window).squeeze(-1)
