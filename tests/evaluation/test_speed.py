@@ -119,10 +119,17 @@ def test_a_list_of_models_is_parsed(text: str, wishes: list[tuple[str, str]]) ->
     assert b.parse(text, "bf16") == [b.Wish(*wish) for wish in wishes]
 
 
+OURS = ("elan-light", "elan", "elan-light-share0", "elan-light-share2", "elan-light-share3")
+
+
 @pytest.mark.parametrize("name", b.NETWORKS)
 def test_every_named_network_has_its_parameters(name: str) -> None:
+    own_queries = 60 * 60 + 60 + 2 * 60  # of a block that computes attention: weights, bias and BatchNorm
     parameters = {
         "elan-light": 601_488,
+        "elan-light-share0": 601_488 + 12 * own_queries,
+        "elan-light-share2": 601_488 - 4 * own_queries,
+        "elan-light-share3": 601_488 - 6 * own_queries,
         "elan": 8_312_448,
         "swinir-light": 929_628,
         "swinir": 11_900_199,
@@ -132,8 +139,8 @@ def test_every_named_network_has_its_parameters(name: str) -> None:
     with torch.device("meta") if name == "swinir" else torch.device("cpu"):
         model = one(name)
     assert sum(p.numel() for p in model.network.parameters()) == parameters[name.removesuffix("-authors")]
-    assert (model.scale, model.ours, model.network.training) == (4, name in ("elan-light", "elan"), False)
-    assert model.weights == ("released" if name.startswith("elan-light") else "random")
+    assert (model.scale, model.ours, model.network.training) == (4, name in OURS, False)
+    assert model.weights == ("released" if name in ("elan-light", "elan-light-authors") else "random")
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,20 @@ def test_a_resampled_tail_enlarges_by_the_nearest_sub_pixel() -> None:
 
 def test_the_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save(ELAN(ELANConfig(scale=2, channels=6, blocks=1, n_share=0)), tmp_path / "x.safetensors", Provenance())
-    with pytest.raises(ConfigError, match="not a network of preset 'elan-light'"):
+    with pytest.raises(ConfigError, match="not the network that"):
         starting_network(recipe(2, tmp_path / "x.safetensors"))
+
+
+def test_a_recipe_may_change_the_preset() -> None:
+    changed = NetworkRecipe("elan-light", 3, blocks=6, n_share=2, windows=[4, 6])
+    network = starting_network(dataclasses.replace(recipe(3, None), network=changed))
+    assert network.config == ELANConfig(scale=3, channels=60, blocks=6, n_share=2, windows=(4, 6))
+
+
+def test_a_network_that_cannot_be_is_refused_by_its_rule() -> None:
+    impossible = dataclasses.replace(recipe(3, None), network=NetworkRecipe("elan-light", 3, n_share=4))
+    with pytest.raises(ConfigError, match=r"\[network\] of the recipe: blocks=24: must be .* multiple of n_share"):
+        starting_network(impossible)
 
 
 def test_the_average_covers_running_statistics_and_counts() -> None:

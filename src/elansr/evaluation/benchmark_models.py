@@ -4,7 +4,9 @@ A network is timed on a picture that is on the device already and stays there: n
 """
 
 import copy
+import dataclasses
 import difflib
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +23,7 @@ from elansr.nn.baselines.edsr import EDSR
 from elansr.nn.baselines.imdn import IMDN
 from elansr.nn.baselines.swinir import PRESETS as SWINIR_PRESETS
 from elansr.nn.baselines.swinir import SwinIR
-from elansr.nn.elan import ELAN, MAX_SCALE, PresetName, create_model
+from elansr.nn.elan import ELAN, MAX_SCALE, PRESETS, PresetName, create_model
 from elansr.weights import load_network
 from elansr.weights.baselines import Baseline, find_baseline
 from elansr.weights.released import RELEASED, family, is_path, resolve
@@ -205,7 +207,7 @@ def _network(name: str, scale: int | None) -> tuple[ELAN | Baseline, Weights, bo
     """The network of a name or a file, what weights it has, and whether it is ours."""
     if name in NETWORKS:
         network, weights = _named(name, scale or DEFAULT_SCALE)
-        return network, weights, name in ELANS
+        return network, weights, name in OURS
     if is_path(name):
         baseline = find_baseline(resolve(name))
         return (
@@ -252,12 +254,20 @@ def _authors(preset: PresetName, scale: int) -> tuple[ELAN, Weights]:
     return network, weights
 
 
-ELANS: tuple[PresetName, ...] = ("elan-light", "elan")
+def _sharing(n_share: int, scale: int) -> tuple[ELAN, Weights]:
+    """ELAN-light with another number of blocks that share (arXiv 2203.06697, section 4.3)."""
+    return ELAN(dataclasses.replace(PRESETS["elan-light"], scale=scale, n_share=n_share)), "random"
+
+
+SHARING = {f"elan-light-share{n}": n for n in (0, 2, 3)}
+"""ELAN-light itself has n_share = 1."""
+OURS = ("elan-light", "elan", *SHARING)
 NETWORKS: dict[str, Callable[[int], tuple[ELAN | Baseline, Weights]]] = {
     "elan-light": lambda scale: _elan("elan-light", scale),
     "elan-light-authors": lambda scale: _authors("elan-light", scale),
     "elan": lambda scale: _elan("elan", scale),
     "elan-authors": lambda scale: _authors("elan", scale),
+    **{name: functools.partial(_sharing, n) for name, n in SHARING.items()},
     "swinir-light": lambda scale: (SwinIR(scale, SWINIR_PRESETS["swinir-light"]), "random"),
     "swinir": lambda scale: (SwinIR(scale, SWINIR_PRESETS["swinir"]), "random"),
     "edsr-baseline": lambda scale: (EDSR(scale), "random"),

@@ -26,11 +26,26 @@ Patch = Annotated[int, Field(ge=16, multiple_of=16)]
 
 @dataclass(config=_STRICT)
 class NetworkRecipe:
-    """Which network; `start_from` is a released name or a weights file of the same preset, at any scale."""
+    """Which network; `start_from` is a released name or a weights file of the same network, at any scale.
+
+    What follows on `start_from` is that of the preset unless given: for a network of your own, or an ablation. Their
+    rules are those of `elansr.ELANConfig`.
+    """
 
     preset: Literal["elan-light", "elan"]
     scale: Annotated[int, Field(ge=1, le=8)]
     start_from: str | None = None
+    channels: int | None = None
+    blocks: int | None = None
+    n_share: int | None = None
+    expansion: int | None = None
+    windows: list[int] | None = None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What differs from the preset, by its name in `elansr.ELANConfig`."""
+        names = ("channels", "blocks", "n_share", "expansion", "windows")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 @dataclass(config=_STRICT)

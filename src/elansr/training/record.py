@@ -123,8 +123,9 @@ def _what_counts(recipe: Recipe) -> dict[str, object]:
 def provenance(recipe: Recipe, record: Validation) -> Provenance:
     """What the weights file says about how it came to be."""
     kind = "" if recipe.data.degradation is None else "-real"
+    changes = "".join(f", {name} {value}" for name, value in recipe.network.changes.items())
     return Provenance(
-        name=f"{recipe.network.preset}-x{recipe.network.scale}{kind}",
+        name=f"{recipe.network.preset}-x{recipe.network.scale}{kind}{changes}",
         recipe=json.dumps(dataclasses.asdict(recipe)),
         data=recipe.data.description,
         licence=recipe.data.licence,

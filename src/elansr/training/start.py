@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from elansr.errors import ConfigError
-from elansr.nn.elan import ELAN, create_model
-from elansr.training.config import Recipe
+from elansr.nn.elan import ELAN, PRESETS, ELANConfig
+from elansr.training.config import NetworkRecipe, Recipe
 from elansr.weights import load_network
 
 
@@ -15,21 +15,29 @@ def starting_network(recipe: Recipe) -> ELAN:
     """The recipe's network; with `start_from`, its parameters, the tail resampled if the scale differs.
 
     Raises:
-        ConfigError: the other weights are not of the recipe's preset.
+        ConfigError: there is no such network, or the other weights are not of it.
         WeightsError: the other weights cannot be loaded.
     """
     wanted = recipe.network
-    model = create_model(wanted.preset, wanted.scale)
+    model = ELAN(_config(wanted))
     if wanted.start_from is None:
         return model
     source = load_network(wanted.start_from)
     if dataclasses.replace(source.config, scale=wanted.scale) != model.config:
-        raise ConfigError(f"start_from={wanted.start_from!r}: not a network of preset {wanted.preset!r}")
+        raise ConfigError(f"start_from={wanted.start_from!r}: not the network that [network] describes")
     state = source.state_dict()
     for name in ("tail.0.weight", "tail.0.bias"):
         state[name] = resample_tail(state[name], source.config.scale, wanted.scale)
     model.load_state_dict(state)
     return model
+
+
+def _config(wanted: NetworkRecipe) -> ELANConfig:
+    """The preset with what the recipe has changed."""
+    try:
+        return dataclasses.replace(PRESETS[wanted.preset], scale=wanted.scale, **wanted.changes)
+    except ConfigError as error:
+        raise ConfigError(f"[network] of the recipe: {error}") from error
 
 
 def resample_tail(parameter: Tensor, scale: int, new_scale: int) -> Tensor:

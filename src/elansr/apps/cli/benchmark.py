@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from elansr.evaluation.speed import Race
 
 MODELS_HELP = (
-    "NAME[:PRECISION],...: elan-light, elan-light-authors, elan, elan-authors, swinir-light, swinir, edsr-baseline, "
-    "imdn, released weights, or a weights file. The first is what the others are compared with; those that name no "
+    "NAME[:PRECISION],...: elan-light, elan-light-authors, elan-light-share0 (2, 3), elan, elan-authors, swinir-light, "
+    "swinir, edsr-baseline, imdn, released weights, or a weights file. The first is compared with; those that name no "
     "precision take --precision. Default: swinir-light,elan-light-authors,elan-light:fp32,elan-light."
 )
 SCALE_HELP = "Scale of the networks. Default: the weights' own, else 4."
