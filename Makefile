@@ -8,7 +8,7 @@ PHOTO ?= examples/otter.jpg
 SCALE ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check figures clean
+.PHONY: help demo test check figures curves before-after clean
 .DELETE_ON_ERROR:
 
 # Windows keeps the programs of a virtual environment elsewhere.
@@ -25,7 +25,7 @@ help:
 	@echo "make demo    upscale $(PHOTO) $(SCALE) times and show before and after (PHOTO=..., SCALE=2|3|4)"
 	@echo "make test    run the tests (quick ones only: $(VENV_BIN)/pytest -m 'not slow')"
 	@echo "make check   lint, format and types"
-	@echo "make figures after a released weights file was replaced: measure it, write cards and READMEs (ACCEPT=1)"
+	@echo "make figures after a released weights file was replaced: measure it, write cards, READMEs, pictures (ACCEPT=1)"
 	@echo "make clean   remove .venv and everything that was built"
 	@echo
 	@echo "The first of them sets up .venv; PYTHON=... picks another interpreter than python3."
@@ -49,6 +49,14 @@ check: $(READY)
 # Keeps what it has measured: stopped, it goes on from there. FIGURES=--check only compares.
 figures: $(READY)
 	$(VENV_PYTHON) -m tools.release $(if $(ACCEPT),--accept) $(FIGURES)
+	$(VENV_PYTHON) -m tools.curves $(filter --check,$(FIGURES))
+	$(VENV_PYTHON) -m tools.before_after $(filter --check,$(FIGURES))
+
+curves: $(READY)
+	$(VENV_PYTHON) -m tools.curves $(FIGURES)
+
+before-after: $(READY)
+	$(VENV_PYTHON) -m tools.before_after $(FIGURES)
 
 clean:
 	rm -rf .venv build dist demo_output .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache src/elansr.egg-info src/elansr/native/_kernels.*

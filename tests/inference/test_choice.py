@@ -8,7 +8,7 @@ import pytest
 from elansr.errors import WeightsError
 from elansr.imaging.files import Picture, read, write
 from elansr.imaging.formats import FormatName
-from elansr.inference.choice import Choice, Upscalers, weights_for
+from elansr.inference.choice import CLEAN_FROM, Choice, Upscalers, weights_for
 from elansr.inference.final_size import FinalSize
 from elansr.weights import released
 
@@ -55,8 +55,10 @@ def upscalers(loads: Loads, model: str = "auto", scale: int | None = None, size:
     return Upscalers(model, scale, size or FinalSize(), loads)  # type: ignore[arg-type]
 
 
-def picture(width: int = 6, height: int = 4, file_format: FormatName = "png", lossy: bool = False) -> Picture:
-    return Picture((np.zeros((height, width, 3), np.uint8),), format=file_format, lossy=lossy)
+def picture(
+    width: int = 6, height: int = 4, file_format: FormatName = "png", lossy: bool = False, quality: int | None = None
+) -> Picture:
+    return Picture((np.zeros((height, width, 3), np.uint8),), format=file_format, lossy=lossy, quality=quality)
 
 
 # --- by the format ---
@@ -79,6 +81,28 @@ def test_auto_goes_by_the_loss_of_the_file(
     scale: int, lossy: bool, file_format: FormatName, expected: tuple[str, str]
 ) -> None:
     assert weights_for("auto", scale, lossy, file_format) == expected
+
+
+@pytest.mark.parametrize(
+    ("scale", "quality", "expected"),
+    [
+        (4, 1, ("elan-light-x4-real", "lossy JPEG of quality 1")),
+        (4, CLEAN_FROM - 1, ("elan-light-x4-real", f"lossy JPEG of quality {CLEAN_FROM - 1}")),
+        (4, CLEAN_FROM, ("elan-light-x4", f"JPEG of quality {CLEAN_FROM}, nearly lossless")),
+        (4, 100, ("elan-light-x4", "JPEG of quality 100, nearly lossless")),
+        (2, CLEAN_FROM - 1, ("elan-light-x2-real", f"lossy JPEG of quality {CLEAN_FROM - 1}")),
+        (2, CLEAN_FROM, ("elan-light-x2", f"JPEG of quality {CLEAN_FROM}, nearly lossless")),
+        (3, 72, ("elan-light-x3", "lossy JPEG of quality 72, but no -real weights for x3")),
+        (3, 100, ("elan-light-x3", "lossy JPEG of quality 100, but no -real weights for x3")),
+    ],
+)
+def test_of_a_jpeg_auto_goes_by_the_quality(scale: int, quality: int, expected: tuple[str, str]) -> None:
+    assert weights_for("auto", scale, True, "jpeg", quality) == expected
+
+
+def test_the_quality_lies_where_it_was_measured_to_cross() -> None:
+    """At 75 the weights for photos were ahead by 0.1 dB and more at x2 and x4, at 90 behind by 0.5 dB and more."""
+    assert 75 < CLEAN_FROM < 90
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -113,18 +137,21 @@ def test_a_scale_without_weights_is_refused() -> None:
 def test_the_files_themselves_tell_what_lost_detail(tmp_path: Path) -> None:
     """The name says nothing: both WebP are called alike, and a PNG may be called .jpg."""
     noise = Picture((np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8),))
-    for name, quality in (("lossy/a.webp", 80), ("lossless/a.webp", 100), ("b.jpg", 90), ("c.png", None)):
+    files = {"lossy/a.webp": 80, "lossless/a.webp": 100, "b.jpg": 95, "d.jpg": 60, "c.png": None}
+    for name, quality in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         write(noise, tmp_path / name, quality=quality)
     (tmp_path / "c.png").rename(tmp_path / "c.jpg")
     choose = upscalers(Loads())
     told = {
-        name: choose(read(tmp_path / name)).choice for name in ("lossy/a.webp", "lossless/a.webp", "b.jpg", "c.jpg")
+        name: choose(read(tmp_path / name)).choice
+        for name in ("lossy/a.webp", "lossless/a.webp", "b.jpg", "d.jpg", "c.jpg")
     }
     assert told == {
         "lossy/a.webp": ("elan-light-x4-real", "lossy WebP"),
         "lossless/a.webp": ("elan-light-x4", "lossless WebP"),
-        "b.jpg": ("elan-light-x4-real", "lossy JPEG"),
+        "b.jpg": ("elan-light-x4", "JPEG of quality 95, nearly lossless"),
+        "d.jpg": ("elan-light-x4-real", "lossy JPEG of quality 60"),
         "c.jpg": ("elan-light-x4", "lossless PNG"),
     }
 

@@ -21,7 +21,7 @@ def test_the_quality_of_a_jpeg(tmp_path: Path, quality: int, mode: str) -> None:
 
 def test_tables_of_another_program_get_the_nearest_quality(tmp_path: Path) -> None:
     PICTURE.save(tmp_path / "a.jpg", qtables=[[4] * 64, [6] * 64])
-    assert 95 <= storage_of(tmp_path / "a.jpg").quality <= 98
+    assert storage_of(tmp_path / "a.jpg").quality == 94
 
 
 def test_webp_and_png(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a file's structure tells and libvips does not: its pages, whether its end is there, whether it lost detail.
+"""What a file's structure tells and libvips does not: its pages, whether its end is there, how much detail it lost.
 
 Messages of the errors raised here lack the file's name; the reader adds it.
 """
@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from elansr.errors import PictureError
 from elansr.imaging.formats import FormatName
+from elansr.imaging.jpeg_tables import Table, quality_of, tables_in
 from elansr.imaging.tags import Directory, Field, TagError, TagFile
 
 _RAW = "a camera raw file is not read; develop it to a 16-bit TIFF first"
@@ -15,10 +16,17 @@ _CUT = "truncated: the file ends before the picture does; copy or download it ag
 
 
 class Structure(NamedTuple):
-    """What was found: whether the pixels were compressed with loss, and which pages of the file are pictures."""
+    """What was found.
+
+    Attributes:
+        lossy: Whether the pixels were compressed with loss.
+        pages: Which pages of the file are pictures.
+        quality: Of a JPEG, 1 to 100 as libjpeg counts it, see `jpeg_tables.quality_of`; None where nothing tells it.
+    """
 
     lossy: bool
     pages: tuple[int, ...] = (0,)
+    quality: int | None = None
 
 
 def inspect(kind: FormatName, stream: BinaryIO) -> Structure:
@@ -32,7 +40,35 @@ def inspect(kind: FormatName, stream: BinaryIO) -> Structure:
         PictureError: The end is missing, or it is a variant that would lose frames or show a thumbnail.
     """
     walk = _WALKS.get(kind)
-    return walk(stream) if walk else Structure(lossy=kind in ("jpeg", "avif"))
+    return walk(stream) if walk else Structure(lossy=kind == "avif")
+
+
+def _jpeg(stream: BinaryIO) -> Structure:
+    """Goes from marker to marker up to the first scan, for the steps by which the first component was divided.
+
+    What is wrong with the file is left to libjpeg to say.
+    """
+    tables: dict[int, Table] = {}
+    luma, at = b"", 2
+    for _ in range(_MOST_MARKERS):
+        head = _at(stream, at, 4)
+        if len(head) < 4 or head[0] != 0xFF or head[1] in _NO_MORE_HEADERS:
+            break
+        size = int.from_bytes(head[2:], "big")
+        if head[1] == _TABLES:
+            tables |= tables_in(stream.read(max(0, size - 2)))
+        elif head[1] in _FRAMES:
+            luma = stream.read(9)[8:]
+        at += 1 if head[1] == 0xFF else 2 if head[1] in _ALONE else 2 + size
+    steps = tables.get(luma[0]) if luma else None
+    return Structure(lossy=True, quality=None if steps is None else quality_of(steps))
+
+
+_MOST_MARKERS = 4096  # a profile or EXIF of the largest size takes 255; a file of nothing but 0xFF must not take hours
+_TABLES = 0xDB
+_NO_MORE_HEADERS = (0xDA, 0xD9)  # the first scan; the end
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_ALONE = {0x01, *range(0xD0, 0xD9)}
 
 
 def _png(stream: BinaryIO) -> Structure:
@@ -135,4 +171,10 @@ def _at(stream: BinaryIO, at: int, size: int) -> bytes:
     return stream.read(size)
 
 
-_WALKS: dict[FormatName, Callable[[BinaryIO], Structure]] = {"png": _png, "webp": _webp, "gif": _gif, "tiff": _tiff}
+_WALKS: dict[FormatName, Callable[[BinaryIO], Structure]] = {
+    "jpeg": _jpeg,
+    "png": _png,
+    "webp": _webp,
+    "gif": _gif,
+    "tiff": _tiff,
+}

@@ -23,6 +23,8 @@ class Picture:
         format: The format of the file it came from.
         lossy: Whether that file was compressed with loss: JPEG, lossy WebP, AVIF (always taken as lossy), lossy
             compression inside a TIFF.
+        quality: Of that file if it was a JPEG, 1-100 as libjpeg counts it, from its quantisation table of luma; an
+            estimate where the table is not libjpeg's. None of other formats, or where the file does not say.
         icc: The colour profile that the pixels are meant in; None is sRGB.
         exif: The EXIF block, starting with `Exif` and two zeros, with orientation 1 and no thumbnail.
         xmp: The XMP packet.
@@ -37,6 +39,7 @@ class Picture:
     pages: tuple[Pixels, ...]
     format: FormatName = "png"
     lossy: bool = False
+    quality: int | None = None
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None

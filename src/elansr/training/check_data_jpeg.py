@@ -10,12 +10,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from elansr.imaging.jpeg_tables import BLOCK, TABLES
 from elansr.training.check_data_measures import Luma
-from elansr.training.jpeg import BLOCK, DCT, quantisation_tables
+from elansr.training.jpeg import DCT
 
 WINDOW = 384
 """Side of the part of a picture that is looked at, the one with most contrast."""
@@ -29,7 +29,7 @@ FITS = 0.22
 """Mean distance to the nearest multiple, in quantisation steps, up to which a quality explains the coefficients; 0.25
 is what chance gives."""
 
-LUMA_TABLES = quantisation_tables(torch.arange(1, 101))[:, 0].reshape(100, BLOCK * BLOCK).numpy()
+LUMA_TABLES = TABLES[:, 0].reshape(100, BLOCK * BLOCK).astype(np.float32)
 """Of qualities 1 to 100, each row by row."""
 
 _DCT_2D = np.kron(DCT.numpy(), DCT.numpy()).astype(np.float32)

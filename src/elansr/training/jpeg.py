@@ -12,27 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-BLOCK = 8
+from elansr.imaging.jpeg_tables import BLOCK, TABLES
 
-_LUMA = (
-    (16, 11, 10, 16, 24, 40, 51, 61),
-    (12, 12, 14, 19, 26, 58, 60, 55),
-    (14, 13, 16, 24, 40, 57, 69, 56),
-    (14, 17, 22, 29, 51, 87, 80, 62),
-    (18, 22, 37, 56, 68, 109, 103, 77),
-    (24, 35, 55, 64, 81, 104, 113, 92),
-    (49, 64, 78, 87, 103, 121, 120, 101),
-    (72, 92, 95, 98, 112, 100, 103, 99),
-)
-_CHROMA = (
-    (17, 18, 24, 47, 99, 99, 99, 99),
-    (18, 21, 26, 66, 99, 99, 99, 99),
-    (24, 26, 56, 99, 99, 99, 99, 99),
-    (47, 66, 99, 99, 99, 99, 99, 99),
-    *((99,) * 8,) * 4,
-)
-TABLES = torch.tensor([_LUMA, _CHROMA], dtype=torch.float32)
-"""Quantisation steps of luma and chroma at quality 50, (2, 8, 8), rows of rising vertical frequency."""
+_TABLES = torch.from_numpy(TABLES)
 _K = torch.arange(BLOCK, dtype=torch.float64)
 DCT = torch.cos(math.pi * (2 * _K + 1) * _K.unsqueeze(1) / (2 * BLOCK)) / 2
 DCT[0] /= math.sqrt(2)
@@ -66,9 +48,7 @@ def jpeg(rgb: Tensor, quality: Tensor, chroma_420: bool) -> Tensor:
 
 def quantisation_tables(quality: Tensor) -> Tensor:
     """libjpeg's tables of luma and chroma, (N, 2, 8, 8), whole numbers in 1..255, for qualities (N,) of 1 to 100."""
-    q = quality.float().view(-1, 1, 1, 1)
-    percent = torch.where(q < 50, (5000 / q).floor(), 200 - 2 * q)
-    return ((TABLES.to(quality.device) * percent + 50) / 100).floor().clamp(1, 255)
+    return _TABLES.to(quality.device)[quality.long() - 1].float()
 
 
 def _rounded(levels: Tensor) -> Tensor:

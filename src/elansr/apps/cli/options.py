@@ -35,6 +35,8 @@ Quality = Annotated[
     int | None,
     typer.Option("--quality", min=1, max=100, metavar="1..100", rich_help_panel=RESULT, help="Of a lossy format."),
 ]
+PYRAMID_HELP = "Write TIFF with smaller copies, for viewers of large pictures."
+Pyramid = Annotated[bool, typer.Option("--pyramid", rich_help_panel=RESULT, help=PYRAMID_HELP)]
 SUFFIX_HELP = "Added to the names of results. Default: the enlargement, such as _x4."
 Suffix = Annotated[str | None, typer.Option("--suffix", metavar="TEXT", rich_help_panel=RESULT, help=SUFFIX_HELP)]
 OVERWRITE_HELP = "Replace results that exist already."
@@ -48,8 +50,8 @@ Scale = Annotated[
     typer.Option("-s", "--scale", metavar="2|3|4", rich_help_panel=NETWORK, help=SCALE_HELP),
 ]
 MODEL_HELP = (
-    "Released weights, see `elansr info`, or a weights file. auto: for a file compressed with loss (JPEG) -real "
-    "weights, where the scale has them, else those for clean pictures."
+    "Released weights, see `elansr info`, a weights file, or what `elansr export` wrote. auto: for a file compressed "
+    "with loss (JPEG below quality 85) -real weights, where the scale has them, else those for clean pictures."
 )
 Model = Annotated[
     str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=NETWORK, help=MODEL_HELP)
@@ -70,6 +72,10 @@ Device = Annotated[
 Precision = Annotated[
     Literal["auto", "fp32", "bf16", "fp16"],
     typer.Option("--precision", rich_help_panel=SPEED, help="Of the network's numbers."),
+]
+ENGINE_HELP = "What runs the network; onnx and openvino run files of `elansr export`. auto goes by the file."
+Engine = Annotated[
+    Literal["auto", "torch", "onnx", "openvino"], typer.Option("--engine", rich_help_panel=SPEED, help=ENGINE_HELP)
 ]
 THREADS_HELP = "CPU threads; 0 leaves the number to PyTorch."
 Threads = Annotated[int, typer.Option("--threads", min=0, metavar="N", rich_help_panel=SPEED, help=THREADS_HELP)]

@@ -1,0 +1,173 @@
+"""Makes a picture before and after for every released file: `python -m tools.before_after`, docs/images/before_after_*.
+
+Weights for clean pictures get a photo that bicubic shrank, and stand between bicubic and the original. Weights for
+photos get a photo saved as a JPEG of quality 50; there is no original to show. Pixels are those of the result, not
+resized. A picture carries the sha256 of the weights that made it, so that `--check` tells a stale one.
+"""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from PIL import Image
+
+from elansr.errors import ElansrError
+from elansr.evaluation.datasets import RGB, read_rgb
+from elansr.evaluation.lettering import lettering, line_height
+from elansr.imaging.resize import crop_to_multiple, downscale, imresize
+from elansr.inference.upscaler import load
+from elansr.weights.disk import write_atomically
+from elansr.weights.released import RELEASED, ReleasedWeights
+from tools.checks import begun
+from tools.pages import card_path, read
+
+ROOT = Path(__file__).resolve().parents[1]
+DISAGREEMENT, BAD_INPUT = 1, 2
+CLEAN_PHOTO, REAL_PHOTO = "cityscape.png", "otter.jpg"
+"""In examples/; their source and licence (CC0) stand there."""
+REAL_QUALITY = 50
+REAL_CORNER = (20, 0)
+"""Row and column of the input where the part that is shown begins: the otter's head."""
+REAL_SIZE = (360, 480)
+"""Height and width of that part, in pixels of the result."""
+FONT, BAR = 16, 4
+STORED_QUALITY = 90
+WAY_OUT = "run make figures"
+
+Enlarge = Callable[[RGB], RGB]
+"""LR uint8 (h, w, 3) to SR uint8 (h * scale, w * scale, 3)."""
+
+
+def picture_path(root: Path, name: str) -> Path:
+    """Where the picture of released weights is, in the repository `root`."""
+    return root / "docs" / "images" / f"before_after_{name}.jpg"
+
+
+def clean_panels(photo: RGB, row: ReleasedWeights, enlarge: Enlarge) -> dict[str, RGB]:
+    """What weights for clean pictures make of a photo that was shrunk by the protocol's bicubic.
+
+    Args:
+        photo: uint8 (H, W, 3), the original; cropped to a multiple of the scale.
+        row: the weights.
+        enlarge: what they compute.
+
+    Returns:
+        Pictures of the size of the original by their labels.
+    """
+    original = crop_to_multiple(photo, row.scale)
+    lr = downscale(original, row.scale)
+    return {"bicubic": imresize(lr, *original.shape[:2]), row.name: enlarge(lr), "original": original}
+
+
+def real_panels(photo: RGB, row: ReleasedWeights, enlarge: Enlarge) -> dict[str, RGB]:
+    """What weights for photos make of a JPEG of quality 50: the part that `REAL_CORNER` and `REAL_SIZE` name.
+
+    Args:
+        photo: uint8 (H, W, 3).
+        row: the weights.
+        enlarge: what they compute.
+    """
+    lr = as_jpeg(photo, REAL_QUALITY)
+    height, width = (side * row.scale for side in lr.shape[:2])
+    top, left = (at * row.scale for at in REAL_CORNER)
+    part = slice(top, top + REAL_SIZE[0]), slice(left, left + REAL_SIZE[1])
+    label = f"JPEG of quality {REAL_QUALITY}, bicubic"
+    return {label: imresize(lr, height, width)[part], row.name: enlarge(lr)[part]}
+
+
+def as_jpeg(photo: RGB, quality: int) -> RGB:
+    """A picture as it comes back from a JPEG with colour at half size."""
+    file = io.BytesIO()
+    Image.fromarray(photo).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def sheet(panels: Mapping[str, RGB]) -> RGB:
+    """Pictures of one size side by side, each under its label, with a white bar between."""
+    columns = [np.vstack([_label(text, picture.shape[1]), picture]) for text, picture in panels.items()]
+    bar = np.full((len(columns[0]), BAR, 3), 255, np.uint8)
+    return np.hstack([part for column in columns for part in (bar, column)][1:])
+
+
+def _label(text: str, width: int) -> RGB:
+    strip = np.full((line_height(FONT), width, 3), 255, np.uint8)
+    ink = lettering(text, FONT, width)
+    strip[:, : ink.shape[1]] -= ink[..., None]
+    return strip
+
+
+def made_from(path: Path) -> str:
+    """The sha256 in a picture; "" where there is no such picture."""
+    try:
+        with Image.open(path) as picture:
+            return bytes(picture.info.get("comment", b"")).decode("ascii", "replace")
+    except OSError:
+        return ""
+
+
+def make(root: Path, row: ReleasedWeights, enlarge: Enlarge) -> bytes:
+    """The JPEG file of a row.
+
+    Raises:
+        PictureError: a photo of examples/ cannot be read.
+    """
+    name, panels = (REAL_PHOTO, real_panels) if row.degradation == "real" else (CLEAN_PHOTO, clean_panels)
+    shown = sheet(panels(read_rgb(root / "examples" / name), row, enlarge))
+    file = io.BytesIO()
+    Image.fromarray(shown).save(
+        file, "JPEG", quality=STORED_QUALITY, subsampling="4:4:4", optimize=True, comment=row.sha256
+    )
+    return file.getvalue()
+
+
+def make_all(root: Path, rows: Sequence[ReleasedWeights], using: Callable[[ReleasedWeights], Enlarge]) -> list[Path]:
+    """Makes the pictures that are missing or of other weights; returns those that were written.
+
+    Args:
+        root: the repository.
+        rows: the released weights.
+        using: loads those of a row.
+
+    Raises:
+        ElansrError: a photo or weights that cannot be read, a picture that cannot be written.
+    """
+    written = []
+    for row in rows:
+        path = picture_path(root, row.name)
+        if made_from(path) != row.sha256:
+            write_atomically(path, make(root, row, using(row)), overwrite=True)
+            written.append(path)
+    return written
+
+
+def problems(root: Path, rows: Sequence[ReleasedWeights]) -> list[str]:
+    """What does not agree, a sentence each; nothing if all is well."""
+    found = []
+    for row in rows:
+        path = picture_path(root, row.name)
+        if made_from(path) != row.sha256:
+            found.append(f"{path.name}: not made by {row.file} as released: {WAY_OUT}")
+        if f"](../docs/images/{path.name})" not in read(card_path(root, row.name)):
+            found.append(f"{row.name}.md: does not show ../docs/images/{path.name}")
+    return found
+
+
+def command(check: Annotated[bool, typer.Option("--check", help="Only compare; make nothing.")] = False) -> None:
+    """Make the pictures before and after of the released weights that have changed."""
+    rows = begun(ROOT, list(RELEASED.values()))
+    try:
+        for path in [] if check else make_all(ROOT, rows, lambda row: load(row.name, device="cpu", precision="fp32")):
+            typer.echo(f"made: {path.relative_to(ROOT)}")
+        found = problems(ROOT, rows)
+    except ElansrError as error:
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(BAD_INPUT) from error
+    typer.echo("\n".join(found) or "pictures before and after, weights and cards agree", err=bool(found))
+    raise typer.Exit(DISAGREEMENT if found else 0)
+
+
+if __name__ == "__main__":
+    typer.run(command)

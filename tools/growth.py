@@ -1,0 +1,142 @@
+"""How the cost of `elansr upscale` grows with the picture and with threads: `python -m tools.growth PHOTO -s 2`.
+
+Pictures of several sizes are made from one photo, mirrored at its borders so that no line is cut, and written as
+lossless TIFFs. Each goes through `elansr upscale` in a process of its own; kept are the seconds that the command
+reports, which leave the start of Python out, and the most memory that the process held. With `--draw` the kept figures
+become the plot that docs/performance.md shows.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pyvips
+import torch
+import typer
+from matplotlib.figure import Figure
+
+from elansr.errors import DataError, ElansrError
+from elansr.evaluation.machine import machine
+
+FIGURES = Path("docs/growth.json")
+PLOT = Path("docs/images/growth.png")
+MEGAPIXELS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+MEGA = 1e6
+GIBI = 2**30
+BAD_INPUT = 2
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run took.
+
+    Attributes:
+        megapixels: of the LR picture, in millions of pixels.
+        threads: of the CPU.
+        seconds: from reading the file to the written result.
+        peak_bytes: the most memory that the process held, PyTorch and all libraries included.
+    """
+
+    megapixels: float
+    threads: int
+    seconds: float
+    peak_bytes: int
+
+    @property
+    def microseconds_a_pixel(self) -> float:
+        """Of the LR picture."""
+        return self.seconds / self.megapixels
+
+
+def write_picture(photo: Path, megapixels: float, target: Path) -> None:
+    """A TIFF of about so many millions of pixels, with sides of 3 to 2."""
+    height = round(math.sqrt(megapixels * MEGA / 1.5))
+    width = round(1.5 * height)
+    tile = pyvips.Image.new_from_file(str(photo))
+    tile.embed(0, 0, width, height, extend="mirror").tiffsave(str(target), compression="lzw", bigtiff=True)
+
+
+def measure(picture: Path, megapixels: float, scale: int, threads: int) -> Cost:
+    """Upscales in a child process.
+
+    Raises:
+        DataError: the command fails.
+    """
+    target = picture.with_name("result.tif")
+    words = ["elansr", "upscale", str(picture), "-o", str(target), "-s", str(scale), "--threads", str(threads)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    child = subprocess.Popen([sys.executable, "-m", *words, "--json"], stdout=subprocess.PIPE, env=environment)
+    assert child.stdout
+    told = child.stdout.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        raise DataError(f"{megapixels} megapixels: the command ended with status {status}, for the reason above")
+    target.unlink()
+    seconds = json.loads(told)["files"][0]["seconds"]
+    return Cost(megapixels, threads, seconds, usage.ru_maxrss * 1024)
+
+
+def draw(costs: Sequence[Cost], target: Path) -> None:
+    """Cost of a pixel and memory against the size, one line a number of threads."""
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    time, memory = figure.subplots(1, 2)
+    for threads in sorted({cost.threads for cost in costs}):
+        row = [cost for cost in costs if cost.threads == threads]
+        sizes, label = [cost.megapixels for cost in row], f"{threads} thread" + "s" * (threads > 1)
+        time.plot(sizes, [cost.microseconds_a_pixel for cost in row], "o-", label=label)
+        memory.plot(sizes, [cost.peak_bytes / GIBI for cost in row], "o-", label=label)
+    for axes, title in ((time, "microseconds a pixel of LR"), (memory, "peak memory of the process, GiB")):
+        axes.set(xscale="log", xlabel="LR picture, megapixels", title=title, ylim=(0, None))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(target, dpi=100)
+
+
+def main(
+    photo: Annotated[Path, typer.Argument(help="What the pictures are made from.")] = Path("examples/otter.jpg"),
+    scale: Annotated[int, typer.Option("-s", "--scale", help="Scale of the network.")] = 2,
+    threads: Annotated[str, typer.Option("--threads", help="Numbers of threads to measure.")] = "1,2",
+    largest: Annotated[float, typer.Option("--largest", help="Leave out larger pictures, in megapixels.")] = 100.0,
+    only_draw: Annotated[bool, typer.Option("--draw", help="Only draw what was measured before.")] = False,
+) -> None:
+    """Measures, keeps the figures and draws them."""
+    if only_draw:
+        costs = [Cost(**row) for row in json.loads(FIGURES.read_text())["costs"]]
+    else:
+        sizes = [megapixels for megapixels in MEGAPIXELS if megapixels <= largest]
+        costs = _measured(photo, sizes, scale, [int(count) for count in threads.split(",")])
+    draw(costs, PLOT)
+
+
+def _measured(photo: Path, sizes: Sequence[float], scale: int, threads: Sequence[int]) -> list[Cost]:
+    """Keeps what is measured after every run."""
+    costs: list[Cost] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for megapixels in sizes:
+            picture = Path(folder, "picture.tif")
+            write_picture(photo, megapixels, picture)
+            for count in threads:
+                costs.append(measure(picture, megapixels, scale, count))
+                typer.echo(costs[-1])
+                kept = {
+                    "scale": scale,
+                    "machine": asdict(machine(torch.device("cpu"))),
+                    "costs": [asdict(c) for c in costs],
+                }
+                FIGURES.write_text(json.dumps(kept, indent=1) + "\n")
+    return costs
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except ElansrError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(BAD_INPUT)
