@@ -15,7 +15,7 @@ MAX_LINES = 299
 
 LEVELS = (
     {"errors"},
-    {"native"},
+    {"native", "gpu"},
     {"memory", "imaging", "nn"},
     {"weights"},
     {"inference", "hub"},

@@ -7,8 +7,10 @@ import copy
 import dataclasses
 import difflib
 import functools
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -18,6 +20,7 @@ from elansr.errors import ConfigError
 from elansr.evaluation.speed import Contender, Run
 from elansr.inference.device import DTYPES, pick_precision
 from elansr.inference.engines import TorchEngine
+from elansr.inference.file_engines import ENGINE_OF_SUFFIX, open_engine
 from elansr.nn.baselines.authors import authors_elan
 from elansr.nn.baselines.edsr import EDSR
 from elansr.nn.baselines.imdn import IMDN
@@ -28,7 +31,8 @@ from elansr.weights import load_network
 from elansr.weights.baselines import Baseline, find_baseline
 from elansr.weights.released import RELEASED, family, is_path, resolve
 
-AUTO = "auto"
+AUTO, TORCH = "auto", "torch"
+SUFFIX_OF_ENGINE: dict[str, str] = {engine: suffix for suffix, engine in ENGINE_OF_SUFFIX.items()}
 DEFAULT_SCALE = 4
 DEFAULT_MODELS = ("swinir-light", "elan-light-authors", "elan-light:fp32", "elan-light")
 SEED = 0
@@ -85,12 +89,14 @@ class Task:
         device: where they run.
         width, height: of the LR picture, in pixels.
         engine: one of `ENGINES`, for ours.
+        folder: where the files of engines that run files are, see `exported_file`.
     """
 
     device: torch.device
     width: int
     height: int
-    engine: str = "torch"
+    engine: str = TORCH
+    folder: Path = Path()
 
 
 def parse(text: str, precision: str = AUTO) -> list[Wish]:
@@ -114,13 +120,15 @@ def parse(text: str, precision: str = AUTO) -> list[Wish]:
     return wishes
 
 
-def benchmark_models(wishes: Sequence[Wish], scale: int | None, device: torch.device) -> list[BenchmarkModel]:
+def benchmark_models(
+    wishes: Sequence[Wish], scale: int | None, device: torch.device, engine: str = TORCH
+) -> list[BenchmarkModel]:
     """Loads or builds models, all of one scale.
 
     Args:
         wishes: see `parse`.
         scale: super-resolution factor; None takes that of weights, and 4 for networks of any scale.
-        device: decides what the precision "auto" stands for.
+        device, engine: decide what the precision "auto" stands for.
 
     Raises:
         ConfigError: an unknown name, a scale that a network does not have, or models of different scales.
@@ -129,7 +137,7 @@ def benchmark_models(wishes: Sequence[Wish], scale: int | None, device: torch.de
     """
     if scale is not None and not 1 <= scale <= MAX_SCALE:
         raise ConfigError(f"scale={scale}: must be from 1 to {MAX_SCALE}")
-    models = [_model(wish, scale, device) for wish in wishes]
+    models = [_model(wish, scale, device, engine) for wish in wishes]
     if len({model.scale for model in models}) > 1:
         scales = ", ".join(f"{model.name} x{model.scale}" for model in models)
         raise ConfigError(f"models of different scales, {scales}: give one scale with -s")
@@ -163,7 +171,7 @@ def contender(model: BenchmarkModel, task: Task) -> Contender:
 def _forward(model: BenchmarkModel, task: Task) -> Forward:
     if model.ours:
         assert isinstance(model.network, ELAN)
-        return ENGINES[task.engine](model.network, task.device, model.precision)
+        return ENGINES[task.engine](model, task)
     # A copy, so that the network stays what it is.
     network = copy.deepcopy(model.network).to(task.device, DTYPES[model.precision])
     return network.to(memory_format=_layout(network))  # type: ignore[call-overload]
@@ -181,23 +189,37 @@ def _picture(network: nn.Module, task: Task) -> Tensor:
     return torch.rand(3 // colors, colors, task.height, task.width, generator=generator)
 
 
-def _torch_engine(network: ELAN, device: torch.device, precision: str) -> Forward:
+def exported_file(model: BenchmarkModel, task: Task) -> Path:
+    """Where the file of one of our networks is, for an engine that runs files."""
+    return task.folder / (hashlib.sha256(model.label.encode()).hexdigest()[:16] + SUFFIX_OF_ENGINE[task.engine])
+
+
+def _torch_engine(model: BenchmarkModel, task: Task) -> Forward:
     """`TorchEngine`, which brings its answer back to the CPU, without the way there and back."""
-    return TorchEngine(network, device, precision, closed=True).network
+    assert isinstance(model.network, ELAN)
+    return TorchEngine(model.network, task.device, model.precision, closed=True).run
 
 
-ENGINES: dict[str, Callable[[ELAN, torch.device, str], Forward]] = {"torch": _torch_engine}
+def _file_engine(model: BenchmarkModel, task: Task) -> Forward:
+    """`FileEngine`, with the way of picture and answer, and what it pads."""
+    engine = open_engine(exported_file(model, task), str(task.device))
+    return lambda x: engine(x.reshape(1, -1, *x.shape[-2:]).cpu())
+
+
+ENGINES = {TORCH: _torch_engine, "onnx": _file_engine, "openvino": _file_engine}
 """What runs our networks, a row each."""
 
 
-def _model(wish: Wish, scale: int | None, device: torch.device) -> BenchmarkModel:
+def _model(wish: Wish, scale: int | None, device: torch.device, engine: str) -> BenchmarkModel:
     network, weights, ours = _network(wish.name, scale)
     found: int = network.config.scale if isinstance(network, ELAN) else network.scale
-    return BenchmarkModel(wish.name, _precision(wish, ours, device), found, weights, network.eval(), ours)
+    return BenchmarkModel(wish.name, _precision(wish, ours, device, engine), found, weights, network.eval(), ours)
 
 
-def _precision(wish: Wish, ours: bool, device: torch.device) -> str:
-    """Automatic is for ours what `elansr upscale` takes; for the others fp16 on CUDA and else fp32."""
+def _precision(wish: Wish, ours: bool, device: torch.device, engine: str) -> str:
+    """Automatic is for ours what `elansr upscale` takes; for the others fp16 on CUDA and else fp32; in files fp32."""
+    if wish.precision == AUTO and ours and engine != TORCH:
+        return "fp32"
     if wish.precision == AUTO and not ours:
         return "fp16" if device.type == "cuda" else "fp32"
     return pick_precision(wish.precision, device)

@@ -61,6 +61,7 @@ def _in_a_process(model: BenchmarkModel, task: Task) -> int:
         "width": task.width,
         "height": task.height,
         "engine": task.engine,
+        "folder": str(task.folder),
         "threads": torch.get_num_threads(),
     }
     command = [sys.executable, "-m", "elansr.evaluation.peak_memory", json.dumps(order)]
@@ -76,8 +77,9 @@ def main() -> None:
     """The process of one contender: told what by its argument, it writes bytes to stdout."""
     order = json.loads(sys.argv[1])
     torch.set_num_threads(order["threads"])
-    task = Task(torch.device("cpu"), order["width"], order["height"], order["engine"])
-    (model,) = benchmark_models([Wish(order["name"], order["precision"])], order["scale"], task.device)
+    task = Task(torch.device("cpu"), order["width"], order["height"], order["engine"], Path(order["folder"]))
+    wish = Wish(order["name"], order["precision"])
+    (model,) = benchmark_models([wish], order["scale"], task.device, task.engine)
     try:
         sys.stdout.write(str(_growth(model, task)))
     except DeviceError as error:

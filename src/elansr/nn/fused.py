@@ -5,7 +5,8 @@
   writes the stream through a linear layer, so the scale moves into weights and biases; a power of two changes no bit
   in float32, and float16 no longer overflows.
 * Mean shift, head, long skip and tail stay in float32: bfloat16 would round an 8-bit input.
-* Where the native library can (`elansr.native`), it runs the body, packed for the processor.
+* Where the native library can (`elansr.native`), it runs the body, packed for the processor; on a GPU, where Triton can
+  (`elansr.gpu`), its kernels do.
 
 Its borders may be closed. The paper's shifted windows go on at the opposite border, so that what is there leaks in, and
 its pictures are padded to whole windows. Closed, windows end at the border: every pixel attends to its own surroundings
@@ -13,16 +14,21 @@ only, and nothing is padded (docs/tiling.md).
 """
 
 import copy
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from elansr.gpu import choice as triton
 from elansr.native.attention import takes
 from elansr.nn.elan import ELAN, check_batch
 from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, Projection, SharedGroupwiseSelfAttention
 from elansr.nn.ops import crop, pad_to_multiple, to_picture, to_pixels
 from elansr.nn.rows_body import RowsBody, suits
+
+if TYPE_CHECKING:
+    from elansr.nn.triton_body import TritonBody
 
 STREAM_SCALE = 2.0**-6
 
@@ -49,6 +55,8 @@ class FusedELAN(nn.Module):
         self.head, self.tail = network.head.to(outer), network.tail.to(outer)
         self.body = network.body.to(dtype)
         self._in_rows: RowsBody | None = None
+        self._triton: TritonBody | None = None
+        self._triton_for: torch.device | None = None
         for module in self.body.modules():
             if isinstance(module, GroupwiseSelfAttention):
                 module.closed = closed
@@ -59,12 +67,15 @@ class FusedELAN(nn.Module):
         height, width = x.shape[-2:]
         x = x.to(self.outer_dtype)
         x = x if self.closed else pad_to_multiple(x, self.config.multiple)
+        on_gpu = self._triton_body(x)
+        if on_gpu:
+            x = x.contiguous(memory_format=torch.channels_last)  # in which order everything stays, up to the tail
         features = self.head(x * self.config.rgb_range - self.mean)
         in_rows = self._rows_body(features)
         if in_rows:
             x = in_rows(features)
         else:
-            body = to_picture(self.body(to_pixels(features.to(self.dtype))))
+            body = to_picture((on_gpu or self.body)(to_pixels(features.to(self.dtype))))
             x = (self.tail(features + body.to(self.outer_dtype)) + self.mean) / self.config.rgb_range
         return crop(x, 0, 0, height * self.config.scale, width * self.config.scale)
 
@@ -75,6 +86,26 @@ class FusedELAN(nn.Module):
         if self._in_rows is None and suits(self.body, self.config, self.dtype):
             self._in_rows = RowsBody(self.config, self.body, self.tail[0], self.mean, self.dtype)
         return self._in_rows
+
+    def _triton_body(self, x: Tensor) -> "TritonBody | None":
+        """The body in Triton kernels; None where PyTorch has to do it."""
+        if not triton.takes(x) or (torch.is_grad_enabled() and x.requires_grad):
+            return None
+        if x[:, 0].numel() * self.config.channels >= 2**31:  # kernels count in 32 bits
+            return None
+        if self._triton_for != x.device:
+            self._triton, self._triton_for = triton.tried(lambda: self._tried_out(x.device)), x.device
+        return self._triton
+
+    def _tried_out(self, device: torch.device) -> "TritonBody | None":
+        from elansr.nn.triton_body import TritonBody, suits
+
+        if not suits(self.body, self.config, self.dtype):
+            return None
+        body, side = TritonBody(self.config, self.body, self.dtype), self.config.multiple
+        body(torch.zeros(1, side, side, self.config.channels, dtype=self.dtype, device=device))
+        torch.cuda.synchronize(device)  # what fails on the GPU fails here
+        return body
 
 
 def _fuse(network: ELAN) -> None:
