@@ -392,9 +392,12 @@ def test_a_mixed_folder_goes_through_the_weights_for_each_file(
 ) -> None:
     clean, real = "elan-light-x4", "elan-light-x4-real"
     expected = {
-        "a.jpg": (90, real, "lossy JPEG"), "b.png": (None, clean, "lossless PNG"), "c.webp": (90, real, "lossy WebP"),
-        "d.webp": (100, clean, "lossless WebP"), "e.jpg": (70, real, "lossy JPEG"),
-    }  # fmt: skip
+        "a.jpg": (60, real, "lossy JPEG of quality 60"),
+        "b.png": (None, clean, "lossless PNG"),
+        "c.webp": (90, real, "lossy WebP"),
+        "d.webp": (100, clean, "lossless WebP"),
+        "e.jpg": (95, clean, "JPEG of quality 95, nearly lossless"),
+    }
     for name, (quality, _, _) in expected.items():
         noise(tmp_path / "in" / name, quality)
     ended = call("upscale", tmp_path / "in", "--ext", "png", "--json")
@@ -408,16 +411,16 @@ def test_a_mixed_folder_goes_through_the_weights_for_each_file(
         np.testing.assert_array_equal(result.pixels, networks[model](read(tmp_path / "in" / name).pixels))
     for (_, model, reason), line in zip(expected.values(), ended.error_lines[:-1], strict=True):
         assert line.endswith(f" s, {model} ({reason})")
-    assert ended.error_lines[-1].endswith(f"; weights: 3 {real}, 2 {clean}")
+    assert ended.error_lines[-1].endswith(f"; weights: 3 {clean}, 2 {real}")
 
 
 @pytest.mark.parametrize(
     ("options", "name", "told"),
     [
-        ([], "a_x4.jpg", "elan-light-x4-real (lossy JPEG)"),
-        (["-s", 2], "a_x2.jpg", "elan-light-x2-real (lossy JPEG)"),
-        (["-s", 3], "a_x3.jpg", "elan-light-x3 (lossy JPEG, but no -real weights for x3)"),
-        (["--width", 30], "a_w30.jpg", "elan-light-x2-real (lossy JPEG)"),
+        ([], "a_x4.jpg", "elan-light-x4-real (lossy JPEG of quality 60)"),
+        (["-s", 2], "a_x2.jpg", "elan-light-x2-real (lossy JPEG of quality 60)"),
+        (["-s", 3], "a_x3.jpg", "elan-light-x3 (lossy JPEG of quality 60, but no -real weights for x3)"),
+        (["--width", 30], "a_w30.jpg", "elan-light-x2-real (lossy JPEG of quality 60)"),
         (["-n", "elan-light"], "a_x4.jpg", "elan-light-x4"),
         (["-n", "elan-light-real", "-s", 2], "a_x2.jpg", "elan-light-x2-real"),
         (["-n", "elan-light-real", "--outscale", 3], "a_x3.jpg", "elan-light-x4-real"),
@@ -427,7 +430,7 @@ def test_a_mixed_folder_goes_through_the_weights_for_each_file(
 def test_a_line_says_which_weights_and_why(
     options: list[object], name: str, told: str, call: Callable[..., Ended], tmp_path: Path
 ) -> None:
-    ended = call("upscale", noise(tmp_path / "a.jpg"), *options)
+    ended = call("upscale", noise(tmp_path / "a.jpg", 60), *options)
     assert (ended.code, len(ended.error_lines)) == (0, 1), ended.stderr
     assert ended.stderr.endswith(f" s, {told}\n")
     assert files(tmp_path) == {"a.jpg", name}
@@ -436,7 +439,7 @@ def test_a_line_says_which_weights_and_why(
 @pytest.mark.usefixtures("installed")
 def test_without_real_weights_auto_says_so(call: Callable[..., Ended], tmp_path: Path) -> None:
     ended = call("upscale", noise(tmp_path / "a.jpg"))
-    assert ended.stderr.endswith(" s, elan-light-x4 (lossy JPEG, but no -real weights for x4)\n")
+    assert ended.stderr.endswith(" s, elan-light-x4 (lossy JPEG of quality 95, but no -real weights for x4)\n")
 
 
 @pytest.mark.usefixtures("installed_real")

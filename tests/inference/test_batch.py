@@ -29,6 +29,9 @@ class Repeat:
         progress(page.shape[0] * page.shape[1], page.shape[0] * page.shape[1])
         return page.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
 
+    def together(self, height: int, width: int) -> int:
+        return 1
+
 
 def picture(path: Path, height: int = 4, width: int = 6, channels: int = 3, pages: int = 1, value: int = 100) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)

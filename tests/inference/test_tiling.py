@@ -90,6 +90,18 @@ def test_a_network_without_reach_comes_out_as_if_untiled(h: int, w: int, tile: i
     torch.testing.assert_close(run(tiler, picture), nearest(scale)(picture))
 
 
+@pytest.mark.parametrize("taken", [1, 2, 3])
+def test_from_the_row_of_a_strip_on_all_but_the_first_are_those_that_followed(taken: int) -> None:
+    picture, scale = torch.rand(1, 150, 70), 2
+    tiler = Tiler(nearest(scale), scale, GRID, 48, 0)
+    strips, rows = [], []
+    for strip in tiler.strips(reader(picture), 150, 70, lambda done, total: None):
+        strips.append(strip.clone())
+        rows.append(tiler.row)
+    again = list(tiler.strips(reader(picture), 150, 70, lambda done, total: None, start=rows[taken - 1]))
+    assert torch.equal(torch.cat(again[1:], -2), torch.cat(strips[taken:], -2))
+
+
 class Limited:
     """Runs out of memory on tiles of more than `pixels`, with the message of the CPU's allocator."""
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from elansr.imaging.picture import Pixels
 
-_STEPS = 4
+STEPS = 4
 """How many pixels colour spreads at full resolution, and at each halving, before a coarser level fills the rest."""
 
 _AROUND = [(y, x) for y in (0, 1, 2) for x in (0, 1, 2) if (y, x) != (1, 1)]
@@ -31,11 +31,11 @@ def fill_transparent(pixels: Pixels) -> Pixels:
     known[..., -1] /= np.iinfo(pixels.dtype).max
     known[..., :-1] *= known[..., -1:]
     filled = pixels.copy()
-    filled[hidden, :-1] = np.rint(_spread(known)[hidden])
+    filled[hidden, :-1] = np.rint(spread(known)[hidden])
     return filled
 
 
-def _spread(known: NDArray[np.float32]) -> NDArray[np.float32]:
+def spread(known: NDArray[np.float32]) -> NDArray[np.float32]:
     """Returns a colour for every pixel of a level.
 
     Args:
@@ -46,19 +46,19 @@ def _spread(known: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     height, width = known.shape[:2]
     framed = np.pad(known, ((1, 1), (1, 1), (0, 0)))
-    for _ in range(_STEPS):
-        _grow(framed)
+    for _ in range(STEPS):
+        grow(framed)
     known = framed[1:-1, 1:-1]
     weight = known[..., -1:]
     colour = np.divide(known[..., :-1], np.where(weight > 0, weight, 1), dtype=np.float32)
     if weight.all():
         return colour
-    coarse = _spread(_halved(known)).repeat(2, axis=0).repeat(2, axis=1)
+    coarse = spread(halved(known)).repeat(2, axis=0).repeat(2, axis=1)
     np.copyto(colour, coarse[:height, :width], where=weight == 0)
     return colour
 
 
-def _grow(framed: NDArray[np.float32]) -> None:
+def grow(framed: NDArray[np.float32]) -> None:
     """Fills, in place, the empty pixels that touch a known one with the mean of the eight around them.
 
     Args:
@@ -76,7 +76,7 @@ def _grow(framed: NDArray[np.float32]) -> None:
     framed[rows + 1, columns + 1] = total / np.float32(len(_AROUND))
 
 
-def _halved(known: NDArray[np.float32]) -> NDArray[np.float32]:
+def halved(known: NDArray[np.float32]) -> NDArray[np.float32]:
     """Means of 2 x 2 pixels, empty ones beyond the edge: (H, W, C + 1) -> (ceil(H / 2), ceil(W / 2), C + 1)."""
     even = np.pad(known, ((0, known.shape[0] % 2), (0, known.shape[1] % 2), (0, 0)))
     return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / np.float32(4)

@@ -5,6 +5,7 @@ WebP, GIF and BMP, to 12 in AVIF; where a colour profile cannot go with the pixe
 they are converted to sRGB; GIF and BMP lose EXIF and XMP; a TIFF loses the durations of an animation.
 """
 
+import io
 import struct
 import zlib
 from typing import Any, BinaryIO
@@ -19,13 +20,18 @@ from elansr.imaging.picture import Picture, Pixels
 
 DEFAULT_QUALITY: dict[FormatName, int] = {"jpeg": 95, "webp": 95, "avif": 90}
 
-_BIG_TIFF = 3_500_000_000  # bytes of samples; a plain TIFF ends at 4 GiB
+_BIG_TIFF = 3_500_000_000  # bytes of samples, of all levels of a pyramid; a plain TIFF ends at 4 GiB
+_TILED_TIFF = 2**30  # bytes of samples from which on programs will want to open a part of it
+_TILES = {"tile": True, "tile_width": 256, "tile_height": 256}
 _WEBP_LOSSLESS = {"lossless": True, "exact": True, "effort": 2}
 _KEEP_ALL, _KEEP_EXIF = 31, 1  # libvips' VipsForeignKeep
+_MOVED = 2**24  # bytes of a file that are moved at a time
 _STILL_FRAME = 100  # milliseconds that pages without durations show in an animation
 
 
-def encode(picture: Picture, name: FormatName, quality: int, file: BinaryIO) -> None:
+def encode(
+    picture: Picture, name: FormatName, quality: int, file: BinaryIO, pyramid: bool = False, stored: Any = None
+) -> None:
     """Writes a picture into an open file.
 
     Args:
@@ -33,12 +39,14 @@ def encode(picture: Picture, name: FormatName, quality: int, file: BinaryIO) -> 
         name: The format.
         quality: 1-100, see `write`.
         file: Empty, open for reading and writing.
+        pyramid: Whether a TIFF holds smaller copies too.
+        stored: The pixels as a libvips image, where those of `picture` only stand in for them.
 
     Raises:
         OSError, ValueError, pyvips.Error: The file cannot be written, or not in this format.
     """
     pyvips.vips_lib.vips_error_clear()
-    image = _adapted(picture, name)
+    image = _adapted(_joined(picture) if stored is None else stored, picture.icc, name)
     if name == "bmp":
         pixels = image.numpy().reshape(image.height, image.width, image.bands)
         Image.fromarray(pixels if image.bands == 3 else pixels[..., 0]).save(file, "BMP", dpi=picture.dpi)
@@ -46,7 +54,7 @@ def encode(picture: Picture, name: FormatName, quality: int, file: BinaryIO) -> 
     height, width = picture.pages[0].shape[:2]
     block = exif.for_pixels(picture.exif, width, height) if picture.exif else None
     target = pyvips.Target.new_to_descriptor(file.fileno())
-    saver, options = _saver(name, quality, image)
+    saver, options = _saver(name, quality, image, pyramid)
     keep = _KEEP_ALL if block or _needs_exif(picture, name) else _KEEP_ALL & ~_KEEP_EXIF
     pyvips.Operation.call(saver, _described(image, picture, name, block), target, keep=keep, **options)
     if name == "tiff" and block:
@@ -63,26 +71,43 @@ def _needs_exif(picture: Picture, name: FormatName) -> bool:
 def _insert_xmp(file: BinaryIO, xmp: bytes) -> None:
     """Puts XMP behind a PNG's header as the UTF-8 text chunk that XMP demands; libvips would write Latin-1 text."""
     data = b"iTXt" + b"XML:com.adobe.xmp" + bytes(5) + xmp
-    header = file.seek(33)
-    rest = file.read()
-    file.seek(header)
-    file.write(struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data)) + rest)
+    _insert(file, 33, struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data)))
 
 
-def _saver(name: FormatName, quality: int, image: Any) -> tuple[str, dict[str, Any]]:
+def _insert(file: BinaryIO, at: int, data: bytes) -> None:
+    """Moves what stands in a file from `at` on, the last of it first, and puts `data` there."""
+    end = file.seek(0, io.SEEK_END)
+    while end > at:
+        start = max(end - _MOVED, at)
+        file.seek(start)
+        moved = file.read(end - start)
+        file.seek(start + len(data))
+        file.write(moved)
+        end = start
+    file.seek(at)
+    file.write(data)
+
+
+def _saver(name: FormatName, quality: int, image: Any, pyramid: bool) -> tuple[str, dict[str, Any]]:
     """The operation of libvips that writes a format, and its options; the comments say what was measured."""
     lossless, deep = quality == 100, image.format == "ushort"
-    big = image.width * image.height * image.bands * (1 + deep) > _BIG_TIFF
     savers: dict[FormatName, tuple[str, dict[str, Any]]] = {
         "jpeg": ("jpegsave_target", {"Q": quality, "subsample_mode": "off"}),
         # against libvips' defaults: photos 40 % smaller in the same time
         "png": ("pngsave_target", {"filter": "all", "compression": 4}),
         "webp": ("webpsave_target", _WEBP_LOSSLESS if lossless else {"Q": quality, "smart_subsample": True}),
-        "tiff": ("tiffsave_target", {"compression": "deflate", "predictor": "horizontal", "bigtiff": big}),
+        "tiff": ("tiffsave_target", _tiff(image, pyramid)),
         "gif": ("gifsave_target", {"keep_duplicate_frames": True, "effort": 4}),
         "avif": ("heifsave_target", _avif(quality, lossless, deep)),
     }
     return savers[name]
+
+
+def _tiff(image: Any, pyramid: bool) -> dict[str, Any]:
+    size = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1)
+    tiles = _TILES if pyramid or size > _TILED_TIFF else {}
+    big = size * 4 // 3 > _BIG_TIFF if pyramid else size > _BIG_TIFF
+    return {"compression": "deflate", "predictor": "horizontal", "bigtiff": big, "pyramid": pyramid, **tiles}
 
 
 def _avif(quality: int, lossless: bool, deep: bool) -> dict[str, Any]:
@@ -91,15 +116,19 @@ def _avif(quality: int, lossless: bool, deep: bool) -> dict[str, Any]:
     return {"compression": "av1", "effort": 3, "bitdepth": 12 if deep else 8, **loss}
 
 
-def _adapted(picture: Picture, name: FormatName) -> Any:
-    """The pages, one below the other, as a libvips image with the channels and depth that the format holds."""
-    row = FORMATS[name]
+def _joined(picture: Picture) -> Any:
+    """The pages, one below the other, as a libvips image."""
     images = [_shared(page) for page in picture.pages]
-    image = pyvips.Image.arrayjoin(images, across=1) if len(images) > 1 else images[0]
+    return pyvips.Image.arrayjoin(images, across=1) if len(images) > 1 else images[0]
+
+
+def _adapted(image: Any, icc: bytes | None, name: FormatName) -> Any:
+    """The image with the channels and depth that the format holds."""
+    row = FORMATS[name]
     if row.bits == 8 and image.format == "ushort":
         image = _in_8_bits(image)
-    if _fits(picture.icc, image.bands) and not (row.metadata and (row.grey or image.bands > 2)):
-        image = _in_srgb(image, picture.icc)  # the profile cannot go with the pixels
+    if _fits(icc, image.bands) and not (row.metadata and (row.grey or image.bands > 2)):
+        image = _in_srgb(image, icc)  # the profile cannot go with the pixels
     if image.bands < 3 and not row.grey:
         image = image.colourspace("srgb" if image.format == "uchar" else "rgb16")
     if not row.alpha and image.hasalpha():
@@ -109,13 +138,20 @@ def _adapted(picture: Picture, name: FormatName) -> Any:
 
 def _shared(page: Pixels) -> Any:
     """A libvips image on the memory of the array."""
-    height, width, channels = page.shape
-    deep = page.dtype == np.uint16
-    image = pyvips.Image.new_from_memory(
-        np.ascontiguousarray(page), width, height, channels, "ushort" if deep else "uchar"
-    )
+    return as_image(np.ascontiguousarray(page), page.shape, deep=page.dtype == np.uint16)
+
+
+def as_image(samples: Any, shape: tuple[int, ...], deep: bool) -> Any:
+    """A libvips image on memory that holds the samples of (H, W, C), of 16 bits if `deep`."""
+    height, width, channels = shape
+    image = pyvips.Image.new_from_memory(samples, width, height, channels, "ushort" if deep else "uchar")
+    return image.copy(interpretation=interpretation(channels, deep))
+
+
+def interpretation(channels: int, deep: bool) -> str:
+    """What libvips calls grey or RGB, with or without alpha."""
     grey, colour = ("grey16", "rgb16") if deep else ("b-w", "srgb")
-    return image.copy(interpretation=grey if channels < 3 else colour)
+    return grey if channels < 3 else colour
 
 
 def _in_8_bits(image: Any) -> Any:

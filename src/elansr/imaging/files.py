@@ -15,11 +15,12 @@ from elansr.imaging.formats import (
     is_picture_name,
 )
 from elansr.imaging.picture import Picture, Pixels
-from elansr.imaging.reading import DEFAULT_MAX_PIXELS, read
+from elansr.imaging.reading import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED, read
 from elansr.imaging.writing import check_output, write
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
+    "DEFAULT_MAX_STREAMED",
     "FORMATS",
     "SUFFIXES",
     "Format",

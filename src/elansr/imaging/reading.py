@@ -7,6 +7,7 @@ import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -21,6 +22,8 @@ from elansr.imaging.picture import Picture, Pixels
 
 DEFAULT_MAX_PIXELS = 2**28
 """268 million: larger than any camera makes, small enough that the pixels fit into memory."""
+DEFAULT_MAX_STREAMED = 2**32
+"""4.3 billion, of a picture that is read in rows: 65,536 x 65,536. The disk is what it takes."""
 
 pyvips.cache_set_max(0)  # every array is used once
 logging.getLogger("pyvips").setLevel(logging.ERROR)  # what its warnings are about is checked here
@@ -29,7 +32,7 @@ _LOADERS = {"jpeg": "jpegload", "png": "pngload", "webp": "webpload", "tiff": "t
 _LOADERS["avif"] = "heifload"
 _ANIMATED = ("gif", "webp")
 _CONVERTED = ("cmyk", "lab", "labs", "labq")
-_JPEG_DAMAGE = ("premature end", "bad Huffman")  # other warnings of libjpeg are about stray bytes, and harmless
+JPEG_DAMAGE = ("premature end", "bad Huffman")  # other warnings of libjpeg are about stray bytes, and harmless
 
 
 def read(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
@@ -45,7 +48,7 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) 
     Raises:
         PictureError: The file is missing, unreadable, truncated, damaged, too large or of an unknown format.
     """
-    with _complaints(path), _opened(path) as stream:
+    with complaints(path), opened(path) as stream:
         head = stream.read(64)
         if not head:
             raise PictureError("the file is empty (0 bytes); copy or download it again")
@@ -56,8 +59,8 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) 
 
 
 @contextmanager
-def _complaints(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turns every failure into one line that starts with the path."""
+def complaints(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns every failure to read into one line that starts with the path."""
     try:
         yield
     except FileNotFoundError as error:
@@ -71,7 +74,8 @@ def _complaints(path: str | os.PathLike[str]) -> Iterator[None]:
         raise PictureError(f"{shown(path)}: {error}") from error
 
 
-def _opened(path: str | os.PathLike[str]) -> BinaryIO:
+def opened(path: str | os.PathLike[str]) -> BinaryIO:
+    """Opens a regular file; anything else is refused."""
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
         raise PictureError("a folder, not a picture; name a file in it")
@@ -82,28 +86,37 @@ def _opened(path: str | os.PathLike[str]) -> BinaryIO:
 
 def _read_vips(stream: BinaryIO, kind: FormatName, structure: Structure, max_pixels: int) -> Picture:
     try:
-        images = _headers(stream, kind, structure, "error")
+        images = headers(stream, kind, structure, "error")
         _check_size([(image.width, image.height) for image in images], max_pixels)
         pages = _decoded(stream, kind, structure)
     except pyvips.Error as error:
-        raise PictureError(_undecodable(kind, error)) from error
-    first, moves = images[0], kind in _ANIMATED and len(pages) > 1
-    block = exif.from_tiff(stream) if kind == "tiff" else _blob(first, "exif-data")
-    xmp = _blob(first, "xmp-data")
+        raise PictureError(undecodable(kind, error)) from error
+    moves = kind in _ANIMATED and len(pages) > 1
+    picture = described(tuple(pages), images[0], stream, kind, structure)
+    if not moves:
+        return picture
+    return replace(picture, durations=tuple(field(images[0], "delay", ())), loops=field(images[0], "loop", 0))
+
+
+def described(
+    pages: tuple[Pixels, ...], image: Any, stream: BinaryIO, kind: FormatName, structure: Structure
+) -> Picture:
+    """The pages as a picture, with what `image`, libvips' view of the first one, and the file itself say about it."""
+    block = exif.from_tiff(stream) if kind == "tiff" else _blob(image, "exif-data")
+    xmp = _blob(image, "xmp-data")
     return Picture(
-        pages=tuple(pages),
+        pages=pages,
         format=kind,
         lossy=structure.lossy,
-        icc=None if first.interpretation in _CONVERTED else _blob(first, "icc-profile-data"),
+        quality=structure.quality,
+        icc=None if image.interpretation in _CONVERTED else _blob(image, "icc-profile-data"),
         exif=exif.for_pixels(block, pages[0].shape[1], pages[0].shape[0]) if block else None,
         xmp=exif.upright_xmp(xmp) if xmp else None,
-        durations=tuple(_field(first, "delay", ())) if moves else (),
-        loops=_field(first, "loop", 0) if moves else 0,
-        dpi=_dpi(first.xres * 25.4, first.yres * 25.4, block),
+        dpi=_dpi(image.xres * 25.4, image.yres * 25.4, block),
     )
 
 
-def _headers(stream: BinaryIO, kind: FormatName, structure: Structure, fail_on: str) -> list[Any]:
+def headers(stream: BinaryIO, kind: FormatName, structure: Structure, fail_on: str) -> list[Any]:
     """The pages, or the one long strip of all frames, as libvips images of which only the header is read."""
     options = {"fail_on": fail_on, "access": "sequential"}
     if kind == "tiff":
@@ -122,11 +135,11 @@ def _decoded(stream: BinaryIO, kind: FormatName, structure: Structure) -> list[P
     """All pages. A JPEG is decoded strictly first, and again where libjpeg warned of something harmless."""
     if kind == "jpeg":
         try:
-            return _pages(_headers(stream, kind, structure, "warning")[0], kind)
+            return _pages(headers(stream, kind, structure, "warning")[0], kind)
         except pyvips.Error as error:
-            if any(damage in str(error) for damage in _JPEG_DAMAGE):
+            if any(damage in str(error) for damage in JPEG_DAMAGE):
                 raise
-    images = _headers(stream, kind, structure, "error")
+    images = headers(stream, kind, structure, "error")
     if len({(image.width, image.height, image.bands, image.format) for image in images}) > 1:
         raise PictureError("its pages differ in size or kind; split them into files of their own first (tiffsplit)")
     return [page for image in images for page in _pages(image, kind)]
@@ -135,8 +148,8 @@ def _decoded(stream: BinaryIO, kind: FormatName, structure: Structure) -> list[P
 def _pages(image: Any, kind: FormatName) -> list[Pixels]:
     """Decodes one page of a TIFF, all frames of an animation or a still."""
     pixels = _samples(image, kind)
-    height = _field(image, "page-height", image.height) if kind in _ANIMATED else image.height
-    orientation = _field(image, "orientation", 1)
+    height = field(image, "page-height", image.height) if kind in _ANIMATED else image.height
+    orientation = field(image, "orientation", 1)
     if kind in _ANIMATED and (kind == "gif" or height < image.height):
         pixels = _without_idle_alpha(pixels)
     return [upright(pixels[top : top + height], orientation) for top in range(0, image.height, height)]
@@ -144,14 +157,8 @@ def _pages(image: Any, kind: FormatName) -> list[Pixels]:
 
 def _samples(image: Any, kind: FormatName) -> Pixels:
     """Decodes to samples of full range, as stored: not turned, an animation as one long strip."""
-    bits = _field(image, "bits-per-sample", 8)
-    image = _as_rgb(image)
-    if image.format not in ("uchar", "ushort"):
-        raise PictureError(
-            f"samples of type {image.format}; 8 and 16 bits unsigned are read: convert it to a 16-bit TIFF first"
-        )
-    if image.bands > 4:
-        raise PictureError(f"{image.bands} channels, where RGB and alpha are 4; flatten or split it first")
+    bits = field(image, "bits-per-sample", 8)
+    image = in_samples(image)
     pixels: Pixels = image.numpy().reshape(image.height, image.width, image.bands)
     if kind == "avif" and bits in (10, 12):
         return _full_range(pixels, bits)
@@ -161,6 +168,22 @@ def _samples(image: Any, kind: FormatName) -> Pixels:
 def _without_idle_alpha(pixels: Pixels) -> Pixels:
     """Drops the alpha that libvips gives to opaque GIFs and opaque animated WebPs."""
     return pixels[..., :-1] if pixels.shape[2] in (2, 4) and pixels[..., -1].min() == 255 else pixels
+
+
+def in_samples(image: Any) -> Any:
+    """The image as grey or RGB, with or without alpha, in 8 or 16 bits; nothing is decoded yet.
+
+    Raises:
+        PictureError: It has other samples, or more channels.
+    """
+    image = _as_rgb(image)
+    if image.format not in ("uchar", "ushort"):
+        raise PictureError(
+            f"samples of type {image.format}; 8 and 16 bits unsigned are read: convert it to a 16-bit TIFF first"
+        )
+    if image.bands > 4:
+        raise PictureError(f"{image.bands} channels, where RGB and alpha are 4; flatten or split it first")
+    return image
 
 
 def _as_rgb(image: Any) -> Any:
@@ -206,7 +229,7 @@ def _read_bmp(stream: BinaryIO, max_pixels: int) -> Picture:
         shown = image if image.mode in ("L", "RGB", "RGBA") else image.convert("L" if image.mode == "1" else "RGB")
         pixels = np.array(shown)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        raise PictureError(_undecodable("bmp", error)) from error
+        raise PictureError(undecodable("bmp", error)) from error
     horizontal, vertical = image.info.get("dpi", (0.0, 0.0))
     return Picture((pixels.reshape(*pixels.shape[:2], -1),), "bmp", dpi=_dpi(horizontal, vertical, None))
 
@@ -222,7 +245,8 @@ def _check_size(sizes: list[tuple[int, int]], max_pixels: int) -> None:
         )
 
 
-def _undecodable(kind: str, error: Exception) -> str:
+def undecodable(kind: str, error: Exception) -> str:
+    """What a decoder's error means to the user, without the file's name."""
     return f"truncated, damaged or an unusual {kind.upper()} ({reason(error)}); download it again or convert it to PNG"
 
 
@@ -233,12 +257,13 @@ def reason(error: Exception) -> str:
     return re.sub(r"^\w+: ", "", lines[0]) if lines else "no reason given"
 
 
-def _field(image: Any, name: str, default: Any) -> Any:
+def field(image: Any, name: str, default: Any) -> Any:
+    """What libvips found out about an image, or the default where it found nothing."""
     return image.get(name) if image.get_typeof(name) else default
 
 
 def _blob(image: Any, name: str) -> bytes | None:
-    return bytes(_field(image, name, b"")) or None
+    return bytes(field(image, name, b"")) or None
 
 
 def _dpi(horizontal: float, vertical: float, block: bytes | None) -> tuple[float, float]:

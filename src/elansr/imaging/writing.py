@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyvips
 
@@ -23,6 +23,8 @@ def write(
     format: str | None = None,  # noqa: A002 - the word the command line and Pillow use
     quality: int | None = None,
     overwrite: bool = False,
+    pyramid: bool = False,
+    stored: Any = None,
 ) -> None:
     """Writes a picture; the file appears whole or not at all.
 
@@ -33,6 +35,8 @@ def write(
         quality: 1-100 for JPEG (default 95, no chroma subsampling), WebP (95) and AVIF (90); 100 is lossless in WebP
             and AVIF. PNG, TIFF, BMP and GIF have no such setting and ignore it.
         overwrite: Whether to replace a file that is already there.
+        pyramid: Whether a TIFF gets tiles and smaller copies, so that a viewer opens any part of it at once.
+        stored: The pixels as a libvips image, see `encode`.
 
     Raises:
         OutputExistsError: The file is there and `overwrite` is off.
@@ -40,11 +44,12 @@ def write(
     """
     pages = picture.pages
     height, width = pages[0].shape[:2]
-    name = check_output(path, format=format, size=(width, height), pages=len(pages), overwrite=overwrite)
+    size = width, height
+    name = check_output(path, format=format, size=size, pages=len(pages), overwrite=overwrite, pyramid=pyramid)
     if quality is not None and not 1 <= quality <= 100:
         raise PictureError(f"quality {quality} is outside 1-100; 95 is visually lossless, 100 the most a format can do")
     with _complaints(path), _placed(Path(path), overwrite) as file:
-        encode(picture, name, quality or DEFAULT_QUALITY.get(name, 100), file)
+        encode(picture, name, quality or DEFAULT_QUALITY.get(name, 100), file, pyramid, stored)
 
 
 def check_output(
@@ -54,6 +59,7 @@ def check_output(
     size: tuple[int, int] | None = None,
     pages: int = 1,
     overwrite: bool = False,
+    pyramid: bool = False,
 ) -> FormatName:
     """Checks before the work what `write` would refuse after it.
 
@@ -63,6 +69,7 @@ def check_output(
         size: Width and height in pixels, if known.
         pages: How many pages or frames there will be.
         overwrite: As in `write`.
+        pyramid: As in `write`.
 
     Returns:
         The format that the file will have.
@@ -75,6 +82,9 @@ def check_output(
     row, place = FORMATS[name], Path(path)
     if pages > 1 and not row.many:
         raise PictureError(f"{shown(path)}: {pages} pages do not fit into {name.upper()}; write .gif, .webp or .tif")
+    if pyramid and (name != "tiff" or pages > 1):
+        what = f"{pages} pages" if name == "tiff" else name.upper()
+        raise PictureError(f"{shown(path)}: {what}, where a pyramid is a TIFF of one page; leave --pyramid out")
     if size and max(size) > row.longest:
         text = f"{size[0]} x {size[1]} pixels do not fit into {name.upper()}, whose sides end at {row.longest}"
         raise PictureError(f"{shown(path)}: {text}; write .png or .tif")

@@ -1,4 +1,4 @@
-"""Upscaling files: one after the other, past the bad ones, each result written whole or not at all.
+"""Upscaling files, past the bad ones, each result written whole or not at all.
 
     jobs.find, jobs.plan   names -> jobs
     run                    jobs -> outcomes, one a file, as they come
@@ -9,78 +9,22 @@ An interrupted run is taken up by running it again: what is there already is ski
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Iterator
 
-from elansr.errors import ElansrError, OutputExistsError, PictureError
-from elansr.imaging.files import DEFAULT_MAX_PIXELS, Picture, Pixels, check_output, read, write
-from elansr.imaging.formats import shown
+from elansr.imaging.files import read
 from elansr.inference.choice import Choice, Ready, Upscalers
-from elansr.inference.final_size import FinalSize, fit
+from elansr.inference.final_size import FinalSize
+from elansr.inference.groups import FileStages
 from elansr.inference.jobs import Extension, Job, Source, find, is_single, plan
-
-if TYPE_CHECKING:
-    from elansr.inference.upscaler import Upscaler
+from elansr.inference.large import open_large
+from elansr.inference.outcome import Existing, Options, Outcome, Progress, attempt
+from elansr.inference.pipeline import overlapped
+from elansr.inference.steps import Choose, begin, check_target
 
 __all__ = [
-    "Choice", "Existing", "Extension", "FinalSize", "Job", "Options", "Outcome", "Ready", "Source",
-    "Upscalers", "find", "has_work", "is_single", "plan", "run", "upscale_file",
+    "Choice", "Choose", "Existing", "Extension", "FinalSize", "Job", "Options", "Outcome", "Progress", "Ready",
+    "Source", "Upscalers", "find", "has_work", "is_single", "plan", "run", "upscale_file",
 ]  # fmt: skip
-
-Existing = Literal["refuse", "skip", "replace"]
-"""What becomes of a job whose target exists already."""
-Choose = Callable[[Picture], Ready]
-"""Gives the upscaler for a picture."""
-Progress = Callable[[Job, int, int], None]
-"""Told the job, the pixels of its source that are done, and all of them."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What holds for every file of a run.
-
-    Attributes:
-        size: of the results.
-        existing: what becomes of a file whose result exists already.
-        quality: of lossy results, 1 to 100; None is the format's default.
-        max_pixels: refuse pictures with more pixels, all pages counted.
-    """
-
-    size: FinalSize = field(default_factory=FinalSize)
-    existing: Existing = "refuse"
-    quality: int | None = None
-    max_pixels: int = DEFAULT_MAX_PIXELS
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one job.
-
-    Attributes:
-        source: the file read.
-        target: the file written, or that would have been.
-        status: done, skipped or failed.
-        reason: why it was skipped or failed, in one line that names the file; "" if done.
-        seconds: it took.
-        input_size: width and height of the first page, in pixels; None unless done.
-        output_size: the same of the result.
-        pages: how many; 0 unless done.
-        scale: of the network used; None unless done.
-        choice: the weights used, and why "auto" chose them; None unless done.
-    """
-
-    source: Path
-    target: Path
-    status: Literal["done", "skipped", "failed"]
-    reason: str = ""
-    seconds: float = 0.0
-    input_size: tuple[int, int] | None = None
-    output_size: tuple[int, int] | None = None
-    pages: int = 0
-    scale: int | None = None
-    choice: Choice | None = None
 
 
 def has_work(jobs: Iterable[Job], options: Options) -> bool:
@@ -92,22 +36,29 @@ def has_work(jobs: Iterable[Job], options: Options) -> bool:
 def run(
     jobs: Iterable[Job], choose: Choose, options: Options, on_progress: Progress | None = None
 ) -> Iterator[Outcome]:
-    """Does the jobs in order and tells of each when it is through; a job that fails does not keep the rest.
+    """Does the jobs and tells of each in their order; a job that fails does not keep the rest.
+
+    Of several, the next are read and the last written while one is in the network, see `pipeline`: the outcome of one
+    is told when the next has come through the network.
 
     Args:
         jobs: from `plan`.
         choose: gives the upscaler, an `Upscalers`.
         options: for all of them.
-        on_progress: called often while a file is upscaled, first with 0 pixels done.
+        on_progress: called often while a file is upscaled, first with 0 pixels done, in the caller's thread.
 
     Yields:
         One outcome a job.
     """
-    for job in jobs:
-        if job.status == "planned":
-            yield _attempt(job, choose, options, on_progress or _silent)
-        else:
-            yield Outcome(job.source, job.target, job.status, job.reason)
+    jobs = list(jobs)
+
+    def alone(job: Job) -> Outcome:
+        return _attempt(job, choose, options, on_progress or _silent)
+
+    if sum(job.status == "planned" for job in jobs) > 1:
+        yield from overlapped(jobs, FileStages(choose, options, on_progress or _silent, alone))
+    else:
+        yield from map(alone, jobs)
 
 
 def upscale_file(job: Job, choose: Choose, options: Options, on_progress: Progress) -> Outcome:
@@ -118,72 +69,20 @@ def upscale_file(job: Job, choose: Choose, options: Options, on_progress: Progre
         ElansrError: the picture cannot be read, upscaled or written.
     """
     started = time.perf_counter()
-    replace = options.existing == "replace"
-    if os.path.lexists(job.target):
-        check_output(job.target, overwrite=replace)
+    check_target(job, options)
+    if large := open_large(job, choose, options):
+        return large.upscale(on_progress)
     picture = read(job.source, max_pixels=options.max_pixels)
-    given = _size(picture)
-    upscaler, choice = choose(picture)
-    final = options.size.of(*given, upscaler.scale)
-    _make_folder(job.target.parent)
-    check_output(job.target, size=final, pages=len(picture.pages), overwrite=replace)
-    result = _upscaled(job, picture, upscaler, final, on_progress)
-    write(result, job.target, quality=options.quality, overwrite=replace)
-    seconds = time.perf_counter() - started
-    pages, scale = len(picture.pages), upscaler.scale
-    return Outcome(job.source, job.target, "done", "", seconds, given, final, pages, scale, choice)
+    task = begin(job, picture, choose, options)
+    task.write(task.upscaled(on_progress))
+    return task.done(time.perf_counter() - started)
 
 
 def _attempt(job: Job, choose: Choose, options: Options, on_progress: Progress) -> Outcome:
-    started = time.perf_counter()
-    try:
-        return upscale_file(job, choose, options, on_progress)
-    # torch reports what one picture asks too much of as RuntimeError: no reason to leave the others undone.
-    except (ElansrError, OSError, MemoryError, RuntimeError) as error:
-        seconds = time.perf_counter() - started
-        if isinstance(error, OutputExistsError) and options.existing == "skip":
-            return Outcome(job.source, job.target, "skipped", f"{shown(job.target)}: is there already", seconds)
-        return Outcome(job.source, job.target, "failed", _sentence(error, job), seconds)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PictureError(f"{shown(folder)}: cannot be made ({error.strerror}); choose another folder") from error
-    if not os.access(folder, os.W_OK):
-        raise PictureError(f"{shown(folder)}: no permission to write there; choose another folder")
-
-
-def _upscaled(
-    job: Job, picture: Picture, upscaler: "Upscaler", final: tuple[int, int], on_progress: Progress
-) -> Picture:
-    """The picture with every page in its final size; progress counts the pixels of all pages."""
-    area = picture.pages[0].shape[0] * picture.pages[0].shape[1]
-    total = area * len(picture.pages)
-    on_progress(job, 0, total)
-
-    def upscaled(index: int) -> Pixels:
-        def report(done: int, of: int) -> None:
-            on_progress(job, area * index + area * done // of, total)
-
-        return fit(upscaler(picture.pages[index], progress=report), *final)
-
-    return picture.with_pages([upscaled(index) for index in range(len(picture.pages))])
-
-
-def _size(picture: Picture) -> tuple[int, int]:
-    height, width = picture.pages[0].shape[:2]
-    return width, height
-
-
-def _sentence(error: Exception, job: Job) -> str:
-    """The error in one line that names a file."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if not isinstance(error, ElansrError):
-        text = f"{type(error).__name__}: {text}"
-    named = text.startswith(tuple(f"{shown(path)}:" for path in (job.source, job.target, job.target.parent)))
-    return text if named else f"{shown(job.source)}: {text}"
+    """All of a job, one that is not to be done included."""
+    if job.status != "planned":
+        return Outcome(job.source, job.target, job.status, job.reason)
+    return attempt(job, options, lambda: upscale_file(job, choose, options, on_progress))
 
 
 def _silent(_job: Job, _done: int, _total: int) -> None:

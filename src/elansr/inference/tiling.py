@@ -10,6 +10,7 @@ Coordinates are LR pixels of the picture unless said otherwise; what is read may
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -86,11 +87,11 @@ def blend(pieces: Iterable[Tensor], overlap: int, dim: int) -> Iterator[Tensor]:
     fade, held = ramp.view(shape), None
     for piece in pieces:
         if held is not None:
-            head = piece.narrow(dim, 0, overlap)
-            head.copy_(torch.lerp(held, head, fade))
+            piece.narrow(dim, 0, overlap).copy_(torch.lerp(held, piece.narrow(dim, 0, overlap), fade))
         kept = max(piece.shape[dim] - overlap, 0)
         yield piece.narrow(dim, 0, kept)
         held = piece.narrow(dim, kept, piece.shape[dim] - kept).clone()
+        del piece  # a strip of a large picture: not kept while the next one is made
     if held is not None:
         yield held
 
@@ -104,26 +105,37 @@ class Tiler:
         grid: tiles start on multiples of it: the least common multiple of the network's windows.
         tile: side of a tile's core in pixels; halved for good when memory runs out.
         margin: reflected pixels around the picture, rounded up to the grid.
+
+    Attributes:
+        row: where the last row of tiles that is done starts; a later run can begin there, see `strips`.
     """
 
     def __init__(self, network: Network, scale: int, grid: int, tile: int, margin: int) -> None:
         self.network, self.scale, self.grid = network, scale, grid
         self.tile, self.margin = max(tile // grid, 1) * grid, -(-margin // grid) * grid
+        self.row = 0
 
-    def strips(self, read: Read, height: int, width: int, progress: Progress) -> Iterator[Tensor]:
-        """Super-resolves a picture of `height` x `width` pixels.
+    def strips(self, read: Read, height: int, width: int, progress: Progress, start: int = 0) -> Iterator[Tensor]:
+        """Super-resolves a picture of `height` x `width` pixels, or what lies below its row `start`.
+
+        Args:
+            read: gives the regions of the picture.
+            height, width: of the picture.
+            progress: see `Progress`.
+            start: the `row` of an earlier run. With the tile of that run too, all but the first strip are those that
+                followed there; the first starts half a feather above `start`, and is blended with nothing above.
 
         Yields:
-            float32 (C, h, width * scale), near [0, 1] but not clamped; the heights add up to height * scale.
+            float32 (C, h, width * scale), near [0, 1] but not clamped; from the top, the heights add up to
+            height * scale.
 
         Raises:
             DeviceError: not even the smallest tile fits into memory.
         """
         rows, columns = Axis(height, self.margin), Axis(width, self.margin)
-        return blend(self._rows_of_tiles(read, rows, columns, progress), FEATHER * self.scale, dim=-2)
+        return blend(self._rows_of_tiles(read, rows, columns, progress, start), FEATHER * self.scale, dim=-2)
 
-    def _rows_of_tiles(self, read: Read, rows: Axis, columns: Axis, progress: Progress) -> Iterator[Tensor]:
-        top = 0
+    def _rows_of_tiles(self, read: Read, rows: Axis, columns: Axis, progress: Progress, top: int) -> Iterator[Tensor]:
         while top < rows.size:
             core = rows.cores(self.tile, self.grid, start=top)[0]
             try:
@@ -131,7 +143,9 @@ class Tiler:
             except (RuntimeError, MemoryError) as error:
                 self._halve_tile(error)
                 continue
+            self.row = core.start
             yield strip
+            del strip
             top = core.stop
 
     def _row_of_tiles(self, read: Read, rows: Axis, columns: Axis, core: Span, progress: Progress) -> Tensor:
@@ -147,7 +161,7 @@ class Tiler:
         if len(cores) == 1:
             [tile] = tiles()
             return tile
-        return torch.cat(list(blend(tiles(), FEATHER * self.scale, dim=-1)), dim=-1)
+        return _joined(blend(tiles(), FEATHER * self.scale, dim=-1), columns.size * self.scale)
 
     def _tile(self, read: Read, rows: Axis, columns: Axis, row: Span, column: Span) -> Tensor:
         given = rows.read(row), columns.read(column)
@@ -169,6 +183,17 @@ class Tiler:
                 f"memory ran out with tiles of {self.tile} pixels: close other programs, or use another --device"
             ) from error
         self.tile = max(self.tile // 2 // self.grid, 1) * self.grid
+
+
+def _joined(pieces: Iterator[Tensor], width: int) -> Tensor:
+    """The pieces side by side; each goes to its place at once, where `torch.cat` would need all of it twice."""
+    first = next(pieces)
+    strip = first.new_empty((*first.shape[:2], width))
+    left = 0
+    for piece in chain([first], pieces):
+        strip[..., left : left + piece.shape[2]] = piece
+        left += piece.shape[2]
+    return strip
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -1,41 +1,55 @@
 """`Upscaler`: array in, array out."""
 
 import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elansr.errors import ConfigError, PictureError
-from elansr.imaging.alpha import fill_transparent
+from elansr.errors import ConfigError
 from elansr.inference.device import free_memory, pick_device, pick_precision
-from elansr.inference.engines import SelfEnsemble, TorchEngine
-from elansr.inference.tiling import HALO, Progress, Read, Span, Tiler
+from elansr.inference.engines import Engine, SelfEnsemble, TorchEngine
+from elansr.inference.file_engines import EngineName, FileEngine, choose, open_engine
+from elansr.inference.limit import Limit
+from elansr.inference.planes import RANGES, Array, checked, most_together, portion, reads_together, upscale_planes
+from elansr.inference.spool import Mark
+from elansr.inference.tiling import FEATHER, HALO, Progress, Read, Span, Tiler
 from elansr.memory import keep_freed_memory
 from elansr.nn.elan import ELAN
 from elansr.nn.ops import reflected_indices
 from elansr.weights import load_network
 
 SMALLEST_AUTO_TILE, MAX_TILE = 64, 384
-BYTES_PER_CHANNEL = 85
-"""Peak bytes that a pixel of a tile takes per network channel (docs/tiling.md); half precision takes a little less."""
+STRIP_BYTES = 2**30
+"""The most bytes that a strip of the result, as wide as the picture and as high as a tile, may take in float32."""
 
 LINES_AT_ONCE = 32
 """Lines of a result that are turned into pixels together: few enough to stay in the processor's cache."""
 
-Array = NDArray[Any]
 Border = Literal["closed", "cyclic"]
-RANGES: dict[str, float] = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "float32": 1.0, "float64": 1.0}
+
+Rows = Callable[[int, int], Array]
+"""Rows `start` to `stop` (exclusive) of a picture, (stop - start, W, 1 or 3)."""
+
+
+class Strip(NamedTuple):
+    """Finished rows of a result: (h, W * scale, 1 or 3), the first of them, and where to go on after them."""
+
+    pixels: Array
+    top: int
+    mark: Mark
 
 
 class Upscaler:
     """Super-resolves pictures of any size with one network.
 
     Args:
-        network: an ELAN, see `elansr.load_network`.
+        network: an ELAN, see `elansr.load_network`; or an exported one, opened by `open_engine`, which has its device
+            and precision already and needs the border that it was exported with.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         tile: side of a tile in LR pixels; 0 chooses by the memory that is free.
@@ -54,7 +68,7 @@ class Upscaler:
 
     def __init__(
         self,
-        network: ELAN,
+        network: ELAN | FileEngine,
         *,
         device: str = "auto",
         precision: str = "auto",
@@ -68,12 +82,14 @@ class Upscaler:
         if tile < 0 or margin < 0:
             raise ConfigError(f"tile={tile}, margin={margin}: must be 0 or more pixels")
         keep_freed_memory()
-        self.config, self.scale = network.config, network.config.scale
-        self.device = pick_device(device)
-        self.precision = pick_precision(precision, self.device)
+        self._engine = engine = _engine(network, device, precision, border == "closed")
+        self._network = SelfEnsemble(engine) if tta else engine
+        self.config, self.scale = engine.config, engine.config.scale
+        self.device, self.precision = engine.device, engine.precision
         self.tile, self.border, self.margin, self.tta = tile, border, margin, tta
-        engine = TorchEngine(network, self.device, self.precision, closed=border == "closed")
-        self._engine = SelfEnsemble(engine) if tta else engine
+        self._limit = Limit(*engine.size, margin, self.config.multiple, tta) if engine.size else None
+        if self._limit:
+            self._limit.require(tile)
 
     def __call__(self, picture: Array, progress: Progress | None = None) -> Array:
         """Super-resolves one picture.
@@ -91,36 +107,107 @@ class Upscaler:
             PictureError: another shape or dtype, or floats outside [0, 1].
             DeviceError: not enough memory for even the smallest tile.
         """
-        picture = np.asarray(picture)
-        _check(picture)
-        pixels = picture[..., None] if picture.ndim == 2 else picture
-        height, width, channels = pixels.shape
-        result = np.empty((height * self.scale, width * self.scale, channels), picture.dtype)
-        colors = channels - (channels % 2 == 0)
-        planes = [slice(0, colors)]
-        if colors < channels:
-            alpha, result[..., colors] = pixels[..., colors], pixels[0, 0, colors]
-            planes += [slice(colors, channels)] if alpha.min() < alpha.max() else []
-            pixels = fill_transparent(pixels)
-        for n, plane in enumerate(planes):
-            report = _share(progress, n, len(planes))
-            self._upscale(pixels[..., plane], result[..., plane], report)
-        return result.reshape(result.shape[: picture.ndim])
+        [result] = upscale_planes(checked([picture]), self.scale, self._fill, progress)
+        return result
+
+    def many(self, pictures: Sequence[Array], progress: Progress | None = None) -> list[Array]:
+        """Super-resolves pictures of one shape and dtype: on a GPU small ones together, elsewhere one by one.
+
+        Args:
+            pictures: each as `__call__` takes it.
+            progress: called with the LR pixels done and in all.
+
+        Returns:
+            What `__call__` returns for each, in their order; on a GPU, up to rounding in its precision.
+
+        Raises:
+            PictureError, DeviceError: as `__call__`; pictures of different kinds.
+        """
+        arrays, results = checked(pictures), list[Array]()
+        most = self.together(*arrays[0].shape[:2]) if arrays else 1
+        for start in range(0, len(arrays), most):
+            group = arrays[start : start + most]
+            report = portion(progress, start, len(group), len(arrays), group[0])
+            results += upscale_planes(group, self.scale, self._fill, report)
+        return results
+
+    def together(self, height: int, width: int) -> int:
+        """How many pictures of a size are worth a call of `many`: 1 but on a GPU (docs/performance.md)."""
+        pixels = (height + 2 * self.margin) * (width + 2 * self.margin)
+        return most_together(pixels, self._engine.bytes_per_pixel, self.device)
+
+    def strips(
+        self,
+        rows: Rows,
+        shape: tuple[int, int, int],
+        dtype: np.dtype[Any],
+        progress: Progress,
+        after: Mark | None = None,
+    ) -> Iterator[Strip]:
+        """Super-resolves a picture of which neither all rows nor the whole result need to be in memory.
+
+        Args:
+            rows: gives rows of the picture, each time a little below those before, or the same again.
+            shape: (H, W, 1 or 3) of the picture, without alpha.
+            dtype: of the picture and the result, see `__call__`.
+            progress: called with the LR pixels done and in all.
+            after: the mark of a strip of an earlier run: go on with what came after it. One row of tiles is computed
+                again, and the strips that follow are equal to those of a run in one go.
+
+        Yields:
+            The result from top to bottom.
+
+        Raises:
+            DeviceError: not enough memory for even the smallest tile.
+        """
+        height, width, channels = shape
+        row, tile = after or Mark(0, self._tile_for(height, width))
+        tiler = Tiler(self._network, self.scale, self.config.multiple, tile, self.margin)
+        top = max(row - FEATHER // 2, 0) * self.scale
+        repeated = after is not None
+        for strip in tiler.strips(_reader(rows, shape, dtype), height, width, progress, row):
+            if not repeated:
+                yield Strip(_to_pixels(strip, dtype, channels), top, Mark(tiler.row, tiler.tile))
+            top += strip.shape[-2]
+            repeated = False
+            del strip  # not kept while the next one is made
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides the numbers of a result, to compare with that of another run; as JSON knows it."""
+        chosen = {name: getattr(self, name) for name in ("scale", "precision", "tile", "border", "margin", "tta")}
+        return {"weights": self._engine.digest(), "device": self.device.type, **chosen}
 
     def _upscale(self, pixels: Array, result: Array, report: Progress) -> None:
         """Fills `result` (H * scale, W * scale, 1 or 3) from `pixels` (H, W, 1 or 3)."""
-        height, width = pixels.shape[:2]
-        tiler = Tiler(self._engine, self.scale, self.config.multiple, self.tile or self._auto_tile(), self.margin)
+        height, width, channels = pixels.shape
+        for strip in self.strips(_rows(pixels), (height, width, channels), pixels.dtype, report):
+            result[strip.top : strip.top + len(strip.pixels)] = strip.pixels
+
+    def _fill(self, planes: Sequence[Array], results: Sequence[Array], report: Progress) -> None:
+        """Fills results from planes, see `planes.Fill`."""
+        if len(planes) == 1:
+            self._upscale(planes[0], results[0], report)
+            return
+        height, width, channels = planes[0].shape
+        tile = self._tile_for(height, width)
+        tiler = Tiler(self._network, self.scale, self.config.multiple, tile, self.margin)
         top = 0
-        for strip in tiler.strips(_reader(pixels), height, width, report):
+        read = reads_together([_reader(_rows(p), (height, width, channels), p.dtype) for p in planes])
+        for strip in tiler.strips(read, height, width, report):
             lines = slice(top, top + strip.shape[-2])
-            result[lines] = _to_pixels(strip, result.dtype, result.shape[2])
+            for result, part in zip(results, strip.chunk(len(results)), strict=True):
+                result[lines] = _to_pixels(part, result.dtype, channels)
             top = lines.stop
 
-    def _auto_tile(self) -> int:
-        """The largest tile that takes at most half of the free memory."""
-        pixels = free_memory(self.device) / 2 / (BYTES_PER_CHANNEL * self.config.channels)
-        return int(min(max(math.sqrt(pixels) - 2 * HALO, SMALLEST_AUTO_TILE), MAX_TILE))
+    def _tile_for(self, height: int, width: int) -> int:
+        """The side of tiles for a picture: as told, as an exported model of one size needs it, or by the memory."""
+        return self.tile or (self._limit.tile_for(height, width) if self._limit else self._auto_tile(width))
+
+    def _auto_tile(self, width: int) -> int:
+        """The largest tile that takes at most half of the free memory, and makes strips that are not too large."""
+        pixels = free_memory(self.device) / 2 / self._engine.bytes_per_pixel
+        widest = STRIP_BYTES // (width * self.scale**2 * 3 * 4)
+        return int(min(max(min(math.sqrt(pixels) - 2 * HALO, widest), SMALLEST_AUTO_TILE), MAX_TILE))
 
 
 def load(
@@ -133,29 +220,49 @@ def load(
     border: Border = "closed",
     margin: int = 0,
     tta: bool = False,
+    engine: EngineName = "auto",
 ) -> Upscaler:
     """An `Upscaler` with released weights ("elan-light-x4") or those of a file; see there for the arguments.
 
+    A file that `elansr export` wrote ("model.onnx", "model.xml") runs in ONNX Runtime or OpenVINO; `engine` "auto" goes
+    by its ending, any other has to fit it.
+
     Raises:
         WeightsError: an unknown name, or a file that is not a network of ours.
+        ConfigError: an engine that does not run such a file, or what contradicts how it was exported.
+        MissingExtraError: its run time is not installed.
     """
-    network = load_network(name_or_file, scale)
+    network: ELAN | FileEngine
+    if choose(name_or_file, engine) == "torch":
+        network = load_network(name_or_file, scale)
+    else:
+        network = open_engine(Path(name_or_file), device)
+        network.require_scale(scale)
     return Upscaler(network, device=device, precision=precision, tile=tile, border=border, margin=margin, tta=tta)
 
 
-def _share(progress: Progress | None, n: int, count: int) -> Progress:
-    """What part `n` of `count` equal parts reports to, so that `progress` sees one whole."""
-    if progress is None:
-        return lambda done, total: None
-    return lambda done, total: progress(n * total + done, count * total)
+def _engine(network: ELAN | FileEngine, device: str, precision: str, closed: bool) -> Engine:
+    if isinstance(network, FileEngine):
+        network.require(precision, closed)
+        return network
+    where = pick_device(device)
+    return TorchEngine(network, where, pick_precision(precision, where), closed)
 
 
-def _reader(pixels: Array) -> Read:
+def _rows(pixels: Array) -> Rows:
+    """Rows of a picture that is in memory."""
+    return lambda start, stop: pixels[start:stop]
+
+
+def _reader(rows: Rows, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> Read:
     """Reads regions of (H, W, 1 or 3) as RGB float32 (1, 3, h, w) in [0, 1], reflected beyond the picture."""
-    full = RANGES[pixels.dtype.name]
+    full = RANGES[dtype.name]
 
-    def read(rows: Span, columns: Span) -> Tensor:
-        region = pixels.take(_indices(rows, pixels.shape[0]), axis=0).take(_indices(columns, pixels.shape[1]), axis=1)
+    def read(lines: Span, columns: Span) -> Tensor:
+        wanted = _indices(lines, shape[0])
+        first = int(wanted.min())
+        given = rows(first, int(wanted.max()) + 1)
+        region = given.take(wanted - first, axis=0).take(_indices(columns, shape[1]), axis=1)
         tile = torch.from_numpy(np.divide(region, full, dtype=np.float32))
         return tile.permute(2, 0, 1).unsqueeze(0).expand(1, 3, -1, -1)
 
@@ -179,16 +286,3 @@ def _to_pixels(strip: Tensor, dtype: np.dtype[Any], channels: int) -> Array:
             np.rint(np.multiply(lines, RANGES[dtype.name], out=lines), out=lines)
         pixels[top : top + LINES_AT_ONCE] = lines.transpose(1, 2, 0)
     return pixels
-
-
-def _check(picture: Array) -> None:
-    if picture.dtype.name not in RANGES:
-        raise PictureError(f"a picture of dtype {picture.dtype}: must be one of {', '.join(RANGES)}")
-    if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (1, 2, 3, 4)):
-        raise PictureError(f"a picture of shape {picture.shape}: must be (H, W) or (H, W, C) with C from 1 to 4")
-    if picture.size == 0:
-        raise PictureError(f"a picture of shape {picture.shape}: must have at least one pixel")
-    if picture.dtype.kind == "f":
-        low, high = float(picture.min()), float(picture.max())
-        if not (low >= 0 and high <= 1):
-            raise PictureError(f"a floating picture with values from {low:g} to {high:g}: must lie in [0, 1]")

@@ -23,6 +23,8 @@ SAFETENSORS = ".safetensors"
 PICKLES = (".pth", ".pt")
 SUFFIXES = (SAFETENSORS, *PICKLES)
 """The endings of weights files."""
+EXPORTED = (".onnx", ".xml", ".pt2")
+"""The endings of files that `elansr export` writes."""
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -115,7 +117,7 @@ def require_free(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise WeightsError(f"{path}: a folder: name the file to write")
     if os.path.lexists(path) and not overwrite:
-        raise OutputExistsError(f"{path}: exists already: choose another name or ask to overwrite")
+        raise OutputExistsError(f"{path}: exists already: choose another name, or overwrite it (--overwrite)")
 
 
 def write_atomically(path: Path, data: bytes, overwrite: bool) -> None:

@@ -1,5 +1,6 @@
 """What the user sees while files are upscaled, on stderr: bars on a terminal, else one plain line a file."""
 
+import time
 from types import TracebackType
 
 import typer
@@ -31,6 +32,7 @@ class Display:
         self._all = self._bars.add_task("", total=count, visible=not single)
         self._file = self._bars.add_task("", total=None)
         self._count = count
+        self._started = time.perf_counter()
 
     def __enter__(self) -> "Display":
         self._bars.start()
@@ -42,7 +44,7 @@ class Display:
     ) -> None:
         self._bars.stop()
         if kind is None:
-            self._say(summary(self._outcomes, self._single))
+            self._say(summary(self._outcomes, self._single, time.perf_counter() - self._started))
 
     def progress(self, job: Job, done: int, total: int) -> None:
         """Moves the bars: `done` of `total` pixels of the job's picture."""

@@ -27,15 +27,14 @@ def line(outcome: Outcome) -> str:
     return f"{files}: {sizes}{pages}, {outcome.seconds:.1f} s{_weights(outcome)}"
 
 
-def summary(outcomes: Sequence[Outcome], single: bool) -> list[str]:
-    """The last lines of a run: of a single file what became of it, else the counts and every failure."""
+def summary(outcomes: Sequence[Outcome], single: bool, seconds: float) -> list[str]:
+    """The last lines of a run of so many seconds: of a single file what became of it, else counts and failures."""
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     if single:
         return [f"error: {outcome.reason}" if outcome in failed else line(outcome) for outcome in outcomes]
     done = [outcome for outcome in outcomes if outcome.status == "done"]
     skipped = len(outcomes) - len(done) - len(failed)
     counts = f"{len(done)} done, {skipped} skipped, {len(failed)} failed"
-    seconds = sum(outcome.seconds for outcome in outcomes)
     result = f"{counts} in {seconds:.1f} s{_place(done)}{_shares(done)}"
     return [result, *(f"failed: {outcome.reason}" for outcome in failed)]
 

@@ -24,6 +24,7 @@ def upscale(
     height: o.Height = None,
     ext: o.Ext = "auto",
     quality: o.Quality = None,
+    pyramid: o.Pyramid = False,
     suffix: o.Suffix = None,
     overwrite: o.Overwrite = False,
     skip_existing: o.SkipExisting = False,
@@ -33,6 +34,7 @@ def upscale(
     tile: o.Tile = 0,
     device: o.Device = "auto",
     precision: o.Precision = "auto",
+    engine: o.Engine = "auto",
     threads: o.Threads = 0,
     max_pixels: o.MaxPixels = None,
     json: o.Json = False,
@@ -45,7 +47,7 @@ def upscale(
     """
     _use_threads(threads)
     from elansr.apps.cli.report import exit_code, to_json
-    from elansr.imaging.files import DEFAULT_MAX_PIXELS
+    from elansr.imaging.files import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
     from elansr.inference import batch
 
     def load(name: str, of_scale: int | None) -> "Upscaler":
@@ -60,14 +62,21 @@ def upscale(
             border=border,
             margin=margin,
             tta=tta,
+            engine=engine,
         )
 
     size = batch.FinalSize(outscale, width, height)
     sources = batch.find(inputs, recursive)
     single = batch.is_single(sources)
     existing = _existing(overwrite, skip_existing, single)
-    limit = DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels
-    settings = batch.Options(size=size, existing=existing, quality=quality, max_pixels=limit)
+    settings = batch.Options(
+        size=size,
+        existing=existing,
+        quality=quality,
+        max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
+        max_streamed=max_pixels or DEFAULT_MAX_STREAMED,
+        pyramid=pyramid,
+    )
     upscalers = batch.Upscalers(model, scale, size, load)
     label = upscalers.label if any(not source.problem for source in sources) else ""
     jobs = batch.plan(sources, output, label, suffix, ext)
@@ -95,10 +104,10 @@ def _run(
             for outcome in batch.run(jobs, upscalers, settings, display.progress):
                 outcomes.append(outcome)
                 display.finished(outcome)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stopped:
             through = f"{len(outcomes)} of {len(jobs)} files are through; the same command goes on from there"
             hint = ", without --overwrite" if settings.existing == "replace" else ""
-            raise KeyboardInterrupt("" if single else through + hint) from None
+            raise KeyboardInterrupt(str(stopped) if single else through + hint) from None
 
 
 def _existing(overwrite: bool, skip_existing: bool, single: bool) -> "Existing":
