@@ -63,7 +63,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=2,
         degradation="bicubic",
         file="elan-light-x2.safetensors",
-        sha256="ad468c006e689a89ffa5a79e204d14b7da53f4f1903843a555388f3a8ff8731d",
+        sha256="5533c1171a5422714833cb279b9a7b2394ff7e8e39b5473edd0d2e2a1547ef2e",
         description="ELAN-light, twice as wide and high, for clean photos (bicubic downscaling)",
     ),
     "elan-light-x3": ReleasedWeights(
