@@ -39,3 +39,7 @@ class MissingExtraError(ElansrError, ImportError):
 
 class TrainingError(ElansrError):
     """A training run cannot go on."""
+
+
+class ExportError(ElansrError):
+    """An exported model does not compute what the network does."""

@@ -22,6 +22,7 @@ from elansr.errors import WeightsError
 from elansr.nn.elan import ELAN
 from elansr.weights.contents import Contents, Layout
 from elansr.weights.disk import (
+    EXPORTED,
     PICKLES,
     SAFETENSORS,
     SUFFIXES,
@@ -99,6 +100,8 @@ def read_foreign(path: str | os.PathLike[str], windows: tuple[int, ...] = DEFAUL
     require_readable(path)
     if path.suffix.lower() in PICKLES:
         return _from_foreign(path, read_pickle(path), windows)
+    if path.suffix.lower() in EXPORTED:
+        raise WeightsError(f"{path}: an exported model, which `elansr upscale` runs: name the weights it was made from")
     if path.suffix.lower() != SAFETENSORS:
         raise WeightsError(f"{path}: weights files end in {', '.join(SUFFIXES)}: rename the file to what it is")
     tensors, metadata = read_safetensors(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from elansr.errors import WeightsError
-from elansr.weights.disk import SUFFIXES
+from elansr.weights.disk import EXPORTED, SUFFIXES
 
 if TYPE_CHECKING:
     from elansr.nn.elan import PresetName
@@ -150,9 +150,9 @@ def resolve(name_or_file: str | os.PathLike[str], scale: int | None = None) -> P
 
 
 def is_path(text: str) -> bool:
-    """Whether text means a file rather than a name: it has a separator or the ending of a weights file."""
+    """Whether text means a file rather than a name: it has a separator or the ending of a weights or exported file."""
     separators = {"/", os.sep, os.altsep or os.sep}
-    return text.lower().endswith(SUFFIXES) or any(separator in text for separator in separators)
+    return text.lower().endswith((*SUFFIXES, *EXPORTED)) or any(separator in text for separator in separators)
 
 
 def _of_family(name: str, scale: int | None) -> ReleasedWeights:

@@ -1,15 +1,17 @@
 """`elansr benchmark`: how fast ELAN is beside other networks, and what each of them computes and takes."""
 
-import re
+import dataclasses
 import shlex
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from elansr.apps.cli import options as o
-from elansr.errors import ConfigError
+from elansr.apps.cli.sizes import sides
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -25,10 +27,9 @@ MODELS_HELP = (
 )
 SCALE_HELP = "Scale of the networks. Default: the weights' own, else 4."
 SIZE_HELP = "Width and height of the LR picture, in pixels."
-ENGINE_HELP = "What runs our networks: torch."
+ENGINE_HELP = "What runs our networks; onnx and openvino export them first, to a temporary folder."
 ROUNDS_HELP = "How often each model is timed. Default: as often as takes about 30 s, 5 to 200 times."
 JSON_HELP = "Print one JSON document, with every latency, the machine and the command."
-SIZE = re.compile(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})")
 
 
 def benchmark(
@@ -39,7 +40,7 @@ def benchmark(
     device: o.Device = "auto",
     precision: o.Precision = "auto",
     engine: Annotated[
-        str, typer.Option("--engine", metavar="torch", rich_help_panel=o.SPEED, help=ENGINE_HELP)
+        str, typer.Option("--engine", metavar="torch|onnx|openvino", rich_help_panel=o.SPEED, help=ENGINE_HELP)
     ] = "torch",
     threads: o.Threads = 0,
     json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
@@ -55,7 +56,8 @@ def benchmark(
 
     _use_threads(threads)
     task, found = _plan(models, scale, size, device, precision, engine)
-    with _progress() as progress:
+    with _progress() as progress, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        task = _exported(found, dataclasses.replace(task, folder=Path(folder)), progress)
         counts, peaks, race = _prepare(found, task, progress)
         planned = rounds or race.enough
         measured = _measure(race, planned, progress)
@@ -80,19 +82,26 @@ def _plan(
     from elansr.evaluation import benchmark_models as b
     from elansr.inference.device import pick_device
 
-    width, height = _sides(size)
+    width, height = sides(size)
     b.require_engine(engine)
     task = b.Task(pick_device(device), width, height, engine)
     wishes = b.parse(",".join(b.DEFAULT_MODELS) if models is None else models, precision)
-    found = b.benchmark_models(wishes, scale, task.device)
+    found = b.benchmark_models(wishes, scale, task.device, engine)
     return task, b.distinct(found) if models is None else found
 
 
-def _sides(size: str) -> tuple[int, int]:
-    match = SIZE.fullmatch(size.strip())
-    if not match:
-        raise ConfigError(f"size {size!r}: must be WIDTHxHEIGHT in pixels of the LR picture, such as 320x180")
-    return int(match[1]), int(match[2])
+def _exported(models: "Sequence[BenchmarkModel]", task: "Task", progress: "Progress") -> "Task":
+    """Writes what an engine that runs files needs into the task's folder."""
+    from elansr.evaluation.benchmark_models import TORCH, exported_file
+
+    if task.engine != TORCH:
+        from elansr.export.write import write_unchecked
+        from elansr.nn.elan import ELAN
+
+        for model in progress.track([model for model in models if model.ours], description="exporting"):
+            assert isinstance(model.network, ELAN)
+            write_unchecked(model.network, exported_file(model, task), task.engine, model.precision)
+    return task
 
 
 def _prepare(

@@ -154,11 +154,11 @@ def _head(report: Report) -> str:
 
 
 def _where(report: Report) -> str:
-    it = report.machine
+    it, engine = report.machine, "" if report.task.engine == "torch" else f", ours in {report.task.engine}"
     if report.task.device.type != "cpu":
-        return f"{it.device}, PyTorch {it.torch}"
+        return f"{it.device}, PyTorch {it.torch}{engine}"
     threads = "1 thread" if it.threads == 1 else f"{it.threads} threads"
-    return f"{it.device}, {threads}, PyTorch {it.torch}, native library: {it.native or 'none'}"
+    return f"{it.device}, {threads}, PyTorch {it.torch}, native library: {it.native or 'none'}{engine}"
 
 
 def _methods(report: Report) -> dict[str, str]:

@@ -1,0 +1,41 @@
+"""PyTorch's own archive (.pt2), for programs that have torch and not elansr: `torch.export.load(path).module()(lr)`.
+
+It takes one size and batches of one. With open sizes, torch.export spends its time on proving that windows divide what
+they are cut from: over 100 s of processor time for two blocks with closed borders (torch 2.13).
+
+`torch.export.load` unpickles, so that a file can run any code: elansr opens only the one that it has just written.
+"""
+
+from pathlib import Path
+
+import torch
+
+from elansr.inference.device import DTYPES
+from elansr.inference.exported import KEY, Exported
+from elansr.inference.file_engines import FileEngine
+from elansr.nn.elan import ELAN
+from elansr.nn.fused import FusedELAN
+
+
+@torch.no_grad()
+def write_archive(network: ELAN, path: Path, exported: Exported) -> None:
+    """Traces the inference form; no native library is in it (`elansr.native.attention.takes`).
+
+    Args:
+        network: any ELAN.
+        path: the file to write.
+        exported: with a size; goes into the archive as the extra file "elansr".
+    """
+    assert exported.size
+    fused = FusedELAN(network, DTYPES[exported.precision], exported.closed)
+    lr = torch.zeros(1, network.config.colors, *exported.size)
+    program = torch.export.export(fused, (lr,))
+    torch.export.save(program, path, extra_files=exported.to_metadata())
+
+
+def open_archive(path: Path) -> FileEngine:
+    """Opens a file that was written a moment ago by `write_archive`."""
+    found = {KEY: ""}
+    run = torch.export.load(path, extra_files=found).module()
+    exported = Exported.from_metadata(found)
+    return FileEngine(path, torch.device("cpu"), exported, lambda x: run(torch.from_numpy(x)).detach().numpy())

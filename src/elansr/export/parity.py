@@ -1,0 +1,93 @@
+"""Does an exported file compute what PyTorch computes? Run on a photo: the worst sample and the loss in PSNR-Y."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elansr.errors import ExportError
+from elansr.evaluation.datasets import read_rgb
+from elansr.evaluation.metrics import psnr_y
+from elansr.imaging.resize import crop_to_multiple, downscale
+from elansr.inference.exported import Exported
+from elansr.inference.file_engines import FileEngine
+from elansr.nn.elan import ELAN
+from elansr.nn.fused import FusedELAN
+from elansr.nn.ops import crop, pad
+
+PHOTO = Path(__file__).with_name("photo.jpg")
+"""An otter, 320x240 (the one of examples/README.md, by Derrick Coetzee, CC0)."""
+WORST = 1 / 255
+"""The largest difference of a sample in fp32."""
+LOSS = 0.02
+"""The largest change of PSNR-Y in half precision, in dB."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far a file is from PyTorch in fp32, on the photo.
+
+    Attributes:
+        worst: the largest difference of a sample, in [0, 1].
+        loss: PSNR-Y of PyTorch's result less that of the file's, both against the photo, in dB.
+    """
+
+    worst: float
+    loss: float
+
+    def require(self, precision: str) -> None:
+        """Refuses more than `WORST` in fp32, or `LOSS` either way in half precision.
+
+        Raises:
+            ExportError: it is more, or not a number.
+        """
+        if precision == "fp32" and not self.worst <= WORST:
+            raise ExportError(
+                f"not written: the worst sample is {self.worst * 255:.2f}/255 off PyTorch's, at most 1/255 is allowed: "
+                "install another version of the run time"
+            )
+        if not abs(self.loss) <= LOSS:
+            raise ExportError(
+                f"not written: PSNR-Y is {self.loss:.3f} dB off PyTorch's, at most {LOSS} dB is allowed: export fp32"
+            )
+
+
+def parity(network: ELAN, engine: FileEngine) -> Parity:
+    """Runs the file and the network on the photo, made small by MATLAB's bicubic.
+
+    A model of one size is given as much of the photo as fits, reflected at the right and the bottom up to its size.
+    """
+    scale = network.config.scale
+    lr, hr = _pair(scale, engine.size)
+    theirs, ours = engine(lr), _pytorch(network, lr, engine.exported)
+    difference = float((theirs - ours).abs().max())
+    loss = psnr_y(_pixels(ours), hr, scale) - psnr_y(_pixels(theirs), hr, scale)
+    return Parity(difference, loss)
+
+
+def _pair(scale: int, size: tuple[int, int] | None) -> tuple[Tensor, NDArray[np.uint8]]:
+    """LR, float32 (1, 3, h, w) in [0, 1], and HR, uint8 (H, W, 3)."""
+    hr = crop_to_multiple(read_rgb(PHOTO), scale)
+    if size is not None:
+        hr = hr[: size[0] * scale, : size[1] * scale]
+    lr = torch.from_numpy(downscale(hr, scale))
+    return lr.permute(2, 0, 1)[None].float() / 255, hr
+
+
+@torch.no_grad()
+def _pytorch(network: ELAN, lr: Tensor, exported: Exported) -> Tensor:
+    """The answer in fp32 to what the file is given."""
+    height, width = lr.shape[-2:]
+    rows, columns = exported.extent(height, width)
+    batch = pad(lr, 0, columns - width, 0, rows - height).reshape(-1, network.config.colors, rows, columns)
+    result = FusedELAN(network, torch.float32, exported.closed)(batch)
+    scale = network.config.scale
+    return crop(result.reshape(1, 3, *result.shape[-2:]), 0, 0, height * scale, width * scale)
+
+
+def _pixels(sr: Tensor) -> NDArray[np.uint8]:
+    """As a file would have them: uint8, (H, W, 3)."""
+    return (sr[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()

@@ -1,0 +1,227 @@
+"""`export`: writes the file that other run times take, runs that file on a photo, and only then puts it in place."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from elansr.errors import ConfigError, MissingExtraError, WeightsError
+from elansr.export.archive import open_archive, write_archive
+from elansr.export.parity import Parity, parity
+from elansr.inference.device import DTYPES
+from elansr.inference.exported import KEY, Exported
+from elansr.inference.file_engines import BYTES_PER_CHANNEL, FileEngine, open_engine
+from elansr.memory import available_memory
+from elansr.nn.elan import ELAN, ELANConfig
+from elansr.weights import load_network
+from elansr.weights.convert import read_foreign
+from elansr.weights.disk import reason, require_free
+from elansr.weights.released import find, is_path, resolve
+
+Target = Literal["onnx", "openvino", "pt2"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        files: all of them, that which is named first.
+        exported: what they say about themselves.
+        parity: how far they are from PyTorch.
+    """
+
+    files: tuple[Path, ...]
+    exported: Exported
+    parity: Parity
+
+    @property
+    def bytes(self) -> int:
+        """Of all files together."""
+        return sum(file.stat().st_size for file in self.files)
+
+
+def export(
+    model: str,
+    path: str | os.PathLike[str],
+    to: Target = "onnx",
+    *,
+    scale: int | None = None,
+    precision: str = "fp32",
+    size: tuple[int, int] | None = None,
+    closed: bool = True,
+    overwrite: bool = False,
+) -> Written:
+    """Exports weights; the file appears whole or not at all, and only if it computes what PyTorch does.
+
+    Args:
+        model: released name, family ("elan-light") or weights file.
+        path: where to, ending in .onnx; in .xml for OpenVINO, which has the weights in a .bin beside it; or in .pt2.
+        to: "onnx", "openvino", or "pt2", an archive of torch.export, which needs a size.
+        scale: of a family; None is the weights' own.
+        precision: "fp32"; "fp16": body and weights in half precision, logits and softmax in float32; "bf16" (OpenVINO):
+            weights in half precision, computed in bfloat16 where the processor has it; (pt2): body in bfloat16.
+        size: height and width in pixels that the file takes, multiples of the windows' least common multiple; None
+            leaves them and the batch open.
+        closed: whether attention windows end at the border, as `elansr upscale` has it by default.
+        overwrite: whether files that exist may be replaced.
+
+    Raises:
+        OutputExistsError: a file exists and `overwrite` is False.
+        ExportError: the file computes something else.
+        MissingExtraError: the extra `export` is not installed.
+        ConfigError: a value that cannot be.
+        WeightsError: unknown or unusable weights, or a path that cannot be written.
+    """
+    place = Path(path)
+    form = _form(place, to, precision)
+    for file in form.files(place):
+        require_free(file, overwrite)
+    network = load_network(model, scale)
+    _check_size(size, network.config, to)
+    licence = read_foreign(resolve(model, scale)).provenance.licence
+    exported = Exported(_name(model, scale), network.config, closed, precision, size, licence)
+    with _beside(place) as folder:
+        part = folder / place.name
+        form.write(network, part, exported)
+        found = parity(network, form.open(part))
+        found.require(precision)
+        for file in reversed(form.files(part)):  # what names the others last
+            _sync(file)
+            require_free(place.with_name(file.name), overwrite)
+            os.replace(file, place.with_name(file.name))
+    return Written(tuple(form.files(place)), exported, found)
+
+
+def write_unchecked(network: ELAN, path: Path, to: str, precision: str) -> None:
+    """Writes a file with open sizes and closed borders that nobody has compared with PyTorch, to be timed.
+
+    Raises:
+        ConfigError: a precision that the target does not come in.
+        MissingExtraError: the extra `export` is not installed.
+    """
+    form = _form(path, to, precision)
+    form.write(network, path, Exported(path.stem, network.config, True, precision))
+
+
+def named(model: str, scale: int | None, to: Target) -> Path:
+    """The file that is written where the user names none: `elan-light-x4.onnx`.
+
+    Raises:
+        WeightsError: an unknown name.
+    """
+    return Path(_name(model, scale)).with_suffix(FORMS[to].suffixes[0])
+
+
+def _write_onnx(network: ELAN, path: Path, exported: Exported) -> None:
+    path.write_bytes(_onnx(network, "fp16" if exported.precision == "fp16" else "fp32", exported))
+
+
+def _write_openvino(network: ELAN, path: Path, exported: Exported) -> None:
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtraError("exporting to OpenVINO needs openvino: pip install 'elansr[export]'") from error
+    source = path.with_suffix(".onnx")
+    source.write_bytes(_onnx(network, "fp32", exported))
+    converted = openvino.Core().read_model(source)  # `convert_model` would report usage to Intel
+    converted.set_rt_info(exported.to_metadata()[KEY], KEY)
+    openvino.save_model(converted, path, compress_to_fp16=exported.precision != "fp32")
+
+
+def _onnx(network: ELAN, precision: str, exported: Exported) -> bytes:
+    try:
+        from elansr.export.onnx_elan import onnx_elan
+    except ImportError as error:
+        raise MissingExtraError("exporting needs onnx: pip install 'elansr[export]'") from error
+    model: Any = onnx_elan(network, DTYPES[precision], exported.closed, exported.size, exported.to_metadata())
+    return model.SerializeToString()
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What is written for a target.
+
+    Attributes:
+        suffixes: of the files, that which is named first.
+        precisions: that it comes in.
+        write: makes the files.
+        open: opens them to be run.
+    """
+
+    suffixes: tuple[str, ...]
+    precisions: tuple[str, ...]
+    write: Callable[[ELAN, Path, Exported], None]
+    open: Callable[[Path], FileEngine]
+
+    def files(self, path: Path) -> list[Path]:
+        """All files of a name."""
+        return [path, *(path.with_suffix(suffix) for suffix in self.suffixes[1:])]
+
+
+FORMS: dict[str, _Form] = {
+    "onnx": _Form((".onnx",), ("fp32", "fp16"), _write_onnx, lambda path: open_engine(path, "cpu")),
+    "openvino": _Form(
+        (".xml", ".bin"), ("fp32", "fp16", "bf16"), _write_openvino, lambda path: open_engine(path, "cpu")
+    ),
+    "pt2": _Form((".pt2",), ("fp32", "fp16", "bf16"), write_archive, open_archive),
+}
+
+
+def _form(path: Path, to: str, precision: str) -> _Form:
+    if to not in FORMS:
+        raise ConfigError(f"to={to!r}: must be {', '.join(FORMS)}")
+    form = FORMS[to]
+    if precision not in form.precisions:
+        raise ConfigError(f"precision {precision!r}: {to} files are written in {', '.join(form.precisions)}")
+    if path.suffix.lower() != form.suffixes[0]:
+        raise ConfigError(f"{path}: a model for {to} ends in {form.suffixes[0]}: rename it")
+    return form
+
+
+def _check_size(size: tuple[int, int] | None, config: ELANConfig, to: str) -> None:
+    if size is None:
+        if to == "pt2":
+            raise ConfigError("a pt2 archive takes one size: give it with --size, such as 256x256")
+        return
+    height, width, multiple = *size, config.multiple
+    if any(side < 1 or side % multiple for side in size):
+        fitting = [-(-max(side, 1) // multiple) * multiple for side in (width, height)]
+        raise ConfigError(
+            f"size {width}x{height}: both sides must be multiples of {multiple} pixels: {fitting[0]}x{fitting[1]} is"
+        )
+    needed, free = height * width * BYTES_PER_CHANNEL * config.channels, available_memory()
+    if needed > free:
+        raise ConfigError(
+            f"size {width}x{height}: running the file to compare it takes about {needed / 2**30:.1f} GiB, "
+            f"{free / 2**30:.1f} GiB are free: take a smaller size; larger pictures go through it in tiles"
+        )
+
+
+def _name(model: str, scale: int | None) -> str:
+    return Path(model).name if is_path(model) else find(model, scale).name
+
+
+def _sync(file: Path) -> None:
+    """So that a power cut after the move does not leave an empty file."""
+    with open(file, "r+b") as opened:
+        os.fsync(opened.fileno())
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A folder beside the place, on the same disk, that goes whatever happens."""
+    folder = path.with_name(f".elansr-{secrets.token_hex(8)}.part")
+    try:
+        folder.mkdir()
+        yield folder
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: cannot be written ({reason(error)}): check the folder, its permissions and the free space"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
