@@ -51,6 +51,7 @@ figures: $(READY)
 	$(VENV_PYTHON) -m tools.release $(if $(ACCEPT),--accept) $(FIGURES)
 	$(VENV_PYTHON) -m tools.curves $(filter --check,$(FIGURES))
 	$(VENV_PYTHON) -m tools.before_after $(filter --check,$(FIGURES))
+	$(VENV_PYTHON) -m tools.openmodeldb $(filter --check,$(FIGURES))
 
 curves: $(READY)
 	$(VENV_PYTHON) -m tools.curves $(FIGURES)
@@ -63,7 +64,8 @@ clean:
 	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch goes first and alone: it is nearly all of the download, and whichever build of it (CPU, CUDA) the machine's pip
-# settings lead to is then there to stay.
+# settings lead to is then there to stay. spandrel comes without what it needs: einops is in `dev`, and torchvision breaks
+# beside a torch of another build; the tests do without it.
 $(READY): pyproject.toml setup.py constraints.txt $(wildcard src/elansr/native/source/*)
 	@"$(PYTHON)" -c "" 2>/dev/null || \
 	{ echo "error: '$(PYTHON)' does not run: install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
@@ -75,5 +77,6 @@ $(READY): pyproject.toml setup.py constraints.txt $(wildcard src/elansr/native/s
 	@"$(PYTHON)" -m venv .venv
 	@$(PIP_INSTALL) torch
 	@$(PIP_INSTALL) -e ".[dev]"
+	@$(PIP_INSTALL) --no-deps spandrel
 	@touch $(READY)
 	@echo "Done."

@@ -5,7 +5,7 @@
     >>> large = upscaler(small)  # arrays (H, W[, C]), uint8, uint16 or float: in and out of the same kind
 
 Names are looked up when they are first used, so that `import elansr` costs nothing and a program pays for torch only
-if it runs the network. The errors are in `elansr.errors`.
+if it runs the network. The errors are in `elansr.errors`, and `elansr.hub` is there without an import of its own.
 """
 
 from typing import TYPE_CHECKING
@@ -54,6 +54,10 @@ def __getattr__(name: str) -> object:
     """Finds a public name on first use and keeps it (PEP 562)."""
     if name == "__version__":
         value: object = _installed_version()
+    elif name == "hub":
+        from importlib import import_module
+
+        value = import_module("elansr.hub")
     elif name in _HOMES:
         from importlib import import_module
 

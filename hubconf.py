@@ -1,0 +1,68 @@
+"""ELAN for `torch.hub.load("OWNER/elansr", "elan_light", scale=4)`; elansr itself need not be installed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from elansr import ELAN
+
+dependencies = ["numpy", "safetensors", "torch"]
+
+# The package is that of this clone, so that code and weights are of one version. Its modules find each other through
+# the package from here on, so the path need not stay.
+_SOURCE = str(Path(__file__).resolve().parent / "src")
+sys.path.insert(0, _SOURCE)
+try:
+    import elansr as _elansr
+finally:
+    sys.path.remove(_SOURCE)
+
+
+def elan_light(scale: int = 4, pretrained: bool = True) -> ELAN:
+    """ELAN-light, 0.6 M parameters, for clean pictures (bicubic downscaling).
+
+    Args:
+        scale: super-resolution factor, 2, 3 or 4; untrained 1 to 8.
+        pretrained: whether with the released weights, in eval mode; else untrained, in training mode.
+
+    Returns:
+        A network from float (N, 3, H, W), RGB in [0, 1], to (N, 3, H * scale, W * scale), not clamped.
+
+    Raises:
+        elansr.ElansrError: a scale that there is not.
+    """
+    return _elansr.load_network("elan-light", scale) if pretrained else _elansr.create_model("elan-light", scale)
+
+
+def elan_light_real(scale: int = 4) -> ELAN:
+    """ELAN-light with the released weights for photos as people have them: mild blur, noise, JPEG.
+
+    Args:
+        scale: super-resolution factor, 2 or 4.
+
+    Returns:
+        As `elan_light`, in eval mode.
+
+    Raises:
+        elansr.ElansrError: a scale without such weights.
+    """
+    return _elansr.load_network("elan-light-real", scale)
+
+
+def elan(scale: int = 4, pretrained: bool = False) -> ELAN:
+    """ELAN, 8.3 M parameters.
+
+    Args:
+        scale: super-resolution factor, 1 to 8.
+        pretrained: no weights of this size are released yet, so True is an error.
+
+    Returns:
+        As `elan_light`, untrained, in training mode.
+
+    Raises:
+        elansr.ElansrError: a scale out of range, or `pretrained`.
+    """
+    return _elansr.load_network("elan", scale) if pretrained else _elansr.create_model("elan", scale)

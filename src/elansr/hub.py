@@ -1,0 +1,244 @@
+"""Weights from and to folders and the Hugging Face Hub.
+
+    >>> from elansr import hub
+    >>> network = hub.from_pretrained("owner/name")
+
+A folder, and a repository on the Hub, holds two files: `model.safetensors`, a weights file of ours, and `README.md`,
+its model card. Only our safetensors are read: nothing is unpickled, and no code of a repository is run. Everything but
+the Hub itself works without `huggingface_hub`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any
+
+from elansr.errors import MissingExtraError, WeightsError
+from elansr.nn.elan import ELAN
+from elansr.weights.card import model_card
+from elansr.weights.disk import (
+    SAFETENSORS,
+    SUFFIXES,
+    one_line,
+    reason,
+    require_free,
+    require_readable,
+    write_atomically,
+)
+from elansr.weights.files import load, save
+from elansr.weights.provenance import Provenance
+from elansr.weights.released import RELEASED, family, is_path, resolve
+
+WEIGHTS, CARD = "model.safetensors", "README.md"
+REPOSITORY = re.compile(r"[a-z0-9][\w.-]*/[a-z0-9][\w.-]*", re.ASCII | re.IGNORECASE)
+LOG_IN = "log in with `hf auth login` or give token="
+ANSWERS = {
+    "GatedRepoError": f"its owner grants access one by one: ask on its page, then {LOG_IN}",
+    "RepositoryNotFoundError": f"neither here nor a repository on the Hub, unless private: check the name, {LOG_IN}",
+    "RevisionNotFoundError": "has no such revision: check revision=",
+    "LocalEntryNotFoundError": "neither here nor downloaded before, and the Hub was not reached: check the connection",
+    "OfflineModeIsEnabled": "the environment variable HF_HUB_OFFLINE forbids to ask the Hub: unset it",
+    "EntryNotFoundError": "has no file {file}: name one of its files with file=",
+    "LocalTokenNotFoundError": f"needs a token: {LOG_IN}",
+}
+"""What to tell a user, by the names in `huggingface_hub.errors`; a subclass has its own answer or its parent's."""
+
+
+def from_pretrained(
+    name_or_repo: str | os.PathLike[str],
+    revision: str | None = None,
+    *,
+    scale: int | None = None,
+    file: str = WEIGHTS,
+    token: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    offline: bool = False,
+) -> ELAN:
+    """The network of a released name, a folder, a file or a repository on the Hub; tried in this order.
+
+    Args:
+        name_or_repo: "elan-light-x4"; a folder that `save_pretrained` wrote; a `.safetensors` file of ours; or
+            "owner/name" on the Hub.
+        revision: branch, tag or commit of the repository.
+        scale: super-resolution factor that the weights must have, see `elansr.load_network`.
+        file: which file of the folder or the repository.
+        token: for a private repository; None takes the one of `hf auth login`.
+        cache_dir: where downloads are kept; None is the library's own place.
+        offline: whether to take only what was downloaded before.
+
+    Returns:
+        The network in eval mode, float32, on the CPU.
+
+    Raises:
+        WeightsError: none of these, unusable weights, or the Hub does not give them.
+        MissingExtraError: a repository is asked for without `huggingface_hub`.
+    """
+    path = _local(name_or_repo, file, scale)
+    if path and revision is not None:
+        raise WeightsError(f"revision={revision!r}: {name_or_repo} is no repository on the Hub: leave it out")
+    path = path or _downloaded(
+        str(name_or_repo), file, revision=revision, token=token, cache_dir=cache_dir, local_files_only=offline
+    )
+    require_readable(path)
+    if path.suffix.lower() != SAFETENSORS:
+        raise WeightsError(f"{path}: only {SAFETENSORS} files are opened here: convert it with `elansr convert`")
+    network, _ = load(path)
+    if scale not in (None, network.config.scale):
+        raise WeightsError(f"{name_or_repo}: weights for x{network.config.scale}, not x{scale}: leave the scale out")
+    return network
+
+
+def save_pretrained(
+    network: ELAN, folder: str | os.PathLike[str], provenance: Provenance, overwrite: bool = False
+) -> Path:
+    """Writes a folder that `from_pretrained` reads and `push_to_hub` uploads: the weights and their model card.
+
+    Args:
+        network: on any device, of any float type; stored in float32.
+        folder: made if it is not there; other files in it stay.
+        provenance: where the weights come from; what it says stands in the card.
+        overwrite: whether the two files may be replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OutputExistsError: one of the files exists and `overwrite` is False.
+        WeightsError: NaN or infinite weights, or a folder that cannot be written.
+    """
+    return _saved(network, Path(folder), provenance, overwrite, repository="OWNER/NAME")
+
+
+def push_to_hub(
+    source: ELAN | str | os.PathLike[str],
+    repo_id: str,
+    provenance: Provenance | None = None,
+    *,
+    private: bool | None = None,
+    token: str | None = None,
+    message: str = "Upload weights with elansr",
+) -> str:
+    """Uploads weights and their model card as one commit; the repository is made if it is not there.
+
+    What the repository had under these two names stays in its history. Other files stay as they are.
+
+    Args:
+        source: a network, or a folder that `save_pretrained` wrote.
+        repo_id: "owner/name".
+        provenance: where the weights come from; for a network, a folder has it already.
+        private: whether a new repository is private; None leaves that to the Hub. With True, one that is public
+            already is refused.
+        token: with the right to write; None takes the one of `hf auth login`.
+        message: of the commit.
+
+    Returns:
+        The address of the repository.
+
+    Raises:
+        WeightsError: unusable weights, a network without provenance, or the Hub refuses or is not reached.
+        MissingExtraError: `huggingface_hub` is not installed.
+    """
+    if not REPOSITORY.fullmatch(repo_id):
+        raise WeightsError(f"{repo_id!r}: no name of a repository: write owner/name")
+    if isinstance(source, ELAN) == (provenance is None):
+        raise WeightsError(
+            f"{repo_id}: a network needs its provenance, and a folder has it: give it for a network only"
+        )
+    if not isinstance(source, ELAN):
+        return _uploaded(Path(source), repo_id, private, token, message)
+    assert provenance is not None
+    with TemporaryDirectory() as folder:
+        _saved(source, Path(folder), provenance, overwrite=False, repository=repo_id)
+        return _uploaded(Path(folder), repo_id, private, token, message)
+
+
+def _local(name: str | os.PathLike[str], file: str, scale: int | None) -> Path | None:
+    """The file that a name means on this machine; None where it means a repository."""
+    path = Path(name)
+    if isinstance(name, str) and not is_path(name) and (not path.exists() or _is_released(name)):
+        return resolve(name, scale)
+    if path.is_dir():
+        return path / file
+    is_repository = REPOSITORY.fullmatch(str(name)) and not str(name).lower().endswith(SUFFIXES)
+    return None if is_repository and not path.exists() else path
+
+
+def _saved(network: ELAN, folder: Path, provenance: Provenance, overwrite: bool, repository: str) -> Path:
+    for name in (WEIGHTS, CARD):
+        require_free(folder / name, overwrite)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(f"{folder}: cannot be made ({reason(error)}): choose another folder") from error
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    card = model_card(network.config, parameters, provenance, repository)
+    save(network, folder / WEIGHTS, provenance, overwrite)
+    write_atomically(folder / CARD, card.encode(), overwrite)
+    return folder
+
+
+def _downloaded(repo_id: str, file: str, **options: Any) -> Path:
+    library = _library()
+    with _plain_errors(repo_id, file):
+        return Path(library.hf_hub_download(repo_id, file, library_name="elansr", **options))
+
+
+def _uploaded(folder: Path, repo_id: str, private: bool | None, token: str | None, message: str) -> str:
+    load(folder / WEIGHTS)
+    if not (folder / CARD).is_file():
+        raise WeightsError(f"{folder}: has no {CARD}, the model card: write the folder with save_pretrained")
+    library = _library()
+    with _plain_errors(repo_id, WEIGHTS):
+        api = library.HfApi(token=token, library_name="elansr")
+        address = str(api.create_repo(repo_id, private=private, exist_ok=True))
+        if private and not api.repo_info(repo_id).private:
+            raise WeightsError(f"{repo_id}: is public already: make it private on its page, or leave private out")
+        files = [WEIGHTS, CARD]
+        api.upload_folder(repo_id=repo_id, folder_path=folder, allow_patterns=files, commit_message=message)
+    return address
+
+
+def _library() -> ModuleType:
+    try:
+        import huggingface_hub
+    except ImportError as error:
+        raise MissingExtraError("the Hub needs huggingface_hub: pip install 'elansr[hub]'") from error
+    return huggingface_hub
+
+
+@contextmanager
+def _plain_errors(repo_id: str, file: str) -> Iterator[None]:
+    """Turns what the library raises into one line."""
+    try:
+        yield
+    except WeightsError:
+        raise
+    # Without a network, the library lets through whatever its HTTP client raises, and versions of it differ in that
+    # client: no list of types would be complete.
+    except Exception as error:
+        raise WeightsError(f"{repo_id}: {_why(error, file)}") from error
+
+
+def _why(error: Exception, file: str) -> str:
+    names = (kind.__name__ for kind in type(error).__mro__)
+    answer = next((ANSWERS[name] for name in names if name in ANSWERS), None)
+    return answer.format(file=file) if answer else _refused(error)
+
+
+def _refused(error: Exception) -> str:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status == 401:
+        return f"the Hub does not know who asks: {LOG_IN}"
+    if status == 403:
+        return f"the token has no right to do this: {LOG_IN} that may write"
+    return f"the Hub did not answer as it should ({type(error).__name__}: {one_line(error)}): try again later"
+
+
+def _is_released(name: str) -> bool:
+    return name in RELEASED or bool(family(name))

@@ -1,0 +1,49 @@
+"""spandrel, with a registry that no test before has changed."""
+
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from elansr.integrations.spandrel import install
+from tests.integrations.stand_in import torchvision_stand_in
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def _imported() -> tuple[ModuleType, Any]:
+    """spandrel, and a copy of its registry as it comes."""
+    try:
+        with torchvision_stand_in():
+            import spandrel
+    except ImportError as error:
+        pytest.fail(f"{error}: `make test` installs it; by hand: pip install einops; pip install --no-deps spandrel")
+    assert "elansr" not in spandrel.MAIN_REGISTRY
+    return spandrel, spandrel.MAIN_REGISTRY.copy()
+
+
+@pytest.fixture
+def spandrel(_imported: tuple[ModuleType, Any]) -> ModuleType:
+    return _imported[0]
+
+
+@pytest.fixture
+def untaught(_imported: tuple[ModuleType, Any]) -> Any:
+    """A registry that does not know ELAN."""
+    return _imported[1].copy()
+
+
+@pytest.fixture
+def registry(untaught: Any) -> Any:
+    """A copy of spandrel's registry that knows ELAN."""
+    install(untaught)
+    return untaught

@@ -1,0 +1,72 @@
+"""The model card: YAML that the Hub reads, and tables that no text in a provenance breaks."""
+
+import dataclasses
+
+import pytest
+import yaml
+
+from elansr.weights.card import model_card
+from elansr.weights.provenance import Provenance
+from tests.weights.by_hand import TINY
+from tests.weights.samples import STORY
+
+
+def front_matter(card: str) -> dict[str, object]:
+    start, yaml_text, _ = card.split("---\n", 2)
+    assert start == ""
+    return yaml.safe_load(yaml_text)
+
+
+def rows(card: str) -> dict[str, str]:
+    """The two-column rows of a card's tables."""
+    return dict(line[2:-2].split(" | ", 1) for line in card.splitlines() if line.startswith("| "))
+
+
+def test_what_the_hub_reads() -> None:
+    assert front_matter(model_card(TINY, 1, STORY)) == {
+        "license": "apache-2.0",
+        "library_name": "elansr",
+        "pipeline_tag": "image-to-image",
+        "tags": ["image-super-resolution", "super-resolution", "elan"],
+    }
+
+
+def test_what_the_hubs_own_library_reads() -> None:
+    hub = pytest.importorskip("huggingface_hub", reason="comes with the extra `hub`")
+    data = hub.ModelCard(model_card(TINY, 1, STORY)).data
+    assert (data.license, data.library_name, data.pipeline_tag) == ("apache-2.0", "elansr", "image-to-image")
+
+
+@pytest.mark.parametrize(
+    ("licence", "expected"),
+    [
+        ("CC-BY-SA-4.0", {"license": "cc-by-sa-4.0"}),
+        ("my own: terms\n- x", {"license": "other", "license_name": "my own: terms\n- x"}),
+        ("", {}),
+    ],
+)
+def test_licences(licence: str, expected: dict[str, str]) -> None:
+    found = front_matter(model_card(TINY, 1, Provenance(licence=licence)))
+    assert {key: value for key, value in found.items() if key.startswith("license")} == expected
+
+
+def test_the_figures_are_those_of_the_provenance() -> None:
+    found = rows(model_card(TINY, 12345, STORY))
+    assert (found["val PSNR-Y"], found["Set5 x2, PSNR-Y"]) == ("30.12", "37")
+    assert (found["parameters"], found["steps"], found["data"]) == ("12,345", "3", "two photos, CC0")
+
+
+def test_nothing_is_invented() -> None:
+    card = model_card(TINY, 1, Provenance(created="", elansr_version=""))
+    assert rows(card)["data"] == rows(card)["licence"] == rows(card)["created"] == "not stated"
+    assert "\n# ELAN\n" in card
+    assert "None were stated." in card
+
+
+def test_no_text_breaks_a_table_or_leaves_its_block() -> None:
+    hostile = "a | b\n\n# heading\n```\n---"
+    card = model_card(TINY, 1, dataclasses.replace(STORY, name=hostile, data=hostile, recipe=hostile))
+    assert rows(card)["data"] == "a \\| b # heading ``` ---"
+    headings = [line for line in card.splitlines() if line.startswith("#")]
+    assert headings == ["# a \\| b # heading ``` ---", "## Figures", "## Recipe"]
+    assert "    # heading\n    ```\n    ---" in card
