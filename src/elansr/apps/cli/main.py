@@ -15,9 +15,11 @@ from elansr.apps.cli.check_data import check_data
 from elansr.apps.cli.compare import compare
 from elansr.apps.cli.convert import convert
 from elansr.apps.cli.evaluate import evaluate
+from elansr.apps.cli.export import export
 from elansr.apps.cli.info import info
 from elansr.apps.cli.train import train
 from elansr.apps.cli.upscale import upscale
+from elansr.apps.cli.video import video
 from elansr.errors import ElansrError
 
 BAD_INPUT = 2
@@ -52,7 +54,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(upscale)
+app.command()(video)
 app.command()(convert)
+app.command()(export)
 app.command()(info)
 app.command()(evaluate)
 app.command()(compare)

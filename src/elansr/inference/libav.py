@@ -1,0 +1,53 @@
+"""PyAV, the libraries of FFmpeg in Python: imported here, so that one place says how to get it and how it complains."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from elansr.errors import ElansrError, MissingExtraError, PictureError
+from elansr.imaging.formats import shown
+
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr past FFmpeg's log; errors only
+
+try:
+    import av
+    import av.filter
+    import av.logging
+except ImportError as missing:
+    raise MissingExtraError(f"video needs {missing.name}: pip install 'elansr[video]'") from missing
+
+__all__ = ["av", "complaints", "logged"]
+
+
+@contextmanager
+def complaints(path: Path, what: str, way_out: str) -> Iterator[None]:
+    """Turns every failure of FFmpeg or of the disk into one line that starts with the path.
+
+    Args:
+        path: of the file that it is about.
+        what: "cannot be read".
+        way_out: "convert it to MP4".
+    """
+    try:
+        yield
+    except ElansrError:
+        raise
+    except (av.FFmpegError, OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise PictureError(f"{shown(path)}: {what} ({why}); {way_out}") from error
+
+
+@contextmanager
+def logged() -> Iterator[list[str]]:
+    """Collects the errors that FFmpeg logs meanwhile: they tell more than its error codes do."""
+    before, lines = av.logging.get_level(), list[str]()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture(local=True) as logs:
+            try:
+                yield lines
+            finally:
+                lines += [line for _, _, message in logs if (line := " ".join(message.split()))]
+    finally:
+        av.logging.set_level(before)

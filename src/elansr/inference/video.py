@@ -1,0 +1,253 @@
+"""Upscaling a video: every frame at its own time, with all else that the file holds.
+
+    reading thread    decode frame k + 1, RGB
+    caller's thread   the network on frame k; a frame equal to the one before takes its result
+    writing thread    YUV, encode frame k - 1
+
+Results are encoded in segments that stand alone and are kept beside the target, so that an interrupted run goes on with
+the first unfinished one. When all are there, they are joined without being encoded again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from numpy.typing import NDArray
+
+from elansr.errors import ConfigError
+from elansr.imaging.formats import shown
+from elansr.imaging.picture import Pixels
+from elansr.inference.choice import Choice, weights_for
+from elansr.inference.video_colors import FromRGB
+from elansr.inference.video_containers import TURNING, container_of
+from elansr.inference.video_encoding import Encoding, Format
+from elansr.inference.video_muxing import Result
+from elansr.inference.video_orientation import Turn, scaled, turn_of
+from elansr.inference.video_pipeline import SEGMENT, SegmentWriter, Worker
+from elansr.inference.video_reading import Frame, VideoFile
+from elansr.inference.video_segments import Segments
+from elansr.weights.released import RELEASED, is_path
+
+__all__ = ["Choice", "Encoding", "VideoFile", "VideoOutcome", "choose_weights", "upscale_video"]
+
+DEFAULT_SCALE = 2
+AHEAD, BEHIND = 4, 4
+"""Frames that may wait before and after the network."""
+
+Progress = Callable[[int, int], None]
+"""Called with the frames done and in all."""
+_LOG = logging.getLogger(__name__)
+_SETTINGS = {"source": "the video", "video": "how it is encoded", "tta": "--tta"}
+"""What the user is told of a setting that changed, where its name does not say it."""
+
+
+class Upscales(Protocol):
+    """What is needed of an `Upscaler`."""
+
+    @property
+    def scale(self) -> int:
+        """Super-resolution factor."""
+
+    def many(self, pictures: list[Pixels]) -> list[NDArray[Any]]:
+        """Super-resolves pictures of one size."""
+
+    def together(self, height: int, width: int) -> int:
+        """How many pictures are worth a call of `many`."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides the numbers of a result."""
+
+
+@dataclass(frozen=True)
+class VideoOutcome:
+    """A video that was written.
+
+    Attributes:
+        source, target: files.
+        seconds: that it took, without those of interrupted runs.
+        frames: how many there are.
+        repeated: how many of them took the result of the one before.
+        input_size, output_size: width and height, as stored.
+        codec, pix_fmt: of the result.
+        notes: what was not kept, in words.
+    """
+
+    source: Path
+    target: Path
+    seconds: float
+    frames: int
+    repeated: int
+    input_size: tuple[int, int]
+    output_size: tuple[int, int]
+    codec: str
+    pix_fmt: str
+    notes: tuple[str, ...]
+
+
+def choose_weights(model: str, scale: int | None, source: VideoFile) -> Choice:
+    """The weights for a video.
+
+    Args:
+        model: as `-n` of `elansr upscale`; "auto" takes those for photos as they are, unless the codec loses nothing.
+        scale: of the network; None takes that of the weights, or 2 where there are several.
+        source: the video.
+
+    Raises:
+        WeightsError: an unknown name, or a scale that there are no weights for.
+    """
+    if scale is None and not (is_path(model) or model in RELEASED):
+        scale = DEFAULT_SCALE
+    lossy, codec = not source.about.lossless, source.about.codec
+    choice = weights_for(model, scale, lossy, "jpeg")
+    if not choice.reason:
+        return choice
+    missing = f", but no -real weights for x{scale}" if lossy and "-real" not in choice.model else ""
+    return Choice(choice.model, f"{'lossy' if lossy else 'lossless'} {codec}{missing}")
+
+
+def upscale_video(
+    source: VideoFile,
+    target: Path,
+    upscaler: Upscales,
+    encoding: Encoding | None = None,
+    *,
+    overwrite: bool = False,
+    on_progress: Progress | None = None,
+) -> VideoOutcome:
+    """Upscales a video and writes the result whole or not at all.
+
+    Args:
+        source: the video.
+        target: file to write; its ending decides the container.
+        upscaler: for the frames.
+        encoding: of the result.
+        overwrite: whether to replace a file that is already there.
+        on_progress: called after each frame, in the caller's thread.
+
+    Raises:
+        KeyboardInterrupt: with what is kept, and where.
+        OutputExistsError: the target is there and `overwrite` is off.
+        ElansrError: the video cannot be read, upscaled, encoded or written.
+    """
+    started = time.perf_counter()
+    if target.exists() and target.samefile(source.path):
+        raise ConfigError(f"{shown(target)}: is the input; give another name")
+    work = _Work(source, target, upscaler, encoding or Encoding(), overwrite, on_progress or _silent)
+    segments = work.run()
+    return work.done(time.perf_counter() - started, segments)
+
+
+class _Work:
+    """The work on one video."""
+
+    def __init__(
+        self,
+        source: VideoFile,
+        target: Path,
+        upscaler: Upscales,
+        encoding: Encoding,
+        overwrite: bool,
+        on_progress: Progress,
+    ) -> None:
+        about = source.about
+        self._source, self._target, self._upscaler, self._on_progress = source, target, upscaler, on_progress
+        carried = container_of(target) in TURNING
+        self._turn = Turn() if carried or about.matrix is None else turn_of(about.matrix)
+        self._full = self._turn.size(about.width * upscaler.scale, about.height * upscaler.scale)
+        aspect = 1 / about.aspect if about.aspect and self._turn.swaps else about.aspect
+        self._video = Format(encoding, about.pix_fmt, self._full, about.rate, aspect, about.colors)
+        matrix = scaled(about.matrix, upscaler.scale) if about.matrix and carried else None
+        self._result = Result(target, source, self._video, matrix, overwrite)
+        self.notes = (*about.notes, *self._result.notes, *self._own_notes())
+        self._total = about.frames
+
+    def run(self) -> Segments:
+        """Makes what is missing and joins it; gives the segments, which are deleted."""
+        for note in self.notes:
+            _LOG.warning("%s: %s", shown(self._source.path), note)
+        with Segments(self._target, self._settings()) as segments:
+            self._announce(segments)
+            try:
+                if not segments.complete:
+                    self._upscale(segments)
+                packets = [packet for segment in segments.finished for packet in segment.packets]
+                self._result.write(packets, segments.data(), lambda: self._tell(segments.frames))
+            except KeyboardInterrupt:
+                kept = f"{shown(self._target)}: {segments.frames} of {self._total} frames are kept in "
+                message = f"{kept}{shown(segments.folder)}; the same command goes on from there"
+                raise KeyboardInterrupt(message if segments.frames else "") from None
+            segments.remove()
+        return segments
+
+    def done(self, seconds: float, segments: Segments) -> VideoOutcome:
+        """The outcome of a result that is written."""
+        about, video = self._source.about, self._video
+        return VideoOutcome(
+            self._source.path,
+            self._target,
+            seconds,
+            segments.frames,
+            sum(segment.repeated for segment in segments.finished),
+            (about.width, about.height),
+            (video.width, video.height),
+            video.codec,
+            video.pix_fmt,
+            self.notes,
+        )
+
+    def _own_notes(self) -> Iterator[str]:
+        if (size := (self._video.width, self._video.height)) != self._full:
+            cut = "{}x{} instead of {}x{}".format(*size, *self._full)
+            yield f"the result is {cut}: {self._video.pix_fmt} needs even sides; for all pixels, --pix-fmt yuv444p"
+        if self._turn != Turn():
+            yield f"the frames are turned upright, as few players would turn those of {self._target.suffix}"
+
+    def _settings(self) -> dict[str, Any]:
+        """What decides the segments."""
+        about = self._source.path.stat()
+        source = [str(self._source.path.resolve()), about.st_size, about.st_mtime_ns]
+        video = [*self._video.fingerprint(), list(self._turn), SEGMENT]
+        return {"source": source, "video": video, **self._upscaler.fingerprint()}
+
+    def _announce(self, segments: Segments) -> None:
+        if segments.changed:
+            changed = ", ".join(_SETTINGS.get(name, name) for name in segments.changed)
+            _LOG.warning("%s: begins anew: changed since the interrupted run: %s", shown(self._target), changed)
+        if segments.frames:
+            _LOG.warning("%s: goes on, %d frames were there", shown(self._target), segments.frames)
+        self._tell(segments.frames)
+
+    def _tell(self, done: int) -> None:
+        self._total = max(self._total, done)
+        self._on_progress(done, self._total)
+
+    def _upscale(self, segments: Segments) -> None:
+        """Makes the segments that are not finished."""
+        after = segments.finished[-1].last if segments.finished else None
+        writer = SegmentWriter(self._video, segments, FromRGB(self._source.about.colors, self._video.pix_fmt))
+        with Worker("elansr-read") as reading, Worker("elansr-write") as writing:
+            frames = reading.ahead(self._source.frames(after), AHEAD)
+            for frame, result in self._results(frames, segments.frames):
+                writing.behind(BEHIND, writer.add, frame, self._turn(result))
+            writing.behind(0, writer.end)
+
+    def _results(self, frames: Iterator[Frame], done: int) -> Iterator[tuple[Frame, Pixels]]:
+        """Frames with their results; those that are equal to the one before take its result."""
+        most = self._upscaler.together(self._source.about.height, self._source.about.width)
+        last: Pixels | None = None
+        while group := list(islice(frames, most)):
+            new = [number for number, frame in enumerate(group) if not (frame.same and (number or last is not None))]
+            results = dict(zip(new, self._upscaler.many([group[number].pixels for number in new]), strict=True))
+            for number, frame in enumerate(group):
+                last = results.pop(number) if number in results else last
+                yield frame, cast(Pixels, last)
+                done += 1
+                self._tell(done)
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Progress that nobody watches."""

@@ -1,0 +1,223 @@
+"""Pictures -> packets of video: the codec, how it is set, and one run of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from elansr.errors import ConfigError
+from elansr.imaging.picture import Pixels
+from elansr.inference.libav import av, logged
+from elansr.inference.video_colors import Colors, FromRGB, depth
+from elansr.inference.video_containers import fits
+
+DEFAULT_CODEC = "libx264"
+_CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 25, "libvpx-vp9": 24}
+"""Constant rate factors that are hard to tell from the original, as the encoders' users have them."""
+_PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "6"}
+_QUIET = {"libx265": {"x265-params": "log-level=none"}}
+_SMALLEST = {"libx265": 64}
+"""Pixels of the shortest side: x265 4.2 writes beyond its memory where a picture is smaller than its blocks."""
+_GLOBAL_HEADER = 1 << 22
+_RATE_FACTOR = "crf"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a video is encoded.
+
+    Attributes:
+        codec: FFmpeg's name of the encoder.
+        crf: constant rate factor, of encoders that have one: lower is better and larger; None takes the default.
+        preset: of encoders that have one; None takes the default.
+        pix_fmt: pixel format of the result; None keeps the depth and the chroma of the source where the encoder can.
+    """
+
+    codec: str = DEFAULT_CODEC
+    crf: float | None = None
+    preset: str | None = None
+    pix_fmt: str | None = None
+
+
+class Packet(NamedTuple):
+    """What the encoder made of a frame.
+
+    Attributes:
+        data: its bytes.
+        number: of the frame, counted from 0 at the start of the encoder.
+        key: whether decoding can start here.
+    """
+
+    data: bytes
+    number: int
+    key: bool
+
+
+class Format:
+    """A video stream to be made: all that its encoder is told.
+
+    Args:
+        encoding: as the user wants it.
+        source_format: FFmpeg's name of the source's pixel format.
+        size: width and height, before they are made even.
+        rate: mean frames per second, for what an encoder decides by them.
+        aspect: of a pixel; None if unknown.
+        colors: of the samples.
+
+    Attributes:
+        codec: FFmpeg's name of the encoder.
+        pix_fmt: of the frames.
+        width, height: without the last column or row where chroma needs even sides.
+
+    Raises:
+        ConfigError: an unknown codec, or one that refuses its settings.
+    """
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        source_format: str,
+        size: tuple[int, int],
+        rate: Fraction,
+        aspect: Fraction | None,
+        colors: Colors,
+    ) -> None:
+        codec = _codec(encoding.codec)
+        self.codec, self.rate = encoding.codec, rate
+        self.pix_fmt = _require_format(codec, encoding.pix_fmt) if encoding.pix_fmt else _nearest(codec, source_format)
+        video_format = av.VideoFormat(self.pix_fmt)
+        across, down = 2 // video_format.chroma_width(2), 2 // video_format.chroma_height(2)
+        self.width, self.height = max(size[0] // across, 1) * across, max(size[1] // down, 1) * down
+        if min(self.width, self.height) < _SMALLEST.get(self.codec, 1):
+            least = f"at least {_SMALLEST[self.codec]} pixels on each side; choose another --codec"
+            raise ConfigError(f"{self.codec}, {self.width} x {self.height} pixels: it needs {least}")
+        self._aspect, self._colors = aspect, colors
+        self.options = _options(encoding)
+        self.open()
+
+    def open(self) -> Any:
+        """A new encoder.
+
+        Raises:
+            ConfigError: it refuses its settings.
+        """
+        context = av.CodecContext.create(self.codec, "w")
+        self.configure(context)
+        with logged() as complaints:
+            try:
+                context.open()
+            except (av.FFmpegError, ValueError) as error:
+                settings = ", ".join(f"{name} {value}" for name, value in self.options.items() if name != "x265-params")
+                what = f"{self.codec} refuses {self.width}x{self.height} {self.pix_fmt}{settings and f', {settings}'}"
+                why = "; ".join(complaints) or getattr(error, "strerror", None) or str(error)
+                raise ConfigError(f"{what} ({why}); change --codec, --crf, --preset or --pix-fmt") from error
+        for option, value in context.options.items():  # what it did not take
+            raise ConfigError(f"--{option} {value}: {self.codec} has no such setting; leave it out")
+        return context
+
+    def configure(self, context: Any) -> None:
+        """Tells an encoder that is not open yet."""
+        context.width, context.height, context.pix_fmt = self.width, self.height, self.pix_fmt
+        context.time_base, context.framerate = 1 / self.rate, self.rate
+        if self._aspect:
+            context.sample_aspect_ratio = self._aspect
+        context.color_range, context.colorspace = self._colors.range, self._colors.matrix
+        if av.VideoFormat(self.pix_fmt).is_rgb:
+            context.color_range, context.colorspace = 2, 0
+        context.color_primaries, context.color_trc = self._colors.primaries, self._colors.transfer
+        context.options = dict(self.options)
+        context.flags |= _GLOBAL_HEADER
+
+    def fingerprint(self) -> list[Any]:
+        """What decides the packets, as JSON knows it."""
+        version = ".".join(map(str, av.library_versions["libavcodec"]))
+        size = [self.width, self.height, str(self.rate), str(self._aspect), *self._colors]
+        return [self.codec, self.pix_fmt, self.options, size, version]
+
+
+class Encoder:
+    """One run of an encoder, over frames that need none before or after them.
+
+    The encoder sees frames number 0, 1, 2 ... of a constant rate, which every encoder can count; the numbers are
+    replaced by the true times when the packets are joined.
+    """
+
+    def __init__(self, video: Format, from_rgb: FromRGB) -> None:
+        self._video, self._from_rgb, self._context = video, from_rgb, video.open()
+        self._count = 0
+
+    def encode(self, pixels: Pixels) -> Iterator[Packet]:
+        """Takes the next frame, uint8 or uint16 (H, W, 3), and gives the packets that are ready."""
+        frame = self._from_rgb(pixels[: self._video.height, : self._video.width])
+        frame.pts, frame.time_base = self._count, self._context.time_base
+        self._count += 1
+        return self._packets(frame)
+
+    def finish(self) -> Iterator[Packet]:
+        """The packets that were held back."""
+        return self._packets(None)
+
+    def _packets(self, frame: Any) -> Iterator[Packet]:
+        for packet in self._context.encode(frame):
+            yield Packet(bytes(packet), packet.pts, packet.is_keyframe)
+
+
+def _codec(name: str) -> Any:
+    try:
+        codec = av.codec.Codec(name, "w")
+    except ValueError:
+        codec = None
+    if codec is None or codec.type != "video":
+        raise ConfigError(f"codec {name!r}: no video encoder of this PyAV; there are {', '.join(_encoders())}")
+    return codec
+
+
+def _encoders() -> list[str]:
+    """The encoders that fit into a container of ours."""
+    return [name for name in sorted(av.codecs_available) if _is_video_encoder(name) and fits(name)]
+
+
+def _is_video_encoder(name: str) -> bool:
+    try:
+        return av.codec.Codec(name, "w").type == "video"
+    except ValueError:
+        return False
+
+
+def _options(encoding: Encoding) -> dict[str, str]:
+    name = encoding.codec
+    crf = _CRF.get(name) if encoding.crf is None else encoding.crf
+    preset = encoding.preset or _PRESET.get(name)
+    options = dict(_QUIET.get(name, {}))
+    if crf is not None:
+        options[_RATE_FACTOR] = f"{crf:g}"
+    if preset is not None:
+        options["preset"] = preset
+    return options
+
+
+def _require_format(codec: Any, name: str) -> str:
+    known = [video_format.name for video_format in codec.video_formats or ()]
+    if name not in known:
+        raise ConfigError(f"--pix-fmt {name}: {codec.name} takes {', '.join(known)}")
+    return name
+
+
+def _nearest(codec: Any, source: str) -> str:
+    """The pixel format of an encoder that keeps most of a source's: first its chroma, then its depth."""
+    offered = [video_format.name for video_format in codec.video_formats or ()]
+    given = av.VideoFormat(source)
+    lossless = codec.lossless and not codec.lossy
+    wanted = [source, "bgr0", "gbrp", "rgb24"] if given.is_rgb and lossless else []
+    depths = [bits for bits in (depth(given), 12, 10, 8) if bits <= max(depth(given), 8)]
+    for layout in dict.fromkeys((_chroma(given), "420", "422", "444")):
+        wanted += [f"yuv{layout}p{'' if bits <= 8 else f'{bits}le'}" for bits in depths]
+    return next((name for name in wanted if name in offered), offered[0] if offered else "yuv420p")
+
+
+def _chroma(video_format: Any) -> str:
+    """The chroma layout to keep; of grey and of RGB, which have none, the one that every player knows."""
+    if video_format.is_rgb or len(video_format.components) < 3 or video_format.has_palette:
+        return "420"
+    sides = video_format.chroma_width(8), video_format.chroma_height(8)
+    return {(8, 8): "444", (4, 8): "422", (8, 4): "440", (4, 4): "420", (2, 8): "411", (2, 2): "410"}.get(sides, "420")

@@ -1,0 +1,269 @@
+"""Finished packets + what the source has besides its video -> the file, whole or not at all.
+
+Audio, subtitles and attachments are copied packet by packet. What a container cannot take is found out before the work.
+"""
+
+import heapq
+import math
+import os
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from elansr.errors import PictureError
+from elansr.imaging.formats import shown
+from elansr.imaging.writing import _check_place as check_place
+from elansr.imaging.writing import _placed as placed
+from elansr.inference.libav import av, complaints, logged
+from elansr.inference.video_containers import TURNING, container_of, scratch
+from elansr.inference.video_encoding import Format
+from elansr.inference.video_reading import VideoFile
+from elansr.inference.video_segments import Stored
+
+_KEPT_TIMES = ("mp4", "matroska")
+"""Parts of the names of containers whose times start where their makers meant; others are shifted to start at 0."""
+_OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+"""Metadata that a muxer writes anew."""
+_OF_THE_PACKETS = ("_STATISTICS", "BPS", "NUMBER_OF_", "DURATION")
+
+_NO_TEXT = b"\0\0"
+"""What MP4 has between subtitles; the muxer puts it there itself."""
+
+
+class Result:
+    """The file to be made.
+
+    Args:
+        target: its path.
+        source: the video; what it has besides is copied.
+        video: the stream that takes the place of its video.
+        matrix: display matrix to write; None for none.
+        overwrite: whether to replace a file that is already there.
+
+    Attributes:
+        notes: the streams that are not copied, in words.
+
+    Raises:
+        PictureError: the container cannot hold the video or the audio, or the place is not free.
+    """
+
+    def __init__(
+        self, target: Path, source: VideoFile, video: Format, matrix: tuple[int, ...] | None, overwrite: bool
+    ) -> None:
+        self._target, self._source, self._video = target, source, video
+        self._matrix, self._overwrite = matrix, overwrite
+        self._container = container_of(target)
+        check_place(target, overwrite)
+        self.notes: list[str] = []
+        self._copied = self._choose()
+        self._rehearse()
+
+    def write(self, packets: Sequence[Stored], data: Iterator[bytes], on_packet: Callable[[], None]) -> None:
+        """Writes it.
+
+        Args:
+            packets: of the video, in the order of decoding.
+            data: their bytes.
+            on_packet: called after each.
+
+        Raises:
+            OutputExistsError: the file came up meanwhile.
+            PictureError: it cannot be written.
+        """
+        with self._complaints(), placed(self._target, self._overwrite) as file, self._source.open() as source:
+            options = self._options(source)
+            with av.open(file.name, "w", format=self._container, options=options) as output:
+                streams = self._streams(output, source)
+                shift = _shift(source)
+                video = self._video_packets(streams[self._source.stream(source).index], packets, data, shift)
+                for packet in heapq.merge(video, _copies(source, streams, self._copied, shift), key=_time):
+                    output.mux_one(packet)
+                    on_packet()
+            if self._matrix:
+                _turn(file, self._matrix)
+
+    def _choose(self) -> list[int]:
+        """Numbers of the source's streams that are copied; says which are not."""
+        copied = []
+        with self._source.open() as source:
+            for stream in source.streams:
+                if stream.type == "video":
+                    continue
+                try:
+                    _copy(scratch(self._container), stream)
+                    copied.append(stream.index)
+                except (ValueError, av.FFmpegError, AttributeError) as error:
+                    name = stream.name or "unknown"
+                    what = f"{stream.type} stream {stream.index} ({name}) does not fit into {self._container}"
+                    if stream.type == "audio":
+                        raise PictureError(f"{shown(self._target)}: {what}; write .mkv") from error
+                    self.notes.append(f"{what} and is not kept")
+        return copied
+
+    def _rehearse(self) -> None:
+        """Writes the head of the file into memory.
+
+        Raises:
+            PictureError: what the muxer refuses.
+        """
+        with self._source.open() as source, logged() as lines:
+            output = scratch(self._container)
+            try:
+                self._streams(output, source)
+                output.start_encoding()
+            except (ValueError, av.FFmpegError) as error:
+                why = "; ".join(lines) or getattr(error, "strerror", None) or str(error)
+                text = f"{self._container} cannot hold this video as {self._video.codec} ({why})"
+                raise PictureError(f"{shown(self._target)}: {text}; choose another --codec, or write .mkv") from error
+
+    def _streams(self, output: Any, source: Any) -> dict[int, Any]:
+        """Makes the streams of the result, in the order of the source; by their numbers there."""
+        output.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE})
+        output.set_chapters(source.chapters())
+        video, streams = self._source.stream(source), dict[int, Any]()
+        for stream in source.streams:
+            if stream == video:
+                streams[stream.index] = made = output.add_stream(self._video.codec, rate=self._video.rate)
+                self._video.configure(made.codec_context)
+                if self._video.codec == "libx265" and self._container in TURNING:
+                    made.codec_context.codec_tag = "hvc1"  # the one that Apple's players know
+                made.time_base = stream.time_base
+            elif stream.index in self._copied:
+                streams[stream.index] = made = _copy(output, stream)
+            else:
+                continue
+            made.metadata.update({k: v for k, v in stream.metadata.items() if not _tells_of_packets(k)})
+            made.disposition = stream.disposition
+        return streams
+
+    def _options(self, source: Any) -> dict[str, str]:
+        if self._container not in TURNING:
+            return {}
+        scale = math.lcm(*(stream.time_base.denominator for stream in source.streams if stream.time_base))
+        # Edit lists, which say when a stream starts, count in these units; FFmpeg's are milliseconds.
+        exact = {"movie_timescale": str(scale)} if scale < 2**24 else {}
+        return {"movflags": "+faststart", **exact}
+
+    def _video_packets(
+        self, stream: Any, packets: Sequence[Stored], data: Iterator[bytes], shift: Fraction
+    ) -> Iterator[Any]:
+        base, times = self._source.about.time_base, [packet.pts for packet in packets]
+        offset, ends = round(shift / base), _ends(packets, self._source.about.end)
+        for stored, dts, content in zip(packets, decoding_times(times), data, strict=True):
+            packet = av.Packet(content)
+            packet.stream, packet.time_base = stream, base
+            packet.pts, packet.dts = stored.pts - offset, dts - offset
+            packet.duration = ends[stored.pts] - stored.pts
+            packet.is_keyframe = stored.key
+            yield packet
+
+    @contextmanager
+    def _complaints(self) -> Iterator[None]:
+        with complaints(self._target, "cannot be written", "free space or choose another folder"):
+            yield
+
+
+def decoding_times(shown_at: Sequence[int]) -> list[int]:
+    """When packets are to be decoded: times that increase, none later than its frame is shown.
+
+    Args:
+        shown_at: times of the frames, all different, in the order of decoding.
+
+    Returns:
+        The same times in their order, moved back by as many frames as the most displaced frame needs.
+    """
+    ordered = sorted(shown_at)
+    places = {time: place for place, time in enumerate(ordered)}
+    late = max((position - places[time] for position, time in enumerate(shown_at)), default=0)
+    step = ordered[1] - ordered[0] if len(ordered) > 1 else 1
+    return [ordered[0] - step * (late - n) for n in range(late)] + ordered[: len(ordered) - late]
+
+
+def _ends(packets: Sequence[Stored], end: int | None) -> dict[int, int]:
+    """When frames give way to the next, by when they are shown; `end` is when the source says that the last one does.
+
+    The durations of a source do not tell: with a variable rate, MP4 has them in the order of decoding.
+    """
+    last = max(packets)
+    times = sorted(packet.pts for packet in packets)
+    return dict(
+        zip(times, [*times[1:], end if end is not None and end > last.pts else last.pts + last.duration], strict=True)
+    )
+
+
+def _copy(output: Any, stream: Any) -> Any:
+    """A stream of the result that takes the packets of one of the source."""
+    if stream.type == "attachment":
+        return output.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
+    if stream.type == "data":
+        raise ValueError("data")
+    return output.add_stream_from_template(stream, opaque=True)
+
+
+def _copies(source: Any, streams: dict[int, Any], copied: Sequence[int], shift: Fraction) -> Iterator[Any]:
+    """The packets of the copied streams, in the order of the source."""
+    wanted = [source.streams[number] for number in copied if source.streams[number].type != "attachment"]
+    if not wanted:
+        return
+    for packet in source.demux(wanted):
+        if packet.dts is None and packet.pts is None:  # the end
+            continue
+        if packet.stream.name == "mov_text" and bytes(packet) == _NO_TEXT:
+            continue
+        offset = round(shift / packet.time_base)
+        packet.dts = None if packet.dts is None else packet.dts - offset
+        packet.pts = None if packet.pts is None else packet.pts - offset
+        packet.stream = streams[packet.stream.index]
+        yield packet
+
+
+def _time(packet: Any) -> Fraction:
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    return ticks * packet.time_base
+
+
+def _shift(source: Any) -> Fraction:
+    """Seconds by which all times are moved towards 0."""
+    if any(name in source.format.name for name in _KEPT_TIMES):
+        return Fraction(0)
+    return Fraction(source.start_time or 0, av.time_base)
+
+
+def _tells_of_packets(name: str) -> bool:
+    """Whether an entry of a stream's metadata is about its packets, or about what made them."""
+    return name.lower() in _OF_THE_FILE or name.upper().startswith(_OF_THE_PACKETS)
+
+
+def _turn(file: Any, matrix: tuple[int, ...]) -> None:
+    """Writes a display matrix into the track header of the video of an MP4 (ISO/IEC 14496-12, 8.3.2)."""
+    end = os.fstat(file.fileno()).st_size
+    for track in _boxes(file, *_box(file, 0, end, b"moov"), b"trak"):
+        media = _box(file, *_box(file, *track, b"mdia"), b"hdlr")
+        file.seek(media[0] + 8)
+        if file.read(4) == b"vide":
+            start, _ = _box(file, *track, b"tkhd")
+            file.seek(start)
+            after = 52 if file.read(1) == b"\1" else 40  # version 1 has times of 64 bits
+            file.seek(start + after)
+            file.write(struct.pack(">9i", *matrix))
+
+
+def _box(file: Any, start: int, end: int, kind: bytes) -> tuple[int, int]:
+    return next(_boxes(file, start, end, kind))
+
+
+def _boxes(file: Any, start: int, end: int, kind: bytes) -> Iterator[tuple[int, int]]:
+    """Where the contents of the boxes of a kind start and end."""
+    while start < end:
+        file.seek(start)
+        size, found = struct.unpack(">I4s", file.read(8))
+        head = 8
+        if size == 1:
+            (size,) = struct.unpack(">Q", file.read(8))
+            head = 16
+        if found == kind:
+            yield start + head, start + size
+        start += size

@@ -1,0 +1,281 @@
+"""Video file -> frames as RGB with their times; from the start, or exactly after a frame that was read before.
+
+The times are those of the file, in its own time base: nothing is made regular and nothing is dropped.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from elansr.errors import PictureError
+from elansr.imaging.formats import shown
+from elansr.imaging.picture import Pixels
+from elansr.inference.libav import av, complaints
+from elansr.inference.video_colors import Colors, ToRGB, colors_of
+
+_LOG = logging.getLogger(__name__)
+_USUAL_RATE = Fraction(25)
+_SHORT = Fraction(1, 2)
+"""Seconds that a file may end before its own announcement."""
+
+
+class Place(NamedTuple):
+    """A frame that was read: enough to find it again and to know that it is the one.
+
+    Attributes:
+        number: counted from 0 in the order of showing.
+        pts: its time in the result, in units of the time base.
+        raw: its time as the file says it; None if it says none.
+        digest: of its RGB samples.
+    """
+
+    number: int
+    pts: int
+    raw: int | None
+    digest: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame.
+
+    Attributes:
+        pixels: uint8 or uint16 (H, W, 3), RGB.
+        number: see `Place`.
+        pts: see `Place`.
+        raw: see `Place`.
+        duration: in units of the time base; 0 if it is not known.
+        same: whether its pixels are those of the frame before.
+    """
+
+    pixels: Pixels
+    number: int
+    pts: int
+    raw: int | None
+    duration: int
+    same: bool
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(
+            self.number, self.pts, self.raw, hashlib.blake2b(self.pixels.tobytes(), digest_size=16).hexdigest()
+        )
+
+
+@dataclass(frozen=True)
+class About:
+    """What there is to know of a video before its frames are read.
+
+    Attributes:
+        width, height: in pixels, as stored.
+        frames: how many there are; of some files an estimate.
+        end: when the last frame ends, in units of the time base; None if the file does not say.
+        time_base: unit of the times, in seconds.
+        rate: mean frames per second.
+        aspect: width of a pixel over its height; None if it is not known.
+        colors: of the samples.
+        pix_fmt: FFmpeg's name of the pixel format.
+        codec: FFmpeg's name of the codec.
+        lossless: whether the codec is one that loses nothing.
+        matrix: display matrix, nine int32 as in MP4, if frames are to be turned or mirrored when they are shown.
+        notes: what is not kept, in words.
+    """
+
+    width: int
+    height: int
+    frames: int
+    end: int | None
+    time_base: Fraction
+    rate: Fraction
+    aspect: Fraction | None
+    colors: Colors
+    pix_fmt: str
+    codec: str
+    lossless: bool
+    matrix: tuple[int, ...] | None
+    notes: tuple[str, ...]
+
+
+class VideoFile:
+    """A video file.
+
+    Args:
+        path: of the file.
+
+    Attributes:
+        path: as given.
+        about: the first video stream that is no cover picture.
+
+    Raises:
+        PictureError: it cannot be read, is truncated, or has no video.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._complaints(), self.open() as container:
+            stream = self.stream(container)
+            self._require_whole(container, stream)
+            frame = next(container.decode(stream), None)
+            if frame is None:
+                raise PictureError(f"{shown(path)}: the video has no frame that can be decoded; choose another file")
+            self.about = _about(container, stream, frame, self._scan())
+
+    def open(self) -> Any:
+        """A container of PyAV, to be used in a `with` statement."""
+        if not self.path.is_file():
+            raise PictureError(f"{shown(self.path)}: is no file; name a video")
+        return av.open(str(self.path), metadata_errors="replace")
+
+    def stream(self, container: Any) -> Any:
+        """The stream that is upscaled: the first of those that are no pictures."""
+        pictures = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+        found = [stream for stream in container.streams.video if not stream.disposition & pictures]
+        if not found:
+            raise PictureError(f"{shown(self.path)}: has no video stream; of pictures, use `elansr upscale`")
+        if found[0].codec_context is None:
+            raise PictureError(f"{shown(self.path)}: its video is of a kind that cannot be decoded; convert it first")
+        return found[0]
+
+    def frames(self, after: Place | None = None) -> Iterator[Frame]:
+        """The frames, in the order of showing.
+
+        Args:
+            after: go on after this frame.
+
+        Raises:
+            PictureError: a frame cannot be decoded, or has another size; `after` is not found.
+        """
+        if after is not None and after.raw is not None:
+            found = self._after(after, self._decoded(after.raw))
+            first = next(found, None)
+            if first is not None:  # else the seek did not lead to it: count from the start
+                yield from (frame for frame in found if frame.number > after.number)
+                return
+        frames = self._timed(self._decoded(None), 0, None)
+        for frame in frames:
+            if after is not None and frame.number == after.number and frame.place != after:
+                raise PictureError(f"{shown(self.path)}: does not decode as before; delete the unfinished segments")
+            if after is None or frame.number > after.number:
+                yield frame
+
+    def _after(self, after: Place, decoded: Iterator[Any]) -> Iterator[Frame]:
+        """The frame `after` and those that follow it; nothing if it is not among those decoded."""
+        for frame in decoded:
+            if frame.pts is None or frame.pts > after.raw:
+                return
+            if frame.pts == after.raw:
+                last = self._timed(iter([frame]), after.number, after.pts - 1)
+                if next(last).place == after:
+                    yield from self._timed(_chain(frame, decoded), after.number, after.pts - 1)
+                return
+
+    def _decoded(self, start: int | None) -> Iterator[Any]:
+        """Frames of PyAV, from the key frame before a time, or all."""
+        with self._complaints(), self.open() as container:
+            stream = self.stream(container)
+            stream.thread_type = "AUTO"
+            for other in container.streams:
+                other.discard = av.stream.Discard.default if other == stream else av.stream.Discard.all
+            if start is not None:
+                with suppress(av.FFmpegError):  # a file that cannot be sought is decoded from its start
+                    container.seek(start, stream=stream, backward=True)
+            yield from container.decode(stream)
+
+    def _timed(self, decoded: Iterator[Any], number: int, last: int | None) -> Iterator[Frame]:
+        """Frames in RGB, numbered, with times that increase."""
+        about, to_rgb = self.about, ToRGB(self.about.colors)
+        step = max(1, round(1 / (about.rate * about.time_base)))
+        before: Pixels | None = None
+        for found in decoded:
+            if (found.width, found.height) != (about.width, about.height):
+                sizes = f"{found.width}x{found.height}, the first is {about.width}x{about.height}"
+                raise PictureError(f"{shown(self.path)}: frame {number} is {sizes}; cut the video there")
+            pixels = to_rgb(found)
+            raw = found.pts if found.pts is not None else found.dts
+            pts = raw if raw is not None else 0 if last is None else last + step
+            if last is not None and pts <= last:
+                _LOG.warning("%s: frame %d is shown no later than the one before; moved", shown(self.path), number)
+                pts = last + 1
+            same = before is not None and np.array_equal(before, pixels)
+            yield Frame(pixels, number, pts, found.pts, found.duration or 0, same)
+            before, last, number = pixels, pts, number + 1
+
+    def _scan(self) -> int:
+        """Reads all packets: how many frames there are; and whether what was announced is there."""
+        frames, end = 0, Fraction(0)
+        with self.open() as container:
+            stream = self.stream(container)
+            for packet in container.demux():
+                time = packet.pts if packet.pts is not None else packet.dts
+                if time is not None:
+                    end = max(end, (time + (packet.duration or 0)) * packet.time_base)
+                frames += packet.stream_index == stream.index and packet.size > 0 and not packet.is_discard
+            announced = Fraction(container.duration or 0, av.time_base)
+            if "matroska" in container.format.name and announced - end > _SHORT:
+                self._refuse_truncated(f"ends after {float(end):.1f} of {float(announced):.1f} s")
+        return frames
+
+    def _require_whole(self, container: Any, stream: Any) -> None:
+        """Looks whether the packets that the file lists at its start are in it."""
+        if "mp4" in container.format.name:
+            missing = [entry for entry in stream.index_entries if entry.pos + entry.size > container.size]
+            if missing:
+                self._refuse_truncated(f"{len(missing)} of {len(stream.index_entries)} frames are missing")
+
+    def _refuse_truncated(self, how: str) -> None:
+        raise PictureError(
+            f"{shown(self.path)}: truncated: {how}; download it again or remux what is there with ffmpeg"
+        )
+
+    def _complaints(self) -> Any:
+        return complaints(self.path, "cannot be read as a video", "damaged or of an unknown kind; convert it to MP4")
+
+
+def _chain(first: Any, others: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from others
+
+
+def _about(container: Any, stream: Any, frame: Any, frames: int) -> About:
+    codec = stream.codec_context.codec
+    rate = stream.average_rate or stream.guessed_rate or _USUAL_RATE
+    colors = colors_of(frame)
+    return About(
+        frame.width,
+        frame.height,
+        frames,
+        None if stream.duration is None or stream.start_time is None else stream.start_time + stream.duration,
+        stream.time_base,
+        min(max(Fraction(rate), Fraction(1, 60)), Fraction(1000)).limit_denominator(1001),
+        stream.sample_aspect_ratio or None,
+        colors,
+        frame.format.name,
+        codec.canonical_name,
+        codec.lossless and not codec.lossy,
+        _matrix(frame),
+        tuple(_notes(container, stream, frame)),
+    )
+
+
+def _matrix(frame: Any) -> tuple[int, ...] | None:
+    found = frame.side_data.get("DISPLAYMATRIX")
+    return None if found is None else tuple(int(value) for value in np.frombuffer(bytes(found), np.int32))
+
+
+def _notes(container: Any, stream: Any, frame: Any) -> Iterator[str]:
+    """What the result will lack."""
+    if frame.interlaced_frame:
+        yield "interlaced: both fields are upscaled as one picture, combs stay; deinterlace it first (ffmpeg -vf bwdif)"
+    if any(component.is_alpha for component in frame.format.components):
+        yield "its transparency is not kept"
+    if any(frame.side_data.get(kind) is not None for kind in ("MASTERING_DISPLAY_METADATA", "DOVI_METADATA")):
+        yield "the colour tags of HDR are kept, its mastering and Dolby Vision metadata are not"
+    yield from (f"video stream {other.index} is not kept" for other in container.streams.video if other != stream)
