@@ -48,7 +48,7 @@ def write(
     name = check_output(path, format=format, size=size, pages=len(pages), overwrite=overwrite, pyramid=pyramid)
     if quality is not None and not 1 <= quality <= 100:
         raise PictureError(f"quality {quality} is outside 1-100; 95 is visually lossless, 100 the most a format can do")
-    with _complaints(path), _placed(Path(path), overwrite) as file:
+    with _complaints(path), placed(Path(path), overwrite) as file:
         encode(picture, name, quality or DEFAULT_QUALITY.get(name, 100), file, pyramid, stored)
 
 
@@ -89,11 +89,12 @@ def check_output(
         text = f"{size[0]} x {size[1]} pixels do not fit into {name.upper()}, whose sides end at {row.longest}"
         raise PictureError(f"{shown(path)}: {text}; write .png or .tif")
     with _complaints(path):
-        _check_place(place, overwrite)
+        check_place(place, overwrite)
     return name
 
 
-def _check_place(path: Path, overwrite: bool) -> None:
+def check_place(path: Path, overwrite: bool) -> None:
+    """Refuses a path that is a folder, lies in none, or is taken, with a PictureError."""
     if path.is_dir():
         raise PictureError(f"{shown(path)}: is a folder; name a file in it")
     if not path.parent.is_dir():
@@ -121,7 +122,7 @@ def _complaints(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _placed(path: Path, overwrite: bool) -> Iterator[BinaryIO]:
+def placed(path: Path, overwrite: bool) -> Iterator[BinaryIO]:
     """Opens a hidden file in the same folder, which takes the place of `path` if all goes well and else vanishes."""
     beside = path.with_name(f".elansr-{secrets.token_hex(8)}.part")
     try:

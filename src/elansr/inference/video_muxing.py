@@ -15,8 +15,7 @@ from typing import Any
 
 from elansr.errors import PictureError
 from elansr.imaging.formats import shown
-from elansr.imaging.writing import _check_place as check_place
-from elansr.imaging.writing import _placed as placed
+from elansr.imaging.writing import check_place, placed
 from elansr.inference.libav import av, complaints, logged
 from elansr.inference.video_containers import TURNING, container_of, scratch
 from elansr.inference.video_encoding import Format

@@ -26,7 +26,7 @@ class PointwiseConv(nn.Conv2d):
         return F.linear(x, self.weight.flatten(1), self.bias)
 
     def _summed_in_float32(self, x: Tensor) -> Tensor:
-        """Rounds the sums, as a GPU does: most CPUs cannot multiply float16, and PyTorch's way takes ten times as long."""
+        """Rounds the sums, as a GPU does: most CPUs have no float16 products, and PyTorch's take ten times as long."""
         bias = None if self.bias is None else self.bias.float()
         return F.linear(x.float(), self.weight.flatten(1).float(), bias).half()
 

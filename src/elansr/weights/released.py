@@ -72,7 +72,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=3,
         degradation="bicubic",
         file="elan-light-x3.safetensors",
-        sha256="7110e88492e6ff9b7af82e05f44cde1472c469d8a15300778dd2d977b773a97a",
+        sha256="e57cc191a5b980c73b1f819fbc7cfbbe1665ae5b6eeb8ff3ddeadcf7a9b2c37b",
         description="ELAN-light, three times as wide and high, for clean photos (bicubic downscaling)",
     ),
     "elan-light-x4": ReleasedWeights(
@@ -81,7 +81,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=4,
         degradation="bicubic",
         file="elan-light-x4.safetensors",
-        sha256="f3e90358950e61a5b446a402711d3cf47a81554efa1fb3852050769c7394dcd4",
+        sha256="59e8734565638cb7712d6bc47a2950d59aaa0f5e6210f65ad416ce5f82ff062c",
         description="ELAN-light, four times as wide and high, for clean photos (bicubic downscaling)",
     ),
     "elan-light-x2-real": ReleasedWeights(
