@@ -16,6 +16,8 @@ THREADS = 2
 settings.register_profile("elansr", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("elansr")
 torch.set_num_threads(min(THREADS, torch.get_num_threads()))
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # looked at when triton is imported, which other libraries do as well
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

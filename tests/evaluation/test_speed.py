@@ -194,8 +194,8 @@ def test_files_of_ours_and_of_a_baseline(tmp_path: Path) -> None:
 
 
 def test_an_unknown_engine_says_which_there_are() -> None:
-    with pytest.raises(ConfigError, match="unknown engine 'onnx': there is torch"):
-        b.require_engine("onnx")
+    with pytest.raises(ConfigError, match="unknown engine 'tensorrt': there is torch"):
+        b.require_engine("tensorrt")
 
 
 def test_the_same_twice_is_timed_once_by_default() -> None:

@@ -1,5 +1,6 @@
 """Which weights a picture goes through: by its format, by its size, and each network loaded once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +18,23 @@ REAL = ("elan-light-x2-real", "elan-light-x4-real")
 
 
 @pytest.fixture(autouse=True)
-def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A table of weights for clean pictures at every scale and for real photos at x2 and x4; the files are empty."""
     monkeypatch.setattr(released, "FOLDER", tmp_path)
-    for name in list(released.RELEASED):
-        monkeypatch.delitem(released.RELEASED, name)
+    before = dict(released.RELEASED)
+    released.RELEASED.clear()
     for name in (*CLEAN, *REAL):
         kind: released.Degradation = "real" if name in REAL else "bicubic"
-        row = released.ReleasedWeights(name, "elan-light", int(name[12]), kind, name, "", "")
-        monkeypatch.setitem(released.RELEASED, name, row)
-        row.path.touch()
+        released.RELEASED[name] = released.ReleasedWeights(name, "elan-light", int(name[12]), kind, name, "", "")
+        released.RELEASED[name].path.touch()
+    yield
+    released.RELEASED.clear()
+    released.RELEASED.update(before)  # in their order, which messages and pages keep
 
 
-def without_real(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_real() -> None:
     for name in REAL:
-        monkeypatch.delitem(released.RELEASED, name)
+        del released.RELEASED[name]
 
 
 class Loads:
@@ -107,7 +110,7 @@ def test_the_quality_lies_where_it_was_measured_to_cross() -> None:
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_without_real_weights_everything_goes_through_the_others(scale: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    without_real(monkeypatch)
+    without_real()
     expected = (f"elan-light-x{scale}", f"lossy JPEG, but no -real weights for x{scale}")
     assert weights_for("auto", scale, True, "jpeg") == expected
 
@@ -242,7 +245,7 @@ def test_every_file_that_may_be_needed_has_to_be_there(model: str, size: FinalSi
 
 
 def test_the_only_weights_there_can_be_are_loaded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    without_real(monkeypatch)
+    without_real()
     for model, scale, asked in (("auto", 4, "elan-light-x4"), ("mine.pth", None, "mine.pth")):
         loads = Loads()
         upscalers(loads, model, scale).prepare()

@@ -121,8 +121,11 @@ def test_paths_that_are_no_weights(tmp_path: Path) -> None:
             read_foreign(tmp_path / name)
     with pytest.raises(WeightsError, match="not a file"):
         read_foreign(tmp_path)
-    (tmp_path / "w.onnx").write_bytes(b"x")
+    (tmp_path / "w.bin").write_bytes(b"x")
     with pytest.raises(WeightsError, match=r"weights files end in \.safetensors, \.pth, \.pt"):
+        read_foreign(tmp_path / "w.bin")
+    (tmp_path / "w.onnx").write_bytes(b"x")
+    with pytest.raises(WeightsError, match="an exported model, .*: name the weights it was made from"):
         read_foreign(tmp_path / "w.onnx")
 
 
