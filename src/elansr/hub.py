@@ -208,7 +208,7 @@ def _library() -> ModuleType:
     try:
         import huggingface_hub
     except ImportError as error:
-        raise MissingExtraError("the Hub needs huggingface_hub: pip install 'elansr[hub]'") from error
+        raise MissingExtraError("the Hub needs huggingface_hub: pip install '.[hub]' in elansr's folder") from error
     return huggingface_hub
 
 

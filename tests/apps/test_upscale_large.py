@@ -39,7 +39,7 @@ def test_interrupted_it_says_where_the_rows_are_and_the_same_command_goes_on(
         patch.setattr(display.Display, "progress", interrupt)
         ended = call(*command)
     assert ended.code == 130
-    [spool] = tmp_path.glob(".elansr-*.spool")
+    [spool] = tmp_path.glob(".elansr-*.rows")
     assert ended.stderr.startswith(f"interrupted: {tmp_path / 'a_x2.tif'}: ")
     assert ended.stderr.endswith(f" % of the rows are kept in {spool}; the same command goes on from there\n")
     assert call(*command).code == 0

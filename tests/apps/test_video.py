@@ -104,4 +104,4 @@ def test_without_pyav_it_says_what_to_install(tmp_path: Path, environment: dict[
     code = "import sys; sys.modules['av'] = None; from elansr.apps.cli.main import main; main()"
     command = [sys.executable, "-c", code, "video", str(tmp_path / "a.mp4")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, done.stderr) == (2, "error: video needs av: pip install 'elansr[video]'\n")
+    assert (done.returncode, done.stderr) == (2, "error: video needs av: pip install '.[video]' in elansr's folder\n")

@@ -253,11 +253,11 @@ batch.upscale_file(job, lambda _: ready, batch.Options(), lambda job, done, tota
     environment = os.environ | {"PYTHONPATH": str(Path(elansr.__file__).parents[1])}
     process = subprocess.Popen([sys.executable, "-c", program], env=environment)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".elansr-*.spool/journal.json")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob(".elansr-*.rows/journal.json")) and time.monotonic() < deadline:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    [journal] = tmp_path.glob(".elansr-*.spool/journal.json")
+    [journal] = tmp_path.glob(".elansr-*.rows/journal.json")
     assert 0 < json.loads(journal.read_bytes())["planes"][0][0] < 600
     upscaler = Upscaler(network, device="cpu", precision="fp32", tile=32)
     upscale(source, target, upscaler)

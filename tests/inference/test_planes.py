@@ -12,15 +12,6 @@ from elansr.nn.elan import ELAN, ELANConfig
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(scope="module")
-def small() -> ELAN:
-    torch.manual_seed(0)
-    network = ELAN(ELANConfig(scale=2, channels=6, blocks=2, n_share=1)).eval()
-    with torch.no_grad():
-        network.tail[0].weight.mul_(20)
-    return network
-
-
 def pictures(shape: tuple[int, ...], dtype: type) -> list[planes.Array]:
     """Five, of which the alpha of two does not vary."""
     full = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1

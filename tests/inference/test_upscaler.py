@@ -21,15 +21,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
-def small() -> ELAN:
-    torch.manual_seed(0)
-    network = ELAN(ELANConfig(scale=2, channels=6, blocks=2, n_share=1)).eval()
-    with torch.no_grad():
-        network.tail[0].weight.mul_(20)
-    return network
-
-
-@pytest.fixture(scope="module")
 def photo() -> NDArray[np.uint8]:
     pixels: NDArray[np.uint8] = read(EXAMPLES / "cityscape.png").pixels
     return pixels[..., :3]

@@ -1,6 +1,7 @@
 """Videos: what goes through unchanged, what an interrupt leaves, what is refused. The network is not the point here."""
 
 import errno
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -255,7 +256,7 @@ def test_a_full_disk_ends_in_one_line_and_the_finished_segments_stay(
 
     def full(self: video_segments.Segments, *arguments: Any) -> None:
         if self.finished:
-            monkeypatch.setattr(video_segments.os, "fsync", no_space)
+            monkeypatch.setattr(os, "fsync", no_space)
         add(self, *arguments)
 
     def no_space(_: int) -> None:

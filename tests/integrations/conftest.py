@@ -1,6 +1,5 @@
 """spandrel, with a registry that no test before has changed."""
 
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -12,11 +11,8 @@ from tests.integrations.stand_in import torchvision_stand_in
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
+def _one_thread() -> None:
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

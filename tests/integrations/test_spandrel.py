@@ -152,7 +152,7 @@ def test_an_incomplete_file_is_one_line(spandrel: ModuleType, registry: Any) -> 
 
 def test_without_spandrel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", None)
-    with pytest.raises(MissingExtraError, match=r"spandrel cannot be imported .*pip install 'elansr\[spandrel\]'"):
+    with pytest.raises(MissingExtraError, match=r"spandrel cannot be imported .*pip install '.\[spandrel\]'"):
         integration.install()
 
 

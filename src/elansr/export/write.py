@@ -125,7 +125,9 @@ def _write_openvino(network: ELAN, path: Path, exported: Exported) -> None:
     try:
         import openvino
     except ImportError as error:
-        raise MissingExtraError("exporting to OpenVINO needs openvino: pip install 'elansr[export]'") from error
+        raise MissingExtraError(
+            "exporting to OpenVINO needs openvino: pip install '.[export]' in elansr's folder"
+        ) from error
     source = path.with_suffix(".onnx")
     source.write_bytes(_onnx(network, "fp32", exported))
     converted = openvino.Core().read_model(source)  # `convert_model` would report usage to Intel
@@ -137,7 +139,7 @@ def _onnx(network: ELAN, precision: str, exported: Exported) -> bytes:
     try:
         from elansr.export.onnx_elan import onnx_elan
     except ImportError as error:
-        raise MissingExtraError("exporting needs onnx: pip install 'elansr[export]'") from error
+        raise MissingExtraError("exporting needs onnx: pip install '.[export]' in elansr's folder") from error
     model: Any = onnx_elan(network, DTYPES[precision], exported.closed, exported.size, exported.to_metadata())
     return model.SerializeToString()
 

@@ -225,7 +225,9 @@ def _imported(module: str, engine: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingExtraError(f"the engine {engine} needs {module}: pip install 'elansr[export]'") from error
+        raise MissingExtraError(
+            f"the engine {engine} needs {module}: pip install '.[export]' in elansr's folder"
+        ) from error
 
 
 def _example(engine: str) -> str:

@@ -14,10 +14,11 @@ try:
     import av
     import av.filter
     import av.logging
+    from av import library_versions
 except ImportError as missing:
-    raise MissingExtraError(f"video needs {missing.name}: pip install 'elansr[video]'") from missing
+    raise MissingExtraError(f"video needs {missing.name}: pip install '.[video]' in elansr's folder") from missing
 
-__all__ = ["av", "complaints", "logged"]
+__all__ = ["av", "complaints", "library_versions", "logged"]
 
 
 @contextmanager

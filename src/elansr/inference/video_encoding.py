@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from elansr.errors import ConfigError
 from elansr.imaging.picture import Pixels
-from elansr.inference.libav import av, logged
+from elansr.inference.libav import av, library_versions, logged
 from elansr.inference.video_colors import Colors, FromRGB, depth
 from elansr.inference.video_containers import fits
 
@@ -130,7 +130,7 @@ class Format:
 
     def fingerprint(self) -> list[Any]:
         """What decides the packets, as JSON knows it."""
-        version = ".".join(map(str, av.library_versions["libavcodec"]))
+        version = ".".join(map(str, library_versions["libavcodec"]))
         size = [self.width, self.height, str(self.rate), str(self._aspect), *self._colors]
         return [self.codec, self.pix_fmt, self.options, size, version]
 

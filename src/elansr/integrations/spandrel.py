@@ -31,8 +31,8 @@ def install(registry: ArchRegistry | None = None) -> None:
         from elansr.integrations.architecture import ELANArchitecture
     except (ImportError, RuntimeError, OSError) as error:  # a torchvision of another torch raises the latter two
         raise MissingExtraError(
-            f"spandrel cannot be imported ({one_line(error)}): pip install 'elansr[spandrel]', with the torchvision "
-            "that belongs to your torch"
+            f"spandrel cannot be imported ({one_line(error)}): pip install '.[spandrel]' in elansr's folder, "
+            "with the torchvision that belongs to your torch"
         ) from error
     registry = MAIN_REGISTRY if registry is None else registry
     # Ours goes by names that no other network has. Others may be less strict, so they are asked later.

@@ -32,7 +32,7 @@ def train(
         from elansr.training.distributed import is_first_process
         from elansr.training.loop import train as run
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"training needs {error.name}: pip install 'elansr[train]'") from error
+        raise MissingExtraError(f"training needs {error.name}: pip install '.[train]' in elansr's folder") from error
     from rich.console import Console
     from rich.progress import (
         BarColumn,
