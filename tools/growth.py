@@ -2,8 +2,9 @@
 
 Pictures of several sizes are made from one photo, mirrored at its borders so that no line is cut, and written as
 lossless TIFFs. Each goes through `elansr upscale` in a process of its own; kept are the seconds that the command
-reports, which leave the start of Python out, and the most memory that the process held. With `--draw` the kept figures
-become the plot that docs/performance.md shows.
+reports, which leave the start of Python out, and the most memory that the process held. What was measured before at
+that scale stays until it is measured again, so that large pictures can have a run of their own (`--smallest 100`). The
+kept figures become the plot that docs/performance.md shows.
 """
 
 import json
@@ -74,10 +75,12 @@ def measure(picture: Path, megapixels: float, scale: int, threads: int) -> Cost:
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     child = subprocess.Popen([sys.executable, "-m", *words, "--json"], stdout=subprocess.PIPE, env=environment)
     assert child.stdout
-    told = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    if status:
-        raise DataError(f"{megapixels} megapixels: the command ended with status {status}, for the reason above")
+    with child.stdout as output:
+        told = output.read()
+    _, status, usage = os.wait4(child.pid, 0)  # tells the memory, which `Popen.wait` does not
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise DataError(f"{megapixels} megapixels: the command ended with {child.returncode}, for the reason above")
     target.unlink()
     seconds = json.loads(told)["files"][0]["seconds"]
     return Cost(megapixels, threads, seconds, usage.ru_maxrss * 1024)
@@ -103,35 +106,43 @@ def main(
     photo: Annotated[Path, typer.Argument(help="What the pictures are made from.")] = Path("examples/otter.jpg"),
     scale: Annotated[int, typer.Option("-s", "--scale", help="Scale of the network.")] = 2,
     threads: Annotated[str, typer.Option("--threads", help="Numbers of threads to measure.")] = "1,2",
+    smallest: Annotated[float, typer.Option("--smallest", help="Leave out smaller pictures, in megapixels.")] = 0.1,
     largest: Annotated[float, typer.Option("--largest", help="Leave out larger pictures, in megapixels.")] = 100.0,
     only_draw: Annotated[bool, typer.Option("--draw", help="Only draw what was measured before.")] = False,
 ) -> None:
     """Measures, keeps the figures and draws them."""
-    if only_draw:
-        costs = [Cost(**row) for row in json.loads(FIGURES.read_text())["costs"]]
-    else:
-        sizes = [megapixels for megapixels in MEGAPIXELS if megapixels <= largest]
-        costs = _measured(photo, sizes, scale, [int(count) for count in threads.split(",")])
+    sizes = [] if only_draw else [size for size in MEGAPIXELS if smallest <= size <= largest]
+    costs = kept(FIGURES, scale)
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder, "picture.tif")
+        for megapixels in sizes:
+            write_picture(photo, megapixels, picture)
+            for count in map(int, threads.split(",")):
+                cost = measure(picture, megapixels, scale, count)
+                typer.echo(cost)
+                costs = merged(costs, cost)
+                keep(costs, scale, FIGURES)
     draw(costs, PLOT)
 
 
-def _measured(photo: Path, sizes: Sequence[float], scale: int, threads: Sequence[int]) -> list[Cost]:
-    """Keeps what is measured after every run."""
-    costs: list[Cost] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for megapixels in sizes:
-            picture = Path(folder, "picture.tif")
-            write_picture(photo, megapixels, picture)
-            for count in threads:
-                costs.append(measure(picture, megapixels, scale, count))
-                typer.echo(costs[-1])
-                kept = {
-                    "scale": scale,
-                    "machine": asdict(machine(torch.device("cpu"))),
-                    "costs": [asdict(c) for c in costs],
-                }
-                FIGURES.write_text(json.dumps(kept, indent=1) + "\n")
-    return costs
+def kept(figures: Path, scale: int) -> list[Cost]:
+    """What was measured before at that scale."""
+    if not figures.exists():
+        return []
+    found = json.loads(figures.read_text())
+    return [Cost(**row) for row in found["costs"]] if found["scale"] == scale else []
+
+
+def merged(costs: Sequence[Cost], new: Cost) -> list[Cost]:
+    """In the order of sizes, with the new one instead of what was measured before."""
+    others = [cost for cost in costs if (cost.megapixels, cost.threads) != (new.megapixels, new.threads)]
+    return sorted([*others, new], key=lambda cost: (cost.megapixels, cost.threads))
+
+
+def keep(costs: Sequence[Cost], scale: int, figures: Path) -> None:
+    """Writes the figures, with the machine they are from."""
+    found = {"scale": scale, "machine": asdict(machine(torch.device("cpu"))), "costs": [asdict(cost) for cost in costs]}
+    figures.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
