@@ -72,7 +72,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=3,
         degradation="bicubic",
         file="elan-light-x3.safetensors",
-        sha256="e57cc191a5b980c73b1f819fbc7cfbbe1665ae5b6eeb8ff3ddeadcf7a9b2c37b",
+        sha256="a14d2a81a070c05bc2ace8acc04f7dda0e088445982aa772cf8164985c31070e",
         description="ELAN-light, three times as wide and high, for clean photos (bicubic downscaling)",
     ),
     "elan-light-x4": ReleasedWeights(
