@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from elansr.apps.cli import interrupts
+from elansr.apps.cli import display, interrupts
 from elansr.apps.cli.upscale import _use_threads
 from elansr.imaging.files import Picture, read, write
 from elansr.inference.upscaler import load
@@ -396,7 +396,7 @@ def test_a_mixed_folder_goes_through_the_weights_for_each_file(
         "b.png": (None, clean, "lossless PNG"),
         "c.webp": (90, real, "lossy WebP"),
         "d.webp": (100, clean, "lossless WebP"),
-        "e.jpg": (95, clean, "JPEG of quality 95, nearly lossless"),
+        "e.jpg": (95, clean, "JPEG of quality 95, lightly compressed"),
     }
     for name, (quality, _, _) in expected.items():
         noise(tmp_path / "in" / name, quality)
@@ -529,21 +529,36 @@ def test_a_signal_while_a_file_is_written_is_not_lost(
     assert process.returncode == 143
     assert files(tmp_path / "out") <= {"a_x2.png"}
     assert "Traceback" not in stderr
+    through = len(files(tmp_path / "out"))
+    assert f"terminated: {through} of 2 files are through; the same command goes on from there\n" in stderr
 
 
 def test_an_interrupt_inside_libvips_is_kept_until_it_can_be_raised() -> None:
     scope: dict[str, Callable[..., None]] = {}
     exec("def operation(callback): callback()", {"__name__": "pyvips.voperation"}, scope)
-    for number, raised in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)):
+    for number, ending in ((signal.SIGTERM, ("terminated", 143)), (signal.SIGINT, ("interrupted", 130))):
         scope["operation"](lambda number=number: interrupts._receive(number, sys._getframe()))
-        with pytest.raises(raised):
+        with pytest.raises(KeyboardInterrupt):
             interrupts.raise_pending()
+        assert interrupts.how_it_ended() == ending
         interrupts.raise_pending()
-        with pytest.raises(raised):
+        with pytest.raises(KeyboardInterrupt):
             interrupts._receive(number, sys._getframe())
 
 
 # --- what it looks like ---
+
+
+def test_off_a_terminal_a_long_file_is_told_of_again_and_again(
+    call: Callable[..., Ended], weights: dict[int, Path], photo: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(display, "TELL_EVERY", 0.0)
+    path = photo("a.png", 64, 16)
+    ended = call("upscale", path, "-n", weights[2], "-t", 16, "--overwrite")
+    told = [line.removeprefix(f"{path}: ") for line in ended.error_lines[:-1]]
+    assert told[-1] == "100%"
+    assert told == sorted(set(told), key=lambda share: int(share[:-1]))
+    assert len(told) == 4  # tiles
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

@@ -91,10 +91,10 @@ def test_auto_goes_by_the_loss_of_the_file(
     [
         (4, 1, ("elan-light-x4-real", "lossy JPEG of quality 1")),
         (4, CLEAN_FROM - 1, ("elan-light-x4-real", f"lossy JPEG of quality {CLEAN_FROM - 1}")),
-        (4, CLEAN_FROM, ("elan-light-x4", f"JPEG of quality {CLEAN_FROM}, nearly lossless")),
-        (4, 100, ("elan-light-x4", "JPEG of quality 100, nearly lossless")),
+        (4, CLEAN_FROM, ("elan-light-x4", f"JPEG of quality {CLEAN_FROM}, lightly compressed")),
+        (4, 100, ("elan-light-x4", "JPEG of quality 100, lightly compressed")),
         (2, CLEAN_FROM - 1, ("elan-light-x2-real", f"lossy JPEG of quality {CLEAN_FROM - 1}")),
-        (2, CLEAN_FROM, ("elan-light-x2", f"JPEG of quality {CLEAN_FROM}, nearly lossless")),
+        (2, CLEAN_FROM, ("elan-light-x2", f"JPEG of quality {CLEAN_FROM}, lightly compressed")),
         (3, 72, ("elan-light-x3", "lossy JPEG of quality 72, but no -real weights for x3")),
         (3, 100, ("elan-light-x3", "lossy JPEG of quality 100, but no -real weights for x3")),
     ],
@@ -153,7 +153,7 @@ def test_the_files_themselves_tell_what_lost_detail(tmp_path: Path) -> None:
     assert told == {
         "lossy/a.webp": ("elan-light-x4-real", "lossy WebP"),
         "lossless/a.webp": ("elan-light-x4", "lossless WebP"),
-        "b.jpg": ("elan-light-x4", "JPEG of quality 95, nearly lossless"),
+        "b.jpg": ("elan-light-x4", "JPEG of quality 95, lightly compressed"),
         "d.jpg": ("elan-light-x4-real", "lossy JPEG of quality 60"),
         "c.jpg": ("elan-light-x4", "lossless PNG"),
     }

@@ -81,7 +81,7 @@ def weights_for(
     if real is None:
         return Choice(clean.name, f"lossy {found}, but no -real weights for x{clean.scale}")
     if quality is not None and quality >= CLEAN_FROM:
-        return Choice(clean.name, f"{found}, nearly lossless")
+        return Choice(clean.name, f"{found}, lightly compressed")
     return Choice(real.name, f"lossy {found}")
 
 

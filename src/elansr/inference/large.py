@@ -27,7 +27,7 @@ from elansr.inference.outcome import Options, Outcome, Progress
 from elansr.inference.spool import Spool
 from elansr.inference.steps import Choose, Task, begin
 
-LARGE = 2**30
+LARGE = 2**28
 """Bytes of a result, before it is encoded, from which on it is made on disk."""
 
 _FROM_DISK = ("tiff", "png", "jpeg")

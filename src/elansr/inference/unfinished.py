@@ -132,4 +132,5 @@ class Unfinished:
             yield
         except OSError as error:
             why = f"unfinished {self.kind} cannot be kept in {shown(self.folder)} ({error.strerror or error})"
-            raise PictureError(f"{shown(self._target)}: {why}; free space or choose another folder") from error
+            way_out = "free space or choose another folder" if self.folder.parent.is_dir() else "its folder is gone"
+            raise PictureError(f"{shown(self._target)}: {why}; {way_out}") from error

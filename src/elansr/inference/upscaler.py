@@ -27,6 +27,10 @@ SMALLEST_AUTO_TILE, MAX_TILE = 64, 384
 STRIP_BYTES = 2**30
 """The most bytes that a strip of the result, as wide as the picture and as high as a tile, may take in float32."""
 
+TINY, TINY_MARGIN = 8, 16
+"""With closed borders, a picture of fewer pixels than the one on a side gets at least the other as a margin: the zeros
+of convolutions beyond the border would else decide its colours (a pixel alone was up to 59 levels off)."""
+
 LINES_AT_ONCE = 32
 """Lines of a result that are turned into pixels together: few enough to stay in the processor's cache."""
 
@@ -55,7 +59,8 @@ class Upscaler:
         tile: side of a tile in LR pixels; 0 chooses by the memory that is free.
         border: "closed" ends the attention windows at the picture's border; "cyclic", the paper's form, has shifted
             ones go on at the opposite border, which then leaks in (docs/tiling.md).
-        margin: reflected pixels around the picture, cut away after; rounded up to the window grid.
+        margin: reflected pixels around the picture, cut away after; rounded up to the window grid. Pictures of fewer
+            than `TINY` pixels on a side get some anyway.
         tta: average over the eight flips and transpositions: eight times slower, a little better.
 
     Attributes:
@@ -162,7 +167,7 @@ class Upscaler:
         """
         height, width, channels = shape
         row, tile = after or Mark(0, self._tile_for(height, width))
-        tiler = Tiler(self._network, self.scale, self.config.multiple, tile, self.margin)
+        tiler = self._tiler(height, width, tile)
         top = max(row - FEATHER // 2, 0) * self.scale
         repeated = after is not None
         for strip in tiler.strips(_reader(rows, shape, dtype), height, width, progress, row):
@@ -189,8 +194,7 @@ class Upscaler:
             self._upscale(planes[0], results[0], report)
             return
         height, width, channels = planes[0].shape
-        tile = self._tile_for(height, width)
-        tiler = Tiler(self._network, self.scale, self.config.multiple, tile, self.margin)
+        tiler = self._tiler(height, width, self._tile_for(height, width))
         top = 0
         read = reads_together([_reader(_rows(p), (height, width, channels), p.dtype) for p in planes])
         for strip in tiler.strips(read, height, width, report):
@@ -198,6 +202,11 @@ class Upscaler:
             for result, part in zip(results, strip.chunk(len(results)), strict=True):
                 result[lines] = _to_pixels(part, result.dtype, channels)
             top = lines.stop
+
+    def _tiler(self, height: int, width: int, tile: int) -> Tiler:
+        tiny = min(height, width) < TINY and self.border == "closed" and not self._limit
+        margin = max(self.margin, TINY_MARGIN) if tiny else self.margin
+        return Tiler(self._network, self.scale, self.config.multiple, tile, margin)
 
     def _tile_for(self, height: int, width: int) -> int:
         """The side of tiles for a picture: as told, as an exported model of one size needs it, or by the memory."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -122,7 +123,8 @@ def find(name: str, scale: int | None = None) -> ReleasedWeights:
         )
     row = RELEASED.get(name) or _of_family(name, scale)
     if scale not in (None, row.scale):
-        raise WeightsError(f"{name}: weights for x{row.scale}, not x{scale}: choose {_choices(row.family)}")
+        others = [other for other in family(row.family).values() if other != row]
+        raise WeightsError(f"{name}: weights for x{row.scale}, not x{scale}: choose {_names(others)}")
     return row
 
 
@@ -166,11 +168,15 @@ def _of_family(name: str, scale: int | None) -> ReleasedWeights:
 
 
 def _choices(name: str) -> str:
-    return ", ".join(row.name for row in family(name).values())
+    return _names(family(name).values())
+
+
+def _names(rows: Iterable[ReleasedWeights]) -> str:
+    return ", ".join(row.name for row in rows)
 
 
 def _unknown(name: str) -> str:
     known = [*RELEASED, *{row.family for row in RELEASED.values()}]
-    nearest = difflib.get_close_matches(name, known, n=1)
+    nearest = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f"did you mean {nearest[0]}? " if nearest else ""
     return f"unknown weights {name!r}: {hint}there are {', '.join(RELEASED)}; a file needs its path, e.g. ./{name}"

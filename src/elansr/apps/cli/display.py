@@ -1,4 +1,4 @@
-"""What the user sees while files are upscaled, on stderr: bars on a terminal, else one plain line a file."""
+"""What the user sees while files are upscaled, on stderr: bars on a terminal, else a plain line a file and minute."""
 
 import time
 from types import TracebackType
@@ -10,7 +10,11 @@ from rich.table import Column
 
 from elansr.apps.cli.interrupts import raise_pending
 from elansr.apps.cli.report import line, summary
+from elansr.imaging.formats import shown
 from elansr.inference.batch import Job, Outcome
+
+TELL_EVERY = 60.0
+"""Seconds between two lines about a file that takes long, off a terminal."""
 
 
 class Display:
@@ -32,7 +36,7 @@ class Display:
         self._all = self._bars.add_task("", total=count, visible=not single)
         self._file = self._bars.add_task("", total=None)
         self._count = count
-        self._started = time.perf_counter()
+        self._started = self._told = time.perf_counter()
 
     def __enter__(self) -> "Display":
         self._bars.start()
@@ -53,6 +57,7 @@ class Display:
             self._bars.reset(self._file, total=total, description=job.source.name)
         self._bars.update(self._file, completed=done)
         self._advance(done / total)
+        self._tell(job, done / total)
 
     def finished(self, outcome: Outcome) -> None:
         """Counts a file that is through."""
@@ -66,6 +71,15 @@ class Display:
     def _advance(self, fraction: float) -> None:
         through = len(self._outcomes)
         self._bars.update(self._all, completed=through + fraction, description=f"{through} of {self._count} files")
+
+    def _tell(self, job: Job, fraction: float) -> None:
+        """Off a terminal: that a file goes on."""
+        now = time.perf_counter()
+        if fraction == 0:
+            self._told = now
+        elif now - self._told >= TELL_EVERY and not self._console.is_terminal:
+            self._told = now
+            self._say([f"{shown(job.source)}: {fraction:.0%}"])
 
     def _say(self, lines: list[str]) -> None:
         for text in lines:

@@ -7,9 +7,10 @@ arrives then is kept until `raise_pending`.
 import signal
 from types import FrameType
 
-TERMINATED = 143
+INTERRUPTED, TERMINATED = 130, 143
 
 _pending: list[int] = []
+_last: list[int] = []
 
 
 def install() -> None:
@@ -23,16 +24,18 @@ def raise_pending() -> None:
     """Raises what was kept.
 
     Raises:
-        KeyboardInterrupt: for SIGINT.
-        SystemExit: for SIGTERM.
+        KeyboardInterrupt: for SIGINT and for SIGTERM: what can be kept is kept, and told, after both.
     """
     if not _pending:
         return
-    number = _pending[0]
+    _last[:] = _pending[:1]
     _pending.clear()
-    if number == signal.SIGTERM:
-        raise SystemExit(TERMINATED)
     raise KeyboardInterrupt
+
+
+def how_it_ended() -> tuple[str, int]:
+    """After a KeyboardInterrupt: the word for it, and the exit code, which is 128 and the signal's number."""
+    return ("terminated", TERMINATED) if _last == [signal.SIGTERM] else ("interrupted", INTERRUPTED)
 
 
 def _receive(number: int, frame: FrameType | None) -> None:

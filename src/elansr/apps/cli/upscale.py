@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from elansr.inference.batch import Existing, Job, Options, Outcome, Upscalers
     from elansr.inference.upscaler import Upscaler
 
+NOTHING_KEPT = "nothing is kept of a picture that was not through; the same command starts over"
+
 
 def upscale(
     inputs: o.Inputs,
@@ -107,7 +109,7 @@ def _run(
         except KeyboardInterrupt as stopped:
             through = f"{len(outcomes)} of {len(jobs)} files are through; the same command goes on from there"
             hint = ", without --overwrite" if settings.existing == "replace" else ""
-            raise KeyboardInterrupt(str(stopped) if single else through + hint) from None
+            raise KeyboardInterrupt(str(stopped) or NOTHING_KEPT if single else through + hint) from None
 
 
 def _existing(overwrite: bool, skip_existing: bool, single: bool) -> "Existing":
