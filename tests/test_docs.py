@@ -21,7 +21,7 @@ LINKED = [
     ROOT / "CONTRIBUTING.md",
     *(ROOT / folder / "README.md" for folder in ("examples", "comfyui")),
 ]
-WITH_PYTHON = [*READMES, *(ROOT / "docs" / f"{page}.md" for page in ("python", "hub", "spandrel"))]
+WITH_PYTHON = [*READMES, *(ROOT / "docs" / f"{page}.md" for page in ("python", "hub", "serve", "spandrel"))]
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

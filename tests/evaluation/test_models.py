@@ -9,6 +9,7 @@ import torch
 from elansr.errors import ConfigError, DeviceError, ElansrError, WeightsError
 from elansr.evaluation.evaluate import evaluate
 from elansr.evaluation.models import Model, super_resolver
+from elansr.export.write import Target, export
 from elansr.inference.upscaler import Upscaler
 from elansr.nn.baselines.imdn import IMDN
 from elansr.nn.elan import ELAN, ELANConfig
@@ -48,10 +49,26 @@ def test_a_file_gives_what_the_upscaler_gives_before_it_is_rounded(tmp_path: Pat
         np.testing.assert_array_equal(np.round(sr), upscaled)
 
 
-def test_a_picture_is_run_whole(tmp_path: Path, network: ELAN) -> None:
-    """A tile would be cut at most after 384 pixels; the network alone is the reference."""
+@pytest.mark.parametrize(("name", "to"), [("w.onnx", "onnx"), ("w.xml", "openvino")])
+def test_an_exported_file_is_the_network_in_its_run_time(tmp_path: Path, network: ELAN, name: str, to: Target) -> None:
+    pytest.importorskip("onnx", reason="needs the extra export")
+    pytest.importorskip(f"{to}runtime" if to == "onnx" else to, reason="needs the extra export")
     save(network, tmp_path / "w.safetensors", Provenance(name="w"))
-    lr = np.random.default_rng(1).integers(0, 256, (17, 420, 3), np.uint8)
+    export(str(tmp_path / "w.safetensors"), tmp_path / name, to, closed=False)
+    model = load(tmp_path / name)
+    assert (model.name, model.scale) == (str(tmp_path / name), 3)
+    expected = load(tmp_path / "w.safetensors").super_resolve(LR)
+    np.testing.assert_allclose(model.super_resolve(LR), expected, atol=5e-3)
+    with pytest.raises(WeightsError, match="exported for x3, not x2"):
+        load(tmp_path / name, 2)
+    with pytest.raises(ConfigError, match="exported in fp32, not bf16"):
+        load(tmp_path / name, precision="bf16")
+
+
+def test_a_picture_is_run_whole(tmp_path: Path, network: ELAN) -> None:
+    """A tile would be cut at most after 768 pixels; the network alone is the reference."""
+    save(network, tmp_path / "w.safetensors", Provenance(name="w"))
+    lr = np.random.default_rng(1).integers(0, 256, (17, 804, 3), np.uint8)
     with torch.no_grad():
         expected = network(torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255)[0].clamp(0, 1) * 255
     sr = load(tmp_path / "w.safetensors").super_resolve(lr)

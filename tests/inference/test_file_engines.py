@@ -81,9 +81,11 @@ def test_whole_windows_give_what_torch_gives(
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (17, 31)])
 def test_odd_sizes_are_reflected_to_whole_windows(network: ELAN, files: dict[str, Path], size: tuple[int, int]) -> None:
     picture = photo(*size)
-    padding = [(0, -side % 16) for side in size]
-    framed = np.pad(picture, (*padding, (0, 0)), mode="reflect")
-    expected = Upscaler(network, device="cpu", precision="fp32")(framed)[: 2 * size[0], : 2 * size[1]]
+    frame = 16 if min(size) < 8 else 0  # tiny pictures get a margin
+    framed = np.pad(picture, ((frame, frame), (frame, frame), (0, 0)), mode="reflect")
+    framed = np.pad(framed, (*[(0, -side % 16) for side in framed.shape[:2]], (0, 0)), mode="reflect")
+    whole = Upscaler(network, device="cpu", precision="fp32")(framed)
+    expected = whole[2 * frame :, 2 * frame :][: 2 * size[0], : 2 * size[1]]
     assert apart(elansr.load(files["onnx"])(picture), expected) <= 1
 
 

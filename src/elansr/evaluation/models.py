@@ -7,6 +7,7 @@ whole, in the network's plain form: no tiles, no margin.
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from elansr.evaluation.datasets import RGB
 from elansr.evaluation.evaluate import bicubic
 from elansr.inference.device import DTYPES, pick_device, pick_precision
 from elansr.inference.engines import TorchEngine
+from elansr.inference.file_engines import choose, open_engine
 from elansr.memory import keep_freed_memory
 from elansr.nn.elan import MAX_SCALE, PRESETS, ELANConfig
 from elansr.weights import load_network
@@ -56,7 +58,7 @@ def super_resolver(model: str, scale: int | None, device: str, precision: str) -
 
     Args:
         model: a released name or family, the path of a weights file (ours, of a layout that `convert` knows, or of a
-            baseline such as IMDN), or "bicubic".
+            baseline such as IMDN) or of an ONNX or OpenVINO file that `export` wrote, or "bicubic".
         scale: the scale asked for; None takes the weights' own, and 4 for a family or bicubic.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16"; a baseline, which runs in it from end to end, takes fp32 for
@@ -66,10 +68,13 @@ def super_resolver(model: str, scale: int | None, device: str, precision: str) -
         WeightsError: an unknown name, an unusable file, or weights of another scale.
         ConfigError: a scale that bicubic is not offered for.
         DeviceError: a device or precision that is unknown or not there.
+        MissingExtraError: the run time of an exported file is not installed.
     """
     if model == BICUBIC:
         return _bicubic(DEFAULT_SCALE if scale is None else scale)
     keep_freed_memory()
+    if choose(model, "auto") != "torch":
+        return _exported(Path(model), scale, device, precision)
     where = pick_device(device)
     kind = pick_precision(precision, where)
     scale = DEFAULT_SCALE if scale is None and family(model) else scale
@@ -88,6 +93,14 @@ def _bicubic(scale: int) -> Model:
         raise ConfigError(f"{BICUBIC} x{scale}: must be from x1 to x{MAX_SCALE}")
     enlarge = bicubic(scale)
     return Model(BICUBIC, scale, lambda lr: enlarge(lr).astype(np.float32), BICUBIC)
+
+
+def _exported(path: Path, scale: int | None, device: str, precision: str) -> Model:
+    """With the borders that it was exported with."""
+    engine = open_engine(path, device)
+    engine.require_scale(scale)
+    engine.require(precision, engine.exported.closed)
+    return Model(str(path), engine.config.scale, _function(engine), _name_in_the_paper(engine.config))
 
 
 def _function(network: Network) -> Callable[[RGB], NDArray[np.float32]]:

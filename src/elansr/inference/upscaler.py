@@ -1,6 +1,5 @@
 """`Upscaler`: array in, array out."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -17,15 +16,12 @@ from elansr.inference.file_engines import EngineName, FileEngine, choose, open_e
 from elansr.inference.limit import Limit
 from elansr.inference.planes import RANGES, Array, checked, most_together, portion, reads_together, upscale_planes
 from elansr.inference.spool import Mark
-from elansr.inference.tiling import FEATHER, HALO, Progress, Read, Span, Tiler
+from elansr.inference.tile_size import auto_tile
+from elansr.inference.tiling import FEATHER, Progress, Read, Span, Tiler
 from elansr.memory import keep_freed_memory
 from elansr.nn.elan import ELAN
 from elansr.nn.ops import reflected_indices
 from elansr.weights import load_network
-
-SMALLEST_AUTO_TILE, MAX_TILE = 64, 384
-STRIP_BYTES = 2**30
-"""The most bytes that a strip of the result, as wide as the picture and as high as a tile, may take in float32."""
 
 TINY, TINY_MARGIN = 8, 16
 """With closed borders, a picture of fewer pixels than the one on a side gets at least the other as a margin: the zeros
@@ -210,13 +206,11 @@ class Upscaler:
 
     def _tile_for(self, height: int, width: int) -> int:
         """The side of tiles for a picture: as told, as an exported model of one size needs it, or by the memory."""
-        return self.tile or (self._limit.tile_for(height, width) if self._limit else self._auto_tile(width))
-
-    def _auto_tile(self, width: int) -> int:
-        """The largest tile that takes at most half of the free memory, and makes strips that are not too large."""
-        pixels = free_memory(self.device) / 2 / self._engine.bytes_per_pixel
-        widest = STRIP_BYTES // (width * self.scale**2 * 3 * 4)
-        return int(min(max(min(math.sqrt(pixels) - 2 * HALO, widest), SMALLEST_AUTO_TILE), MAX_TILE))
+        if self.tile:
+            return self.tile
+        if self._limit:
+            return self._limit.tile_for(height, width)
+        return auto_tile(free_memory(self.device), self._engine.bytes_per_pixel, width, self.scale)
 
 
 def load(

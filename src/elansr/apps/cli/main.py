@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from elansr.apps.cli import interrupts
+from elansr.apps.cli.batch import batch
 from elansr.apps.cli.benchmark import benchmark
 from elansr.apps.cli.check_data import check_data
 from elansr.apps.cli.compare import compare
@@ -17,13 +18,13 @@ from elansr.apps.cli.convert import convert
 from elansr.apps.cli.evaluate import evaluate
 from elansr.apps.cli.export import export
 from elansr.apps.cli.info import info
+from elansr.apps.cli.serve import serve
 from elansr.apps.cli.train import train
 from elansr.apps.cli.upscale import upscale
 from elansr.apps.cli.video import video
 from elansr.errors import ElansrError
 
 BAD_INPUT = 2
-INTERRUPTED = 130
 SPINS = "3000"
 """How long a CPU thread of PyTorch spins while it waits for the others. GNU's default of 300,000 costs most of the time
 when another program keeps a core busy (x4 of 64x64 pixels with one of two cores taken: 4.0 s, with this 0.9 s) and
@@ -31,7 +32,7 @@ gains little on an idle machine."""
 
 
 class Commands(TyperGroup):
-    """The commands; an error of ours ends each of them with one line and exit code 2, Ctrl-C with one line and 130."""
+    """The commands. An error of ours ends each of them with one line and exit code 2, an interrupt with one and 130."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Runs the command."""
@@ -41,8 +42,9 @@ class Commands(TyperGroup):
             typer.echo(f"error: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(BAD_INPUT) from error
         except KeyboardInterrupt as error:
-            typer.echo(f"interrupted{'' if not str(error) else f': {error}'}", err=True)
-            raise typer.Exit(INTERRUPTED) from error
+            word, code = interrupts.how_it_ended()
+            typer.echo(f"{word}{'' if not str(error) else f': {error}'}", err=True)
+            raise typer.Exit(code) from error
 
 
 app = typer.Typer(
@@ -54,7 +56,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(upscale)
+app.command()(batch)
 app.command()(video)
+app.command()(serve)
 app.command()(convert)
 app.command()(export)
 app.command()(info)

@@ -1,0 +1,105 @@
+"""The weights that a service offers, each loaded once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+
+from elansr.errors import ConfigError, WeightsError
+from elansr.imaging.files import Picture
+from elansr.inference.choice import Upscalers, weights_for
+from elansr.inference.final_size import FinalSize
+from elansr.inference.upscaler import Upscaler
+from elansr.weights.released import AUTO, RELEASED, is_path
+
+
+class Offer(NamedTuple):
+    """One row of what clients may ask for.
+
+    Attributes:
+        name: what they say.
+        scale: of the network; None where it depends on what is asked for.
+        description: one line.
+        default: whether it is taken where a request names none.
+    """
+
+    name: str
+    scale: int | None
+    description: str
+    default: bool
+
+
+class Models:
+    """What clients may name, which are never files: released names, "auto", and the operator's choice.
+
+    Args:
+        chosen: by the operator, as `elansr upscale -n` takes it: a file is offered under its stem.
+        load: gives the upscaler of a released name or a path.
+
+    Raises:
+        ConfigError: a file with the stem of released weights.
+    """
+
+    def __init__(self, chosen: str, load: Callable[[str], Upscaler]) -> None:
+        self._chosen, self._load, self._lock = chosen, load, Lock()
+        self._loaded: dict[str, Upscaler] = {}
+        self.default = Path(chosen).stem if is_path(chosen) else chosen
+        if is_path(chosen) and self.default in (AUTO, *RELEASED):
+            raise ConfigError(f"{chosen}: {self.default} is the name of weights that come with elansr: rename the file")
+
+    @property
+    def offers(self) -> list[Offer]:
+        """All that clients may name, the default first."""
+        rows = [Offer(AUTO, None, "chosen by how the file was compressed", self.default == AUTO)]
+        rows += [Offer(row.name, row.scale, row.description, row.name == self.default) for row in RELEASED.values()]
+        if all(row.name != self.default for row in rows):
+            loaded = self._loaded.get(self._chosen)
+            rows.append(Offer(self.default, loaded.scale if loaded else None, "chosen by the operator", True))
+        return sorted(rows, key=lambda row: not row.default)
+
+    def prepare(self) -> None:
+        """Loads what a request that names nothing needs.
+
+        Raises:
+            ElansrError: unusable weights, or a device that is not there.
+        """
+        choose = Upscalers(self._chosen, None, FinalSize(), self._get)
+        for lossy in (False, True):
+            choose(Picture((np.zeros((1, 1, 3), np.uint8),), lossy=lossy))
+
+    def upscalers(
+        self, name: str | None, scale: int | None, size: FinalSize, share: Callable[[Upscaler], Upscaler]
+    ) -> Upscalers:
+        """What chooses and gives the upscaler for a request.
+
+        Args:
+            name: one of `offers`; None is the default.
+            scale: of the network, see `Wanted`.
+            size: of the result.
+            share: makes an upscaler the request's own.
+
+        Raises:
+            WeightsError: an unknown name, or a scale that there are no weights for.
+        """
+        if name not in (None, self.default, AUTO, *RELEASED):
+            known = ", ".join(row.name for row in self.offers)
+            raise WeightsError(f"unknown model {name!a}: there are {known}")
+        model = self._chosen if name in (None, self.default) else name
+        if scale is not None and not is_path(model):
+            weights_for(model, scale, lossy=False, file_format="png")
+        return Upscalers(model, scale, size, lambda chosen, wanted: share(self._get(chosen, wanted)))
+
+    def shown(self, chosen: str) -> str:
+        """What clients know weights as."""
+        return self.default if chosen == self._chosen else chosen
+
+    def _get(self, name: str, scale: int | None = None) -> Upscaler:
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = self._load(name)
+        found = self._loaded[name].scale
+        if scale not in (None, found):
+            raise WeightsError(f"{self.shown(name)}: weights for x{found}, not x{scale}: leave the scale out")
+        return self._loaded[name]
