@@ -84,7 +84,7 @@ def test_without_ray_the_extra_is_named(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "ray", None)
     ended = call("batch", tmp_path / "in", tmp_path / "out")
-    assert ended.error_lines == ["error: elansr batch needs ray: pip install '.[ray]'"]
+    assert ended.error_lines == ["error: elansr batch needs ray: pip install '.[ray]' in elansr's folder"]
     assert ended.code == 2
 
 

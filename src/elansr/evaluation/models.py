@@ -96,10 +96,10 @@ def _bicubic(scale: int) -> Model:
 
 
 def _exported(path: Path, scale: int | None, device: str, precision: str) -> Model:
-    """With the borders that it was exported with."""
+    """In the precision, which only "fp32" does not insist on, and with the borders that it was exported with."""
     engine = open_engine(path, device)
     engine.require_scale(scale)
-    engine.require(precision, engine.exported.closed)
+    engine.require("auto" if precision == "fp32" else precision, engine.exported.closed)
     return Model(str(path), engine.config.scale, _function(engine), _name_in_the_paper(engine.config))
 
 
