@@ -35,7 +35,7 @@ def test_a_dry_run_tells_what_there_is_to_do(
     ("arguments", "complaint"),
     [
         (["in", "in"], r"/in: is the input too: choose another folder for the results"),
-        (["nothing", "out"], r"/nothing: no pictures and no \.parquet files are there: check the address"),
+        (["nothing", "out"], r"/nothing: no pictures and no \.parquet files were found there: check the name"),
         (["in", "out", "-n", "elan-light-x9"], r"elan-light-x9"),
         (["in", "out", "-n", "none.safetensors"], r"none\.safetensors: cannot be read"),
         (["in", "out", "--overwrite", "--retry-failed"], r"leave --retry-failed out"),
@@ -76,15 +76,20 @@ def test_results_of_others_are_not_replaced(
     assert "a_x4.png is there already and no run of elansr batch is on record" in ended.stderr
 
 
-def test_without_ray_the_extra_is_named(
-    call: Callable[..., Ended], photo: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("package", ["ray", "pyarrow"])
+def test_without_the_extra_it_is_named(
+    call: Callable[..., Ended],
+    photo: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    package: str,
 ) -> None:
     photo("in/a.png")
     for name in [name for name in sys.modules if name.startswith("elansr.apps.cluster")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setitem(sys.modules, package, None)
     ended = call("batch", tmp_path / "in", tmp_path / "out")
-    assert ended.error_lines == ["error: elansr batch needs ray: pip install '.[ray]' in elansr's folder"]
+    assert ended.error_lines == [f"error: elansr batch needs {package}: pip install '.[ray]' in elansr's folder"]
     assert ended.code == 2
 
 

@@ -1,13 +1,14 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import fsspec
 import pytest
 
 from elansr.apps.cluster import stores
 from elansr.apps.cluster.stores import Store, fetch, is_pattern, resolved
-from elansr.errors import ConfigError, PictureError
+from elansr.errors import ConfigError, MissingExtraError, PictureError
 
 
 @pytest.fixture(params=["", "file://", "local://", "memory://"])
@@ -58,6 +59,29 @@ def test_over_http_names_are_those_of_the_files(served: Callable[[Path], str], t
     assert sorted(store.sizes()) == ["c.png", "sub folder/ä b.png"]
     fetch(store, store.path("sub%20folder/%C3%A4%20b.png"), tmp_path / "here")
     assert (tmp_path / "here").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (OSError("could not resolve host"), "; pyarrow, which needs no package: could not resolve host"),
+        (ValueError("no"), ""),
+    ],
+)
+def test_where_a_package_is_missing_pyarrow_is_heard_too(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception, told: str
+) -> None:
+    def without(url: str, **options: object) -> object:
+        raise ImportError("Install s3fs to access S3")
+
+    def refuses(url: str) -> object:
+        raise failure
+
+    monkeypatch.setattr(stores, "url_to_fs", without)
+    monkeypatch.setattr(stores.arrow, "FileSystem", SimpleNamespace(from_uri=refuses))
+    with pytest.raises(MissingExtraError) as refused:
+        Store("s3://bucket/photos")
+    assert str(refused.value) == f"s3://bucket/photos: Install s3fs to access S3: pip install what it names{told}"
 
 
 def test_what_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -144,6 +144,7 @@ def test_the_queue_is_full(serving: Serving, hold: Callable[[Service], Held], fi
     tasks = [service.submit(file_of(), f"{n}.png", Wanted()) for n in range(3)]
     assert held.asked.wait(PATIENCE)
     assert (service.waiting, service.in_work) == (2, 1)
+    assert [task.in_work for task in tasks] == [True, False, False]
     full = refused(service, file_of())
     assert (full.status, full.code, full.limit) == (429, "queue_full", Limit("queue", 2))
     assert full.retry_after is not None

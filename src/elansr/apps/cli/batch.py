@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from elansr.apps.cli import options as o
-from elansr.errors import ConfigError
+from elansr.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from elansr.apps.cluster.manifest import Row
@@ -83,11 +83,13 @@ def batch(
     Ends with exit code 1 if some failed; OUTPUT/manifest.parquet has a row for each.
     Started again, it does what is missing.
     """
-    from elansr.apps.cluster import run as cluster
-    from elansr.apps.cluster.ray_cluster import Resources
-    from elansr.apps.cluster.settings import Settings
-    from elansr.apps.cluster.sources import Columns
-
+    try:
+        from elansr.apps.cluster import run as cluster
+        from elansr.apps.cluster.ray_cluster import Resources
+        from elansr.apps.cluster.settings import Settings
+        from elansr.apps.cluster.sources import Columns
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"elansr batch needs {error.name}: pip install '.[ray]' in elansr's folder") from error
     settings = Settings(
         model=model,
         scale=scale,

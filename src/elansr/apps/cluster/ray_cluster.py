@@ -4,8 +4,10 @@ import io
 import json
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
@@ -91,11 +93,14 @@ def connected(address: str | None) -> Iterator[None]:
     options: dict[str, Any] = {"address": address or "local"}
     if address is None:
         options |= {"include_dashboard": False, "object_store_memory": STORE}
+    ended = signal.getsignal(signal.SIGTERM)
     with _quiet():
         try:
             ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
             raise ConfigError(f"{_called(address)}: {_line(error)}: start one with `ray start --head`") from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ended)  # Ray puts one there that exits without a word
         try:
             yield
         finally:

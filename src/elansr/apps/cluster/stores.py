@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from elansr.errors import ConfigError, MissingExtraError, PictureError
 from elansr.imaging.formats import shown
 from elansr.imaging.writing import placed
+from elansr.weights.disk import one_line
 
 try:
     from fsspec.core import url_to_fs
@@ -188,10 +189,12 @@ def _filesystem(url: str, scheme: str) -> tuple[Any, str]:
         try:
             return url_to_fs(url, **({"use_listings_cache": False} if scheme else {}))
         except ImportError as missing:
-            with suppress(Exception):  # whatever pyarrow says of a scheme: fsspec's answer tells what to install
+            try:
                 files, root = arrow.FileSystem.from_uri(url)
-                return ArrowFSWrapper(files), root
-            raise MissingExtraError(f"{url}: {missing}: pip install what it names") from missing
+            except (OSError, ValueError) as error:  # a ValueError: pyarrow does not know the scheme either
+                why = f"; pyarrow, which needs no package: {one_line(error)}" if isinstance(error, OSError) else ""
+                raise MissingExtraError(f"{url}: {missing}: pip install what it names{why}") from error
+            return ArrowFSWrapper(files), root
         except ValueError as error:
             known = "a folder, or file://, s3://, gs://, http:// or another that fsspec knows"
             raise ConfigError(f"{url}: {error}: name {known}") from error

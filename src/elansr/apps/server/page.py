@@ -30,7 +30,7 @@ from elansr.errors import MissingExtraError
 
 SWEEP_SECONDS = 60.0
 """Between two looks for files that are old or too many."""
-LOGIN = "This server asks for its API key: enter it as the password. Any user name will do."
+LOGIN = "This server asks for its API key: enter it as the password, with any user name."
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 
 

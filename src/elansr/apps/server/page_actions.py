@@ -201,7 +201,7 @@ class Actions:
         began, told = 0.0, ""
         while not task.future.done() and task.remaining and self._running.get(session) is task:
             now = time.monotonic()
-            began = began or (now if task.future.running() else 0.0)
+            began = began or (now if task.in_work else 0.0)
             text = words.progress(task.progress, now - began if began else None)
             if text != told:
                 told = text

@@ -176,6 +176,7 @@ class Service:
         with self._changed:
             self._waiting.discard(task)
             self._in_work.add(task)
+        task.in_work = True
         data, task.data = task.data, b""
         try:
             result = self._result(task, Work(data, task.file_name, task.wanted, upscalers, self.limits, task.advance))

@@ -33,12 +33,14 @@ class Task:
         progress: share of the work that is done, 0 to 1.
         future: the result, for those who wait otherwise than by `result`; only the service sets or cancels it.
         seconds: that it may take, from when it was taken on.
+        in_work: whether its turn has come.
     """
 
     def __init__(self, data: bytes, file_name: str, wanted: Wanted, seconds: float) -> None:
         self.data, self.file_name, self.wanted, self.progress = data, file_name, wanted, 0.0
         self.future: Future[Result] = Future()
         self.started, self.seconds = time.monotonic(), seconds
+        self.in_work = False
         self._claimed = Lock()
         self._end: Rejected | None = None
 
