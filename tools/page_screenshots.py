@@ -24,7 +24,7 @@ PICTURE = ROOT / "examples" / "otter.jpg"
 CHROMIUM = "/usr/bin/chromium"
 MOST_BYTES = 150_000
 VIEWS: dict[str, dict[str, Any]] = {
-    "page_desktop.jpg": {"viewport": {"width": 1200, "height": 820}},
+    "page_desktop.jpg": {"viewport": {"width": 1200, "height": 860}},
     "page_phone.jpg": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True},
 }
 
