@@ -43,7 +43,7 @@ def test_patterns_single_files_and_http_give_the_same_keys(
 @pytest.mark.parametrize("name", ["missing", "empty", "missing/*.png"])
 def test_no_pictures_are_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match=r"no pictures and no \.parquet files are there"):
+    with pytest.raises(ConfigError, match=r"no pictures and no \.parquet files were found there"):
         find(str(tmp_path / name), Columns())
 
 
