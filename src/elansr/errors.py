@@ -17,6 +17,24 @@ class PictureError(ElansrError):
     """A picture cannot be read, written or processed."""
 
 
+class TooManyPixelsError(PictureError):
+    """A picture has more pixels than the limit.
+
+    Args:
+        found: its size in words, "photo.png: 30000 x 30000 = 900,000,000".
+        limit: in pixels, of all pages together.
+        which: pictures that the limit is for, where there are several limits.
+    """
+
+    def __init__(self, found: str, limit: int, which: str = "") -> None:
+        super().__init__(found, limit, which)
+        self.found, self.limit, self.which = found, limit, which
+
+    def __str__(self) -> str:
+        limit = f"the limit of {self.limit:,}{self.which}"
+        return f"{self.found} pixels are more than {limit}; raise it with --max-pixels if you trust the file"
+
+
 class OutputExistsError(PictureError):
     """The output is already there and overwriting was not asked for."""
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyvips
 from PIL.BmpImagePlugin import BmpImageFile
 
-from elansr.errors import PictureError
+from elansr.errors import PictureError, TooManyPixelsError
 from elansr.imaging import exif
 from elansr.imaging.containers import Structure, inspect
 from elansr.imaging.formats import FormatName, shown, sniff
@@ -70,6 +70,8 @@ def complaints(path: str | os.PathLike[str]) -> Iterator[None]:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise PictureError(f"{shown(path)}: cannot be read ({why}); check the path and the disk") from error
+    except TooManyPixelsError as error:
+        raise TooManyPixelsError(f"{shown(path)}: {error.found}", error.limit) from error
     except PictureError as error:
         raise PictureError(f"{shown(path)}: {error}") from error
 
@@ -239,10 +241,7 @@ def _check_size(sizes: list[tuple[int, int]], max_pixels: int) -> None:
     pixels = sum(width * height for width, height in sizes)
     if pixels > max_pixels:
         size = f"{sizes[0][0]} x {sizes[0][1]}" + (f" x {len(sizes)} pages" if len(sizes) > 1 else "")
-        raise PictureError(
-            f"{size} = {pixels:,} pixels are more than the limit of {max_pixels:,};"
-            " raise it with --max-pixels if you trust the file"
-        )
+        raise TooManyPixelsError(f"{size} = {pixels:,}", max_pixels)
 
 
 def undecodable(kind: str, error: Exception) -> str:

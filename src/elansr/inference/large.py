@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from elansr.errors import PictureError
+from elansr.errors import PictureError, TooManyPixelsError
 from elansr.imaging.alpha_rows import fill_levels_size, filled_rows
 from elansr.imaging.files import DEFAULT_MAX_PIXELS
 from elansr.imaging.formats import format_of_suffix, shown
@@ -80,8 +80,7 @@ def _obstacle(task: Task) -> str:
 def _require(stream: Stream, limit: int, which: str) -> None:
     height, width = stream.picture.pixels.shape[:2]
     if height * width > limit:
-        text = f"{width} x {height} = {height * width:,} pixels are more than the limit of {limit:,}{which}"
-        raise PictureError(f"{shown(stream.path)}: {text}; raise it with --max-pixels if you trust the file")
+        raise TooManyPixelsError(f"{shown(stream.path)}: {width} x {height} = {height * width:,}", limit, which)
 
 
 class Large:

@@ -11,8 +11,8 @@ of each of the others, not for their pictures.
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Condition, Event, Thread
 
 import torch
@@ -63,15 +63,12 @@ class Turns:
             upscaler: of which the network is used.
             check: asked before each tile; what it raises ends the work on the picture.
         """
-        network = upscaler._network
 
-        def in_turn(tile: Tensor) -> Tensor:
+        def in_turn(network: Network, tile: Tensor) -> Tensor:
             most = upscaler.together(tile.shape[-2], tile.shape[-1])
             return self._answer(_Waiting(network, tile, most, check))
 
-        shared = copy(upscaler)
-        shared._network = in_turn  # type: ignore[assignment]
-        return shared
+        return upscaler.through(lambda network: partial(in_turn, network))
 
     def close(self) -> None:
         """Ends the thread after the tile that runs; those that wait, and any that come, end with a DeviceError."""

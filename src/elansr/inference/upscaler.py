@@ -1,6 +1,7 @@
 """`Upscaler`: array in, array out."""
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -17,7 +18,7 @@ from elansr.inference.limit import Limit
 from elansr.inference.planes import RANGES, Array, checked, most_together, portion, reads_together, upscale_planes
 from elansr.inference.spool import Mark
 from elansr.inference.tile_size import auto_tile
-from elansr.inference.tiling import FEATHER, Progress, Read, Span, Tiler
+from elansr.inference.tiling import FEATHER, Network, Progress, Read, Span, Tiler
 from elansr.memory import keep_freed_memory
 from elansr.nn.elan import ELAN
 from elansr.nn.ops import reflected_indices
@@ -84,7 +85,7 @@ class Upscaler:
             raise ConfigError(f"tile={tile}, margin={margin}: must be 0 or more pixels")
         keep_freed_memory()
         self._engine = engine = _engine(network, device, precision, border == "closed")
-        self._network = SelfEnsemble(engine) if tta else engine
+        self._network: Network = SelfEnsemble(engine) if tta else engine
         self.config, self.scale = engine.config, engine.config.scale
         self.device, self.precision = engine.device, engine.precision
         self.tile, self.border, self.margin, self.tta = tile, border, margin, tta
@@ -136,6 +137,12 @@ class Upscaler:
         """How many pictures of a size are worth a call of `many`: 1 but on a GPU (docs/performance.md)."""
         pixels = (height + 2 * self.margin) * (width + 2 * self.margin)
         return most_together(pixels, self._engine.bytes_per_pixel, self.device)
+
+    def through(self, wrap: Callable[[Network], Network]) -> "Upscaler":
+        """The same upscaler, whose tiles go through what `wrap` makes of its network."""
+        other = copy(self)
+        other._network = wrap(self._network)
+        return other
 
     def strips(
         self,

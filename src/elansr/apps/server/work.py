@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from elansr.apps.server.limits import Limits, Rejected, result_too_large, too_many_pixels
-from elansr.errors import ConfigError, DeviceError, PictureError, WeightsError
+from elansr.errors import ConfigError, DeviceError, PictureError, TooManyPixelsError, WeightsError
 from elansr.imaging.files import format_of_suffix, read
 from elansr.inference.choice import Upscalers
 from elansr.inference.final_size import FinalSize
@@ -27,8 +27,6 @@ LONGEST_NAME = 120
 """Characters of a client's file name that are kept."""
 BEFORE_ENCODING = 0.95
 """The share of the progress at which the network is done."""
-TOO_MANY_PIXELS = "pixels are more than the limit of"
-"""What `read` says of a picture over the limit, and of no other."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -184,11 +182,12 @@ def rejected(error: Exception, names: Mapping[Path, Path], limits: Limits) -> Re
     """
     if isinstance(error, Rejected):
         return error
-    text = _in_the_clients_words(error, names)
+    named = not isinstance(error, PictureError)
+    text = _in_the_clients_words(str(error), names, named)
     if isinstance(error, (ConfigError, WeightsError)):
         return Rejected(422, "invalid_request", text)
-    if isinstance(error, PictureError) and TOO_MANY_PIXELS in text:
-        return too_many_pixels(text.partition(f" {TOO_MANY_PIXELS}")[0], limits.max_pixels)
+    if isinstance(error, TooManyPixelsError):
+        return too_many_pixels(_in_the_clients_words(error.found, names, named), limits.max_pixels)
     if isinstance(error, PictureError) and not isinstance(error.__cause__, OSError):
         return Rejected(422, "bad_picture", text)
     if isinstance(error, (MemoryError, OSError, PictureError, DeviceError)):
@@ -198,11 +197,10 @@ def rejected(error: Exception, names: Mapping[Path, Path], limits: Limits) -> Re
     return Rejected(500, "internal", "the service failed on this request: its log says why")
 
 
-def _in_the_clients_words(error: Exception, names: Mapping[Path, Path]) -> str:
-    """The error in one line that, of a picture, starts with the name of its file."""
-    text = " ".join(str(error).split())
+def _in_the_clients_words(text: str, names: Mapping[Path, Path], named: bool) -> str:
+    """A complaint in one line that, unless it is `named` already or needs no name, starts with that of the file."""
+    text = " ".join(text.split())
     for ours, theirs in names.items():
         text = text.replace(str(ours), theirs.name)
     known = [theirs.name for theirs in names.values()]
-    named = not isinstance(error, PictureError) or text.startswith(tuple(f"{name}: " for name in known))
-    return text if named else ": ".join([*known[:1], text])
+    return text if named or text.startswith(tuple(f"{name}: " for name in known)) else ": ".join([*known[:1], text])
