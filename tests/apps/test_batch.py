@@ -26,7 +26,12 @@ def test_a_dry_run_tells_what_there_is_to_do(
         photo(name)
     ended = call("batch", tmp_path / "in", tmp_path / "out", "--ext", "png", "--dry-run", "--json")
     assert ended.code == 0
-    assert ended.error_lines == ["3 pictures: 2 to do, 0 done before, 0 failed before, 1 without a place"]
+    assert ended.error_lines[0] == (
+        "3 pictures: 2 to do, 0 done before, 0 failed before, 1 without a name for the result"
+    )
+    assert re.fullmatch(
+        r"no name: .*/a\.png: would be written to a_x4\.png, as .* is: rename one", ended.error_lines[1]
+    )
     assert json.loads(ended.stdout)["to_do"] == 3
     assert not (tmp_path / "out").exists()
 
@@ -35,7 +40,8 @@ def test_a_dry_run_tells_what_there_is_to_do(
     ("arguments", "complaint"),
     [
         (["in", "in"], r"/in: is the input too: choose another folder for the results"),
-        (["nothing", "out"], r"/nothing: no pictures and no \.parquet files were found there: check the name"),
+        (["nothing", "out"], r"/nothing: no such file or folder; check the name"),
+        (["in", "in/a.png", "--dry-run"], r"/in/a\.png: is a file: name a folder for the results"),
         (["in", "out", "-n", "elan-light-x9"], r"elan-light-x9"),
         (["in", "out", "-n", "none.safetensors"], r"none\.safetensors: cannot be read"),
         (["in", "out", "--overwrite", "--retry-failed"], r"leave --retry-failed out"),

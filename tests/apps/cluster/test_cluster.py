@@ -15,6 +15,7 @@ from ray import cloudpickle
 from elansr.apps.cluster import run as cluster
 from elansr.apps.cluster.manifest import Row
 from elansr.apps.cluster.parcels import Worker
+from elansr.apps.cluster.ray_cluster import Resources
 from elansr.apps.cluster.settings import Settings
 from tests.apps.ended import Ended
 
@@ -35,6 +36,18 @@ class Fragile(Worker):
         super().fetched(item, file)  # type: ignore[arg-type]
         if getattr(item, "key", "") == "poison.png":
             os._exit(11)
+
+
+class Patient(Worker):
+    """A worker that has the last picture of a parcel only when somebody has heard of the first."""
+
+    def fetched(self, item: object, file: Path) -> None:
+        if getattr(item, "key", "") == "last.png":
+            end = time.monotonic() + DEADLINE
+            while not Path(self.output.path("heard")).exists():
+                assert time.monotonic() < end, "nothing was told of the first picture"
+                time.sleep(0.05)
+        super().fetched(item, file)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +126,21 @@ def test_a_killed_worker_and_poison_lose_and_double_nothing(
     before = (output / "manifest.parquet").read_bytes()
     assert list(cluster.run(again, "127.0.0.1:1")) == [], "no cluster is asked for"
     assert (output / "manifest.parquet").read_bytes() == before
+
+
+def test_each_picture_is_told_when_it_is_through(
+    nodes: str, pictures: Callable[..., Path], weights: dict[int, Path], tmp_path: Path
+) -> None:
+    folder, output = pictures(16), tmp_path / "out"
+    for path in (folder / "sub folder").iterdir():
+        path.rename(folder / path.name)
+    (folder / "15.png").rename(folder / "last.png")
+    plan = cluster.plan(str(folder), str(output), Settings(model=str(weights[2]), device="cpu"))
+    cloudpickle.register_pickle_by_value(__import__(__name__, fromlist=["Patient"]))
+    told = []
+    for row in cluster.run(plan, nodes, Resources(workers=1), worker=Patient):
+        told.append(row.key)
+        if row.key == "12.png":  # the first of four in the parcel of the last
+            (output / "heard").touch()
+    assert sorted(told) == sorted(item.key for item in plan.missing)
+    assert [row["status"] for row in manifest(output)] == ["upscaled"] * 16

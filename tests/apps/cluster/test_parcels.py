@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from elansr.apps.cluster import parcels
 from elansr.apps.cluster.parcels import ATTEMPTS, Worker
 from elansr.apps.cluster.sources import Columns, Item, find, planned
 from elansr.apps.cluster.stores import Store
@@ -56,7 +57,7 @@ def test_the_results_are_those_of_upscale(
     source = served(folder) if over_http else str(folder)
     Store(output).write("_elansr/settings.json", b"{}")
     there = worker(source, output)
-    rows = there.parcel("p", items(source))
+    rows = list(there.parcel("p", items(source)))
     assert results(output) == expected(folder)
     assert there.manifest.part("p") == rows
     told = {row.key: row for row in rows}
@@ -80,7 +81,7 @@ def test_what_is_not_there_fails_alone(
     (folder / "01.png").unlink()
     rows = {row.key: row for row in worker(url, tmp_path / "out").parcel("p", wanted)}
     assert rows["sub folder/00.png"].status == "upscaled"
-    assert rows["01.png"].error == f"{url}/01.png: no such file; check the name"
+    assert rows["01.png"].error == f"{url}/01.png: no such file or folder; check the name"
 
 
 def test_the_cells_of_parquet_become_files(
@@ -97,7 +98,7 @@ def test_the_cells_of_parquet_become_files(
     )
     (tmp_path / "out").mkdir()
     columns = Columns(None, "id")
-    rows = worker(tmp_path, tmp_path / "out", columns).parcel("p", items(tmp_path / "t.parquet", columns))
+    rows = list(worker(tmp_path, tmp_path / "out", columns).parcel("p", items(tmp_path / "t.parquet", columns)))
     assert results(f"{tmp_path}/out") == expected(folder)
     assert rows[3].error == f"{tmp_path}/t.parquet#image[3]: the cell is empty; leave the row out or fill it"
 
@@ -107,10 +108,32 @@ def test_a_parcel_that_is_on_record_is_not_done_again(
 ) -> None:
     (tmp_path / "out").mkdir()
     source = pictures(2)
-    rows = worker(source, tmp_path / "out").parcel("p", items(source))
+    rows = list(worker(source, tmp_path / "out").parcel("p", items(source)))
     (tmp_path / "out/01_x2.png").unlink()
-    assert worker(source, tmp_path / "out").parcel("p", items(source)) == rows
+    assert list(worker(source, tmp_path / "out").parcel("p", items(source))) == rows
     assert not (tmp_path / "out/01_x2.png").exists()
+
+
+def test_what_was_through_when_a_worker_died_is_not_done_again(
+    pictures: Callable[..., Path],
+    worker: Callable[..., Worker],
+    begun: Counter[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "out").mkdir()
+    source = pictures(4)
+    monkeypatch.setattr(parcels, "RECORD_EVERY", 0.0)
+    first = worker(source, tmp_path / "out")
+    under_way = first.parcel("p", items(source))
+    told = [next(under_way), next(under_way)]
+    assert first.manifest.part("p") == told, "they are on record before the others are through"
+    for row in told:
+        (tmp_path / "out" / row.target).unlink()
+    second = list(worker(source, tmp_path / "out").parcel("p", items(source)))
+    assert second[:2] == told
+    assert [row.attempt for row in second] == [1, 1, 2, 2]
+    assert [(tmp_path / "out" / row.target).exists() for row in second] == [False, False, True, True]
 
 
 def test_after_a_worker_died_of_a_parcel_each_picture_is_on_record_by_itself(
@@ -132,8 +155,8 @@ def test_after_a_worker_died_of_a_parcel_each_picture_is_on_record_by_itself(
     there.pictures = dies  # type: ignore[method-assign, assignment]
     for _ in range(ATTEMPTS):
         with pytest.raises(SystemExit):
-            there.parcel("p", wanted)
-    rows = there.parcel("p", wanted)
+            list(there.parcel("p", wanted))
+    rows = list(there.parcel("p", wanted))
     assert [row.status for row in rows] == ["upscaled", "failed", "upscaled"]
     assert (rows[1].error or "").startswith(f"{source}/{wanted[1].key}: killed its worker 2 times: too large")
     assert begun["p-0"] == begun["p-2"] == 1, "what is on record is not begun again"

@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from elansr.apps.cluster import ray_cluster
+from elansr.apps.cli import display
+from elansr.apps.cluster import lease, ray_cluster
 from elansr.apps.cluster.manifest import Row
 from elansr.apps.cluster.parcels import Task, Worker
 from elansr.apps.cluster.ray_cluster import Work, rows_of
+from elansr.apps.cluster.stores import Store
 from elansr.imaging.files import Picture, write
 from tests.apps.ended import Ended
 
@@ -24,13 +26,11 @@ def handed_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The kinds of work that were handed out, to one worker in this process."""
     kinds: list[str] = []
 
-    def done(
-        work: Sequence[Work], task: Task, attempts: object, crew: object, worker: type[Worker]
-    ) -> Iterator[list[Row]]:
+    def done(work: Sequence[Work], task: Task, attempts: object, crew: object, worker: type[Worker]) -> Iterator[Row]:
         one = worker(task, lambda name: 1)
         for piece in work:
             kinds.append(piece.kind)
-            yield rows_of(one, json.loads(json.dumps(asdict(piece))))
+            yield from rows_of(one, json.loads(json.dumps(asdict(piece))))
 
     monkeypatch.setattr(ray_cluster, "connected", lambda address: nullcontext())
     monkeypatch.setattr(ray_cluster, "fitted", lambda resources, device: ray_cluster.Crew(2, 1, 0.0))
@@ -136,7 +136,7 @@ def test_after_ctrl_c_the_manifest_has_what_is_through(
     pictures(8)
     parcel = Worker.parcel
 
-    def interrupted(self: Worker, name: str, items: Any) -> list[Row]:
+    def interrupted(self: Worker, name: str, items: Any) -> Iterator[Row]:
         if len(list((tmp_path / "out/_elansr/parts").glob("*"))) == 3:
             raise KeyboardInterrupt
         return parcel(self, name, items)
@@ -149,6 +149,27 @@ def test_after_ctrl_c_the_manifest_has_what_is_through(
     assert len(rows(tmp_path)) == 3
     assert batch().error_lines[0].startswith("5 upscaled, 3 done before, 0 failed in ")
     assert len(rows(tmp_path)) == 8
+
+
+def test_a_second_run_at_the_same_time_is_refused(
+    batch: Callable[..., Ended], pictures: Callable[..., Path], tmp_path: Path
+) -> None:
+    pictures(1)
+    with lease.taken(Store(str(tmp_path / "out"))):
+        ended = batch()
+    assert ended.code == 2
+    assert "/out: another run is at work there" in ended.stderr
+    assert not (tmp_path / "out/manifest.parquet").exists()
+
+
+def test_off_a_terminal_lines_tell_how_far_it_is(
+    batch: Callable[..., Ended], pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures(3)
+    monkeypatch.setattr(display, "TELL_EVERY", 0.0)
+    lines = batch().error_lines
+    assert lines[:3] == [f"{done} of 3 pictures, about 1 min left" for done in (1, 2, 3)]
+    assert len(lines) == 4
 
 
 def test_other_settings_need_another_output(batch: Callable[..., Ended], pictures: Callable[..., Path]) -> None:

@@ -40,11 +40,23 @@ def test_patterns_single_files_and_http_give_the_same_keys(
     assert keys(f"{url}/01.png") == ["01.png"]
 
 
-@pytest.mark.parametrize("name", ["missing", "empty", "missing/*.png"])
+@pytest.mark.parametrize("name", ["empty", "empty/*.png"])
 def test_no_pictures_are_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=r"no pictures and no \.parquet files were found there"):
         find(str(tmp_path / name), Columns())
+
+
+@pytest.mark.parametrize("name", ["missing", "missing/*.png"])
+def test_what_is_not_there_is_told_from_what_is_empty(served: Callable[[Path], str], tmp_path: Path, name: str) -> None:
+    for place in (str(tmp_path), served(tmp_path)):
+        with pytest.raises(PictureError, match=r"/missing: no such file or folder; check the name"):
+            find(f"{place}/{name}", Columns())
+
+
+def test_a_server_that_does_not_answer_is_told() -> None:
+    with pytest.raises(PictureError, match=r"127\.0\.0\.1:1/in: cannot be listed \(.*Connect call failed"):
+        find("http://127.0.0.1:1/in/", Columns())
 
 
 @pytest.fixture

@@ -130,3 +130,22 @@ def test_patterns_are_told_from_parameters_and_names(tmp_path: Path) -> None:
     assert not is_pattern("s3://bucket/photos?region=x")
     (tmp_path / "a[1]").mkdir()
     assert not is_pattern(f"{tmp_path}/a[1]")
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("file", r"/file: is a file: name a folder for the results"),
+        ("file/below/it", r"/file/below/it: .*/file is a file: name a folder"),
+        ("closed/below", r"/closed/below: .*/closed may not be written: choose another folder"),
+    ],
+)
+def test_where_results_cannot_be_written_is_seen_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, complaint: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path).name != "closed")  # root may write anywhere
+    with pytest.raises(PictureError, match=complaint):
+        Store(str(tmp_path / name)).require_place()
+    Store(str(tmp_path / "new" / "folder")).require_place()

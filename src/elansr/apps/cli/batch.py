@@ -122,7 +122,8 @@ def batch(
         if json:
             typer.echo(dumps(_record(plan, rows, time.perf_counter() - started), indent=2))
     if dry_run:
-        typer.echo(_to_do(plan), err=True)
+        for text in [_to_do(plan), *(f"no name: {item.problem}" for item in plan.refused[:SHOWN])]:
+            typer.echo(text, err=True)
         return
     for text in _summary(plan, rows, time.perf_counter() - started):
         typer.echo(text, err=True)
@@ -134,19 +135,30 @@ def _follow(plan: "Plan", found: "Generator[Row, None, None]", rows: "list[Row]"
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from elansr.apps.cli.display import TELL_EVERY
+
     console = Console(stderr=True)
     columns = BarColumn(), MofNCompleteColumn(), TextColumn("pictures,"), TimeRemainingColumn(), TextColumn("left")
     total = len(plan.missing) + len(plan.refused)
     bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    started = told = time.perf_counter()
     with closing(found), bars:
         bar = bars.add_task("", total=total)
         try:
             for row in found:
                 rows.append(row)
                 bars.advance(bar)
+                if not console.is_terminal and time.perf_counter() - told >= TELL_EVERY:
+                    told = time.perf_counter()
+                    typer.echo(_so_far(len(rows), total, told - started), err=True)
         except KeyboardInterrupt:
             through = f"{len(rows)} of {total} pictures are through; the same command goes on from there"
             raise KeyboardInterrupt(through + (", without --overwrite" if plan.overwrite else "")) from None
+
+
+def _so_far(through: int, total: int, seconds: float) -> str:
+    minutes = seconds * (total - through) / through / 60
+    return f"{through} of {total} pictures, about {max(minutes, 1):.0f} min left"
 
 
 def _failed(plan: "Plan", rows: "Sequence[Row]") -> "list[Row]":
@@ -155,8 +167,8 @@ def _failed(plan: "Plan", rows: "Sequence[Row]") -> "list[Row]":
 
 
 def _to_do(plan: "Plan") -> str:
-    counts = f"{len(plan.missing)} to do, {plan.there} done before"
-    return f"{plan.total} pictures: {counts}, {len(plan.failed)} failed before, {len(plan.refused)} without a place"
+    counts = f"{len(plan.missing)} to do, {plan.there} done before, {len(plan.failed)} failed before"
+    return f"{plan.total} pictures: {counts}, {len(plan.refused)} without a name for the result"
 
 
 def _summary(plan: "Plan", rows: "Sequence[Row]", seconds: float) -> list[str]:

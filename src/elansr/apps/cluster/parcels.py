@@ -8,11 +8,10 @@ and after: what is through is not done again, and a picture that kills worker af
 import os
 import platform
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elansr.apps.cluster.manifest import Manifest, Row, Status, now
+from elansr.apps.cluster.scratch import Scratch
 from elansr.apps.cluster.settings import Settings
 from elansr.apps.cluster.sources import STATE, Cells, Columns, Item
 from elansr.apps.cluster.stores import Store, fetch
@@ -36,6 +36,8 @@ ATTEMPTS = 2
 KILLED = f"killed its worker {ATTEMPTS} times: too large for the memory, or it crashes a decoder"
 FETCHERS = 8
 """Pictures of a parcel that are fetched at once."""
+RECORD_EVERY = 2.0
+"""Seconds: of a worker that dies or is stopped, pictures that were through in the last of them are done again."""
 UNFINISHED = f"{STATE}/unfinished"
 
 Begin = Callable[[str], int]
@@ -79,23 +81,26 @@ class Worker:
 
     def __init__(self, task: Task, begin: Begin) -> None:
         _use_threads(task.threads)
+        self._scratch = Scratch()
         self.settings, self.options = task.settings, task.settings.options()
         self.source, self.output = Store(task.source), Store(task.output)
         self.manifest = Manifest(self.output)
         self._require_folders()
         self._begin, self._fingerprint = begin, task.settings.fingerprint()
         self._cells = Cells(self.source, task.columns.image)
-        with _weights_file(task) as self._weights:
+        with self._scratch.folder() as folder:
+            self._weights = _weights_file(task, Path(folder))
             self.upscalers = task.settings.upscalers(task.device, self._weights, task.tile)
             self.upscalers.prepare()
 
-    def parcel(self, name: str, items: Sequence[Item]) -> list[Row]:
-        """Upscales the pictures and puts them on record; done already, it tells what is on record."""
+    def parcel(self, name: str, items: Sequence[Item]) -> Iterator[Row]:
+        """Upscales the pictures, tells of each in its turn and puts it on record; what is there is not done again."""
         if self._begin(name) == 1:
-            rows = self.pictures(items, 1)
-            self.manifest.write_part(name, rows)
-            return rows
-        return self.manifest.part(name) or [self._alone(f"{name}-{n}", item) for n, item in enumerate(items)]
+            yield from self._recorded(name, self.pictures(items, 1))
+            return
+        there = {row.key: row for row in self.manifest.part(name)}
+        for number, item in enumerate(items):
+            yield there.get(item.key) or self._alone(f"{name}-{number}", item)
 
     def share(self, name: str, item: Item, number: int) -> Row:
         """Makes a part of a picture that is split; the row says `split`, or why it failed."""
@@ -120,19 +125,19 @@ class Worker:
             self.manifest.write_part(name, [row])
         return row
 
-    def pictures(self, items: Sequence[Item], attempt: int) -> list[Row]:
-        """Upscales pictures and brings the results to their places; `attempt` is for their rows."""
+    def pictures(self, items: Sequence[Item], attempt: int) -> Iterator[Row]:
+        """Upscales pictures, brings the results to their places and tells of each; `attempt` is for their rows."""
         from elansr.inference.batch import Job
         from elansr.inference.pipeline import overlapped
 
-        with tempfile.TemporaryDirectory(prefix="elansr-") as folder, ThreadPoolExecutor(FETCHERS) as pool:
+        with self._scratch.folder() as folder, ThreadPoolExecutor(FETCHERS) as pool:
             jobs = [Job(self._file(item, folder, n), self._place(item, folder)) for n, item in enumerate(items)]
             stages = self._stages(items, jobs, pool)
-            outcomes = list(overlapped(jobs, stages))
-            rows = [self._told(item, found, stages, attempt) for item, found in zip(items, outcomes, strict=True)]
-        if self.output.local:
-            _clear([(job.target.parent, row.status) for job, row in zip(jobs, rows, strict=True)])
-        return rows
+            for item, job, found in zip(items, jobs, overlapped(jobs, stages), strict=True):
+                row = self._told(item, found, stages, attempt)
+                if self.output.local:
+                    _clear(job.target.parent, row.status)
+                yield row
 
     def fetched(self, item: Item, file: Path) -> None:
         """Sees to it that the picture is in the file.
@@ -163,6 +168,20 @@ class Worker:
         kind: dict[str, Any] = {"pages": outcome.pages, "scale": outcome.scale, "model": model, "bytes": size}
         return self.row(item, "upscaled", None, **sizes, **results, **kind, **spent)
 
+    def _recorded(self, name: str, rows: Iterator[Row]) -> Iterator[Row]:
+        """Puts rows on record as they come, not too often: a store may take its time for each part."""
+        kept: list[Row] = []
+        written = time.monotonic()
+        try:
+            for row in rows:
+                kept.append(row)
+                if time.monotonic() - written >= RECORD_EVERY:
+                    self.manifest.write_part(name, kept)
+                    written = time.monotonic()
+                yield row
+        finally:
+            self.manifest.write_part(name, kept)
+
     def _on_split(self, name: str, item: Item, work: "Callable[[Split, Job], Row | None]") -> Row:
         """Does some work on a picture that is split, and tells what became of it."""
         from elansr.apps.cluster.strips import Split
@@ -176,12 +195,12 @@ class Worker:
             return work(Split(job.source, item, self.output, self.settings), job)
 
         started = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="elansr-") as folder:
+        with self._scratch.folder() as folder:
             job = Job(self._file(item, folder, 0), self._place(item, folder))
             found = attempt(job, self.options, begun)
         row = self.told(item, found, None, 1) if isinstance(found, Outcome) else found
         if self.output.local:
-            _clear([(job.target.parent, row.status if row else "split")])
+            _clear(job.target.parent, row.status if row else "split")
         return row or self.row(item, "split", seconds=time.perf_counter() - started)
 
     def _alone(self, name: str, item: Item) -> Row:
@@ -251,22 +270,18 @@ def _use_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-@contextmanager
-def _weights_file(task: Task) -> Iterator[str | None]:
-    """The path of the weights on this machine, until they are loaded; None where their name suffices."""
+def _weights_file(task: Task, folder: Path) -> str | None:
+    """The path of the weights on this machine; None where their name suffices."""
     if task.weights is None:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="elansr-") as folder:
-        path = Path(folder, Path(task.settings.model).name)
-        path.write_bytes(task.weights)
-        yield str(path)
+        return None
+    path = folder / Path(task.settings.model).name
+    path.write_bytes(task.weights)
+    return str(path)
 
 
-def _clear(places: Sequence[tuple[Path, Status]]) -> None:
-    """Deletes the folders in which results were made; what is to be taken up again stays."""
-    for folder, status in places:
-        with suppress(OSError):
-            folder.rmdir()
-        if status == "upscaled":
-            shutil.rmtree(folder, ignore_errors=True)
+def _clear(folder: Path, status: Status) -> None:
+    """Deletes the folder in which a result was made; what is to be taken up again stays."""
+    with suppress(OSError):
+        folder.rmdir()
+    if status == "upscaled":
+        shutil.rmtree(folder, ignore_errors=True)

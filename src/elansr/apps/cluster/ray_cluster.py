@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 from elansr.apps.cluster.manifest import Row, from_json, to_json
 from elansr.apps.cluster.parcels import Task, Worker
+from elansr.apps.cluster.scratch import sweep
 from elansr.apps.cluster.sources import Item
 from elansr.errors import ConfigError, DeviceError, ElansrError, MissingExtraError
 
@@ -96,15 +98,22 @@ def connected(address: str | None) -> Iterator[None]:
     ended = signal.getsignal(signal.SIGTERM)
     with _quiet():
         try:
-            ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
+            started = ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
             raise ConfigError(f"{_called(address)}: {_line(error)}: start one with `ray start --head`") from error
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, ended)  # Ray puts one there that exits without a word
+        logs_matter = False
         try:
             yield
+        except DeviceError:  # it sends to the logs
+            logs_matter = True
+            raise
         finally:
             ray.shutdown()
+            sweep()
+            if not (address or logs_matter):
+                shutil.rmtree(started.address_info["session_dir"], ignore_errors=True)
 
 
 def fitted(resources: Resources, device: str) -> Crew:
@@ -131,9 +140,7 @@ def attempts() -> Any:
     return ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Attempts).remote()
 
 
-def done(
-    work: Sequence[Work], task: Task, attempts: Any, crew: Crew, worker: type[Worker] = Worker
-) -> Iterator[list[Row]]:
+def done(work: Sequence[Work], task: Task, attempts: Any, crew: Crew, worker: type[Worker] = Worker) -> Iterator[Row]:
     """Has the work done, in any order.
 
     Args:
@@ -144,13 +151,14 @@ def done(
         worker: what is to be made on each.
 
     Yields:
-        The rows of some of the work that is through.
+        Each row as soon as the worker has told it, once, whatever dies.
 
     Raises:
         ElansrError: what no worker can do, such as writing to the output.
     """
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
+    context.target_max_block_size = 1  # a row goes to the driver when it is there, not with the last of its parcel
     rows = [{"work": json.dumps(asdict(piece))} for piece in work]
     most = min(crew.workers, len(rows))
     results = ray.data.from_items(rows, override_num_blocks=min(len(rows), BLOCKS)).map_batches(
@@ -163,19 +171,23 @@ def done(
     )
     try:
         for batch in results.iter_batches(batch_size=None, prefetch_batches=0):
-            yield [from_json(text) for text in batch["row"]]
+            yield from (from_json(text) for text in batch["row"])
     except (RayError, RuntimeError, SystemError) as error:
         raise _ours(error) from error
 
 
-def rows_of(worker: Worker, work: dict[str, Any]) -> list[Row]:
-    """What becomes of some work, a `Work` as JSON has it, in the hands of a worker."""
+def rows_of(worker: Worker, work: dict[str, Any]) -> Iterator[Row]:
+    """What becomes of some work, a `Work` as JSON has it, in the hands of a worker.
+
+    It is as many rows in the same order each time: Ray leaves out those that it has when it does work again.
+    """
     items = [Item(**item) for item in work["items"]]
     if work["kind"] == "parcel":
-        return worker.parcel(work["name"], items)
-    if work["kind"] == "share":
-        return [worker.share(work["name"], items[0], work["number"])]
-    return [worker.joined(work["name"], items[0], work["seconds"])]
+        yield from worker.parcel(work["name"], items)
+    elif work["kind"] == "share":
+        yield worker.share(work["name"], items[0], work["number"])
+    else:
+        yield worker.joined(work["name"], items[0], work["seconds"])
 
 
 class _Attempts:
@@ -196,9 +208,10 @@ class _Actor:
         logging.disable(logging.WARNING)
         self._worker = worker(task, lambda name: int(ray.get(attempts.begin.remote(name))))
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        rows = [row for text in batch["work"] for row in rows_of(self._worker, json.loads(text))]
-        return {"row": [to_json(row) for row in rows]}
+    def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for text in batch["work"]:
+            for row in rows_of(self._worker, json.loads(text)):
+                yield {"row": [to_json(row)]}
 
 
 def _require_answer(address: str | None) -> None:

@@ -4,6 +4,7 @@
     manifest      what is done already: a row a picture
     parcels       what is missing goes to workers in parcels of small pictures; large ones go alone
     strips        pictures larger than that come back as `split`: they are made in shares and joined
+    lease         one run at a time for an output
     ray_cluster   the workers: actors of Ray Data that hold the network
 
 Whatever dies, nothing is lost and nothing is there twice, because of three rules. A result appears whole, and then its
@@ -18,6 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from elansr.apps.cluster import ray_cluster
+from elansr.apps.cluster.lease import Lease, taken
 from elansr.apps.cluster.manifest import Manifest, Row, now
 from elansr.apps.cluster.parcels import Task, Worker
 from elansr.apps.cluster.ray_cluster import Crew, Resources, Work
@@ -82,6 +84,7 @@ def plan(
         WeightsError: unknown or unusable weights.
     """
     settings, place = identified(settings), Store(resolved(output))
+    place.require_place()
     store, items = find(resolved(source), columns)
     if store.url == place.url:
         raise ConfigError(f"{place.url}: is the input too: choose another folder for the results")
@@ -126,7 +129,8 @@ def run(
     book, settings = Manifest(planned.output), planned.settings
     name = secrets.token_hex(4)
     with ExitStack() as stack:
-        stack.callback(book.join)  # after the workers are gone
+        lease = stack.enter_context(taken(planned.output))
+        stack.callback(_join, book, lease)  # after the workers are gone
         if planned.missing:
             settings.upscalers("cpu").prepare()
             stack.enter_context(ray_cluster.connected(address))
@@ -137,7 +141,9 @@ def run(
             book.write_part(f"{name}-refused", rows)
             yield from rows
         if planned.missing:
-            yield from _Batch(planned, crew, name, worker).upscaled(planned.missing)
+            for row in _Batch(planned, crew, name, worker).upscaled(planned.missing):
+                yield row
+                lease.require()
 
 
 class _Batch:
@@ -188,8 +194,7 @@ class _Batch:
 
     def _done(self, work: Sequence[Work], tile: int = 0) -> Iterator[Row]:
         if work:
-            for rows in ray_cluster.done(work, self._task(tile), self._attempts, self._crew, self._worker):
-                yield from rows
+            yield from ray_cluster.done(work, self._task(tile), self._attempts, self._crew, self._worker)
 
     def _task(self, tile: int) -> Task:
         planned, device = self._planned, self._planned.settings.device
@@ -203,6 +208,12 @@ class _Batch:
             "cpu" if device == "auto" and not self._crew.gpus else device,
             tile,
         )
+
+
+def _join(book: Manifest, lease: Lease) -> None:
+    """Joins the manifest, unless another run does."""
+    if not lease.is_lost:
+        book.join()
 
 
 def _parcels(items: Sequence[Item], workers: int, name: str) -> list[Work]:

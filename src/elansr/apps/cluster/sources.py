@@ -79,6 +79,7 @@ def find(url: str, columns: Columns) -> tuple[Store, list[Item]]:
     if columns.image or columns.key:
         raise ConfigError(f"{shown(url)}: no {PARQUET} file for the column asked for: check the address")
     if not pictures:
+        store.require_folder()
         raise ConfigError(f"{shown(url)}: no pictures and no {PARQUET} files were found there: check the name")
     return store, [Item(name, store.shown(name), _path(store, name), "", size) for name, size in pictures.items()]
 

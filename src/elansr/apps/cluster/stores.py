@@ -87,6 +87,31 @@ class Store:
             found = self.files.glob(self.path(pattern), detail=True)
         return self._named({path: about for path, about in found.items() if about.get("type") != "directory"})
 
+    def require_folder(self) -> None:
+        """Sees to it that the root is there, empty or not.
+
+        Raises:
+            PictureError: it is not, or the store does not answer.
+        """
+        with _complaints(self.url, "cannot be listed"):
+            self.files.ls(self.root)
+
+    def require_place(self) -> None:
+        """Sees to it, as far as can be seen from here, that results can be written below the root.
+
+        Raises:
+            PictureError: they cannot.
+        """
+        if self.scheme not in _LINKED and self.is_file():
+            raise PictureError(f"{shown(self.url)}: is a file: name a folder for the results")
+        if not self.local:
+            return
+        there = next(path for path in (Path(self.root), *Path(self.root).parents) if os.path.lexists(path))
+        if not there.is_dir():
+            raise PictureError(f"{shown(self.url)}: {shown(there)} is a file: name a folder for the results")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PictureError(f"{shown(self.url)}: {shown(there)} may not be written: choose another folder")
+
     def is_file(self) -> bool:
         """Whether the root is no folder, but an object."""
         with _complaints(self.url, "cannot be looked for"):
@@ -226,7 +251,7 @@ def _complaints(url: str, what: str) -> Iterator[None]:
     except (PictureError, ConfigError, MissingExtraError):
         raise
     except FileNotFoundError as error:
-        raise PictureError(f"{shown(url)}: no such file; check the name") from error
+        raise PictureError(f"{shown(url)}: no such file or folder; check the name") from error
     except Exception as error:
         why = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         way_out = "check the address, the credentials and the network" if "://" in url else "check the path and disk"
