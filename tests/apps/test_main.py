@@ -148,6 +148,13 @@ def test_info_shows_what_the_weights_are_for(call: Callable[..., Ended], monkeyp
     assert any(line.startswith("elan-light-x4       bicubic  ELAN-light, four times") for line in lines)
 
 
+def test_info_tells_the_recipe_line_by_line(call: Callable[..., Ended]) -> None:
+    lines = call("info", "elan-light-x2").stdout.splitlines()
+    assert lines[lines.index("    network:") + 1] == "      preset: elan-light"
+    assert "      optimizer: muon" in lines
+    assert not any("{" in line or line.endswith(": ") for line in lines)
+
+
 def test_info_tells_what_is_in_a_file(call: Callable[..., Ended], weights: dict[int, Path]) -> None:
     text = call("info", weights[3]).stdout
     assert "scale: 3" in text

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from elansr.weights.describe import Description
     from elansr.weights.released import ReleasedWeights
 
-BLANK: tuple[object, ...] = (None, "", 0, {})
+BLANK: tuple[object, ...] = (None, "", 0, {}, [], ())
 
 
 def info(
@@ -61,7 +61,8 @@ def _row(record: dict[str, object], name: int, degradation: int) -> str:
 def _lines(record: dict[str, object]) -> list[str]:
     """One line a fact, nested facts indented; what is not known is left out."""
     lines: list[str] = []
-    for key, value in record.items():
+    for key, stored in record.items():
+        value = _opened(stored)
         if isinstance(value, dict) and value:
             lines += [f"{key}:", *(f"  {line}" for line in _lines(value))]
         elif value not in BLANK:
@@ -69,8 +70,18 @@ def _lines(record: dict[str, object]) -> list[str]:
     return lines
 
 
+def _opened(value: object) -> object:
+    """What is kept as JSON, as the recipe is, for people to read."""
+    if not (isinstance(value, str) and value.startswith("{")):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
 def _text(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def _to_json(record: dict[str, object]) -> str:
