@@ -111,6 +111,19 @@ def test_weights_in_another_engine_name_the_export(
     assert f"`elansr export {weights[2]} --to onnx -o model.onnx`, then -n model.onnx" in line
 
 
+def test_weights_that_each_picture_chooses_are_told_once(
+    call: Call, photo: Callable[..., Path], tmp_path: Path
+) -> None:
+    for name in ("in/a.png", "in/b.jpg"):
+        photo(name)
+    ended = call("upscale", tmp_path / "in", "--engine", "openvino")
+    assert ended.code == 2
+    assert ended.error_lines == [
+        "error: auto: weights, and --engine openvino runs exported files: first "
+        "`elansr export elan-light-x4 --to openvino -o model.xml`, then -n model.xml"
+    ]
+
+
 def test_other_commands_say_what_the_file_is(call: Call, exported: dict[str, Path]) -> None:
     ended = call("info", exported["onnx"])
     assert ended.code == 2

@@ -24,6 +24,8 @@ from elansr.weights.disk import EXPORTED, one_line, require_readable
 
 EngineName = Literal["auto", "torch", "onnx", "openvino"]
 ENGINE_OF_SUFFIX: dict[str, EngineName] = {".onnx": "onnx", ".xml": "openvino"}
+EXAMPLE = "elan-light-x4"
+"""Weights that errors name where the user named none."""
 BYTES_PER_CHANNEL = 265
 """Peak bytes that a pixel of a tile takes per network channel.
 
@@ -52,9 +54,10 @@ def choose(model: str | os.PathLike[str], engine: str) -> EngineName:
     if engine in ("auto", found):
         return found
     if found == "torch":
+        name = EXAMPLE if model == "auto" else model
         raise ConfigError(
             f"{model}: weights, and --engine {engine} runs exported files: first "
-            f"`elansr export {model} --to {engine} -o {_example(engine)}`, then -n {_example(engine)}"
+            f"`elansr export {name} --to {engine} -o {_example(engine)}`, then -n {_example(engine)}"
         )
     raise ConfigError(
         f"{model}: a file for --engine {found}, not for {engine}: leave --engine out, or name other files"

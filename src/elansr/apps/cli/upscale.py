@@ -83,7 +83,7 @@ def upscale(
     label = upscalers.label if any(not source.problem for source in sources) else ""
     jobs = batch.plan(sources, output, label, suffix, ext)
     if batch.has_work(jobs, settings):
-        _check_device(device, precision)
+        _check(model, engine, device, precision)
         upscalers.prepare()
     outcomes: list[Outcome] = []
     try:
@@ -120,10 +120,12 @@ def _existing(overwrite: bool, skip_existing: bool, single: bool) -> "Existing":
     return "refuse" if single and not skip_existing else "skip"
 
 
-def _check_device(device: str, precision: str) -> None:
+def _check(model: str, engine: str, device: str, precision: str) -> None:
     """Tells before the run what would fail for every picture, where the network is loaded with the first of them."""
     from elansr.inference.device import pick_device, pick_precision
+    from elansr.inference.file_engines import choose
 
+    choose(model, engine)
     pick_precision(precision, pick_device(device))
 
 
