@@ -6,6 +6,7 @@ import re
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from playwright.sync_api import sync_playwright
 from elansr.apps.server.limits import Limits, queue_full
 from elansr.apps.server.page import mount
 from elansr.apps.server.page_scratch import Scratch
+from elansr.apps.server.rest import create_app
 from elansr.apps.server.service import Service
 from elansr.apps.server.work import Wanted
 from tests.apps.server.conftest import PATIENCE, Held
@@ -53,13 +55,7 @@ class Site(NamedTuple):
 
 
 def running(service: Service, api_key: str | None = None) -> Iterator[Site]:
-    app = FastAPI()
-
-    @app.get("/healthz")
-    def health() -> dict[str, str]:
-        return {"status": "ok"}
-
-    config = uvicorn.Config(mount(app, service, api_key=api_key), port=0, log_level="error")
+    config = uvicorn.Config(create_app(service, api_key=api_key), port=0, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -124,16 +120,20 @@ def picture(kind: str, width: int = 40, height: int = 30, seed: int = 0, **optio
     return file.getvalue()
 
 
-def choose(page: Any, name: str, data: bytes) -> None:
-    page.set_input_files(
-        "#drop input[type=file]", {"name": name, "mimeType": "application/octet-stream", "buffer": data}
-    )
+def choose(page: Any, *files: tuple[str, bytes]) -> None:
+    sent = [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files]
+    page.set_input_files("#drop input[type=file]", sent)
+
+
+def ready(page: Any) -> None:
+    page.wait_for_selector("#size .notice")
+    page.wait_for_selector("#go:enabled")
 
 
 def upscale(page: Any, name: str, data: bytes) -> None:
-    choose(page, name, data)
+    choose(page, (name, data))
     page.wait_for_selector(f".chosen:has-text('{name}')")
-    page.click("#go")
+    page.click("#go")  # which waits until it is enabled
     page.wait_for_selector("#slider img")
 
 
@@ -161,11 +161,11 @@ def until(true: Any) -> None:
 def test_a_picture_is_upscaled_compared_and_downloaded(site: Site, tab: Any) -> None:
     name, data = "Über uns #1 (100%25).jpg", picture("JPEG", quality=95)
     page = tab()
-    choose(page, name, data)
+    choose(page, (name, data))
     page.wait_for_selector(".chosen img")
     assert f"40 x 30 pixels · JPEG, quality 95 · {round(len(data) / 1000)} kB" in page.inner_text("#about")
     page.wait_for_selector("#size .notice")
-    assert page.inner_text("#size") == "40 x 30 becomes 80 x 60 pixels"
+    assert re.fullmatch(r"40 x 30 becomes 80 x 60 pixels · about (a second|\d+\s(s|min))", page.inner_text("#size"))
     page.click("#go")
     page.wait_for_selector("#slider img")
     assert sizes(page, "#slider") == [[80, 60], [80, 60]]
@@ -235,25 +235,79 @@ BAD = (
         picture("JPEG", 50_001, 2, quality=1),
         "more than the 100,000 pixels that this service takes: send a smaller picture",
     ),
-    ("heavy.png", bytes(200_001), "heavy.png: the file has 0.2 MB, more than the 0.2 MB that this server takes"),
+    ("heavy.png", bytes(200_001), "heavy.png: the file has 200 kB, more than the 200 kB that this server takes"),
 )
 
 
 def test_what_cannot_be_done_gets_a_sentence(site: Site, tab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One at a time: the sentence goes when another picture comes; and there is no button for what cannot be done."""
     page = tab()
-    page.click("#go")
-    page.wait_for_selector("#status .problem:has-text('Choose a picture first.')")
+    assert page.is_disabled("#go")
     for name, data, sentence in BAD:
-        choose(page, name, data)
+        choose(page, (name, data))
         page.wait_for_function("text => document.querySelector('#choices').innerText.includes(text)", arg=sentence)
         assert "elansr-page" not in page.inner_text("body")
-    monkeypatch.setattr(site.service, "limits", replace(LIMITS, max_result_pixels=4000))
-    choose(page, "small.png", picture("PNG"))
-    page.wait_for_selector(".chosen")
-    page.wait_for_selector("#size .problem:has-text('more than the 0.004 megapixels')")
+        assert page.locator(".problem").count() == 1
+        assert page.is_disabled("#go")
+    choose(page, ("small.png", picture("PNG")))
+    ready(page)
+    assert page.locator(".problem").count() == 0
     monkeypatch.setattr(site.service, "require_room", full)
     page.click("#go")
     page.wait_for_selector("#status .problem:has-text('try again in 7 s')")
+    choose(page, ("notes.txt", b"just words"))
+    page.wait_for_selector("#about .problem")
+    assert page.locator(".problem").count() == 1
+    assert page.is_visible("#empty")
+    assert page.is_disabled("#go")
+    monkeypatch.setattr(site.service, "limits", replace(LIMITS, max_result_pixels=4000))
+    choose(page, ("small.png", picture("PNG")))
+    page.wait_for_selector("#size .problem:has-text('more than the 0.004 megapixels')")
+    assert page.is_disabled("#go")
+
+
+def test_several_pictures_are_done_one_after_the_other(site: Site, tab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is none, and what is too large as a result, gets its sentence; the others can be downloaded at once."""
+    limits = replace(LIMITS, max_result_pixels=20_000)
+    monkeypatch.setattr(site.service, "limits", limits)
+    same = [picture("PNG", seed=seed) for seed in (1, 2)]
+    large = picture("PNG", 80, 80)
+    files = [("a.png", same[0]), ("words.txt", b"words"), ("large.png", large), ("a.png", same[1])]
+    page = tab()
+    choose(page, *((f"{n}.png", b"") for n in range(51)))
+    page.wait_for_selector("#about .problem:has-text('51 files are more than the 50 that are taken at once')")
+    choose(page, *files)
+    page.wait_for_selector("#size :text('3 pictures: 0.0088 become 0.0352 megapixels')")
+    rows = page.locator("#about li").all_inner_texts()
+    assert [row.split("\n")[0].split(":")[0] for row in rows] == [name for name, _ in files]
+    page.click("#go")
+    page.wait_for_selector("#status :text('2 of 3 pictures are done.')")
+    assert "large.png: the result would be 160 x 160 pixels" in page.inner_text("#card .problem")
+    name, data = download(page)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert (name, archive.namelist()) == ("elansr.zip", ["a_x2.png", "a_x2 (2).png"])
+        found = [archive.read(inside) for inside in archive.namelist()]
+    assert found == [site.service.submit(sent, "a.png", Wanted(scale=2)).result().data for sent in same]
+    with page.expect_download() as waited:
+        page.click("#card li a >> nth=1")
+    assert Path(waited.value.path()).read_bytes() == found[1]
+
+
+def test_stop_ends_all_of_several(site: Site, tab: Any, held: Held) -> None:
+    """On a phone, with names that are longer than it is wide."""
+    page = tab(**PHONE)
+    choose(page, *((f"{n}{'long' * 20}.png", picture("PNG", 200, 200)) for n in range(3)))
+    page.click("#go")
+    assert held.asked.wait(PATIENCE)
+    page.wait_for_selector("#status :text('1 of 3: 0long')")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    inside = page.locator(".work p")
+    assert inside.evaluate("line => line.scrollWidth <= line.clientWidth")
+    page.click("#stop")
+    page.wait_for_selector("#status :text('Stopped: 0 of 3 pictures are done.')")
+    held.go.set()
+    until(lambda: not site.service.in_work)
+    assert held.tiles < 4
 
 
 def full(*_: Any) -> None:
@@ -272,14 +326,19 @@ def held(service: Service) -> Iterator[Held]:
     upscaler._network = network
 
 
-def test_stop_ends_the_request(site: Site, tab: Any, held: Held) -> None:
+def test_stop_ends_the_request(site: Site, tab: Any, held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tab()
-    choose(page, "large.png", picture("PNG", 200, 200))
-    page.wait_for_selector(".chosen")
+    monkeypatch.setattr(site.service.pace, "seconds", lambda pixels: pixels / 40)
+    choose(page, ("large.png", picture("PNG", 200, 200)))
+    page.wait_for_selector("#size :text('200 x 200 becomes 400 x 400 pixels · about 17 min')")
     page.click("#go")
     page.wait_for_selector("#stop")
     assert held.asked.wait(PATIENCE)
+    page.wait_for_selector(".work :text-matches('^0 % · about 1[0-7].min left$')")
     assert page.get_attribute("[role=progressbar]", "aria-valuenow") == "0"
+    choose(page, ("notes.txt", b"just words"))
+    page.wait_for_selector("#about .problem")
+    assert page.is_visible("[role=progressbar]")  # what is in work goes on
     page.click("#stop")
     page.wait_for_selector("#status :text('Stopped.')")
     page.wait_for_selector("#go")
@@ -290,8 +349,7 @@ def test_stop_ends_the_request(site: Site, tab: Any, held: Held) -> None:
 
 def test_closing_the_tab_ends_the_request(site: Site, tab: Any, held: Held) -> None:
     page = tab()
-    choose(page, "large.png", picture("PNG", 200, 200))
-    page.wait_for_selector(".chosen")
+    choose(page, ("large.png", picture("PNG", 200, 200)))
     page.click("#go")
     assert held.asked.wait(PATIENCE)
     [task] = site.service._in_work
@@ -303,9 +361,8 @@ def test_tabs_keep_their_results_apart(site: Site, tab: Any) -> None:
     first, second = tab(), tab()
     data = [picture("PNG", seed=1), picture("PNG", seed=2)]
     for page, sent in zip((first, second), data, strict=True):
-        choose(page, "same.png", sent)
+        choose(page, ("same.png", sent))
     for page in (first, second):
-        page.wait_for_selector(".chosen")
         page.click("#go")
     for page, sent in zip((first, second), data, strict=True):
         page.wait_for_selector("#slider img")
@@ -315,7 +372,8 @@ def test_tabs_keep_their_results_apart(site: Site, tab: Any) -> None:
 
 def test_other_routes_still_answer_and_what_the_page_does_not_need_is_closed(site: Site) -> None:
     with httpx.Client(base_url=site.address, timeout=PATIENCE) as client:
-        assert client.get("/healthz").json() == {"status": "ok"}
+        assert client.get("/healthz").json()["status"] == "ok"
+        assert client.head("/healthz").status_code == client.head("/").status_code == 200
         assert client.get("/docs").status_code == client.get("/openapi.json").status_code == 200
         assert "/gradio_api" not in client.get("/openapi.json").text
         for path in (
@@ -333,6 +391,37 @@ def test_other_routes_still_answer_and_what_the_page_does_not_need_is_closed(sit
         assert client.post("/gradio_api/queue/join", content=iter([b"{}"])).status_code == 411
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nonsense", 404, "not_found"),
+        ("GET", "/v1/nothing", 404, "not_found"),
+        ("GET", "/a/b/c.png", 404, "not_found"),
+        ("GET", "/monitoring", 404, "not_found"),
+        ("GET", "/manifest.json", 404, "not_found"),
+        ("GET", "/gradio_api/info", 404, "not_found"),
+        ("POST", "/nonsense", 404, "not_found"),
+        ("POST", "/", 405, "method_not_allowed"),
+        ("DELETE", "/docs", 405, "method_not_allowed"),
+        ("GET", "/v1/upscale", 405, "method_not_allowed"),
+        ("PUT", "/v1/models", 405, "method_not_allowed"),
+        ("POST", "/healthz", 405, "method_not_allowed"),
+        ("GET", "/login", 405, "method_not_allowed"),
+        ("POST", "/gradio_api/queue/join", 411, "length_required"),
+    ],
+)
+def test_beside_the_page_every_refusal_has_our_shape(
+    method: str, path: str, status: int, code: str, site: Site
+) -> None:
+    body = iter([b"{}"]) if status == 411 else None
+    response = httpx.request(method, f"{site.address}{path}", content=body, timeout=PATIENCE)
+    assert (response.status_code, set(response.json())) == (status, {"error"})
+    error = response.json()["error"]
+    assert (error["code"], error["limit"], set(error)) == (code, None, {"code", "message", "limit"})
+    assert path in error["message"] or status == 411
+    assert ("allow" in response.headers) == (status == 405)
+
+
 def test_with_a_key_the_page_asks_for_it(service: Service, browser: Any) -> None:
     with_key = running(service, KEY)
     site = next(with_key)
@@ -343,10 +432,14 @@ def test_with_a_key_the_page_asks_for_it(service: Service, browser: Any) -> None
         context.set_default_timeout(MILLISECONDS)
         page = context.new_page()
         page.goto(site.address)
+        fill_in(page, "")
+        page.wait_for_selector("text=Incorrect")
         fill_in(page, "wrong")
         page.wait_for_selector("text=Incorrect")
         fill_in(page, KEY)
         page.wait_for_selector("#go")
+        empty = httpx.post(f"{site.address}/login", data={"username": "me"}, timeout=PATIENCE)
+        assert (empty.status_code, empty.json()["error"]["code"]) == (400, "bad_form")
         upscale(page, "small.png", picture("PNG"))
         context.close()
     finally:
@@ -354,8 +447,8 @@ def test_with_a_key_the_page_asks_for_it(service: Service, browser: Any) -> None
 
 
 def fill_in(page: Any, key: str) -> None:
+    """With no user's name, which is as good as any."""
     page.fill("input[type=password]", key)
-    page.fill("input:not([type=password])", "me")
     page.click("button:has-text('Login')")
 
 

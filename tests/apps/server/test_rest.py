@@ -7,6 +7,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +23,8 @@ import elansr
 from elansr.apps.server import gate, upload
 from elansr.apps.server.rest import create_app
 from elansr.apps.server.service import Service
+from elansr.errors import ConfigError
+from tests.apps.ended import Ended
 from tests.apps.server.conftest import PATIENCE, Held
 
 Serving = Callable[..., Service]
@@ -164,21 +167,30 @@ def test_a_huge_exif_block_is_only_metadata(client: TestClient, file_of: FileOf)
     [
         ({"scale": "two"}, "scale 'two': must be a whole number"),
         ({"scale": "-2"}, "scale '-2': must be a whole number"),
+        ({"scale": "0"}, "tiny_x2: weights for x2, not x0"),
         ({"scale": "3"}, "tiny_x2: weights for x2, not x3"),
+        (
+            {"scale": "3", "model": "elan-light-real"},
+            "no weights for x3: choose elan-light-x2-real, elan-light-x4-real",
+        ),
         ({"quality": "101"}, "quality 101: must be from 1 to 100"),
         ({"outscale": "nan"}, "outscale nan: must be above 0"),
         ({"outscale": "1e999"}, "outscale inf: must be above 0"),
         ({"outscale": "much"}, "outscale 'much': must be a number"),
         ({"width": "10", "height": "10"}, "give one of them"),
+        ({"width": "0"}, "width 0: must be 1 pixel or more"),
+        ({"height": "-5"}, "height '-5': must be a whole number of at most 9 digits, without a sign"),
+        ({"width": "abc"}, "width 'abc': must be a whole number"),
         ({"width": "99999"}, "a.png: 20 pixels wide, cannot grow to 99999"),
+        ({"height": "193"}, "a.png: 12 pixels high, cannot grow to 193: at most 16 times"),
         ({"format": "exe"}, "format 'exe': must be one of auto, png"),
         ({"model": "../weights.pt"}, "unknown model '../weights.pt'"),
         ({"output": "/etc/passwd"}, "unknown field 'output': there are picture, model"),
     ],
 )
 def test_bad_wishes(fields: dict[str, object], message: str, client: TestClient, file_of: FileOf) -> None:
-    response = post(client, file_of(), **fields)
-    assert message in error_of(response, 422, response.json()["error"]["code"])["message"]
+    """The picture is fine: what is told is that the request is not."""
+    assert message in error_of(post(client, file_of(), **fields), 422, "invalid_request")["message"]
 
 
 def test_bad_forms(client: TestClient, file_of: FileOf) -> None:
@@ -201,12 +213,24 @@ def test_nowhere_and_the_wrong_method(client: TestClient) -> None:
         error_of(client.get(path), 404, "not_found")
     for method, path, allowed in (
         ("GET", "/v1/upscale", "POST"),
-        ("DELETE", "/v1/models", "GET"),
-        ("PUT", "/healthz", "GET"),
+        ("DELETE", "/v1/models", "GET, HEAD"),
+        ("PUT", "/healthz", "GET, HEAD"),
+        ("POST", "/metrics", "GET, HEAD"),
+        ("POST", "/docs", "GET, HEAD"),
     ):
         response = client.request(method, path)
-        error_of(response, 405, "method_not_allowed")
+        error = error_of(response, 405, "method_not_allowed")
+        assert error["message"] == f"{path} does not answer {method}: it answers {allowed}"
         assert response.headers["allow"] == allowed
+    error_of(client.post("/"), 405, "method_not_allowed")
+
+
+def test_head_is_answered_wherever_get_is(client: TestClient) -> None:
+    for path in ("/", "/healthz", "/v1/models", "/metrics", "/docs", "/openapi.json"):
+        got, asked = client.get(path), client.head(path)
+        assert (asked.status_code, asked.headers["content-type"]) == (200, got.headers["content-type"]), path
+    assert client.head("/v1/upscale").status_code == 405
+    assert client.head("/nope").status_code == 404
 
 
 def test_too_many_bytes(serving: Serving, file_of: FileOf) -> None:
@@ -261,16 +285,51 @@ def test_an_upload_that_does_not_end(monkeypatch: pytest.MonkeyPatch, service: S
 
 def test_models(client: TestClient) -> None:
     first, *others = client.get("/v1/models").json()["models"]
-    assert first == {"name": "tiny_x2", "scale": 2, "description": "chosen by the operator", "default": True}
-    rows = {row["name"]: row["scale"] for row in others}
+    operators = {"name": "tiny_x2", "scale": 2, "scales": [2], "description": "chosen by the operator"}
+    assert first == operators | {"default": True}
+    rows = {row["name"]: (row["scale"], row["scales"]) for row in others}
     assert rows == {
-        "auto": None,
-        "elan-light-x2": 2,
-        "elan-light-x3": 3,
-        "elan-light-x4": 4,
-        "elan-light-x2-real": 2,
-        "elan-light-x4-real": 4,
+        "auto": (None, [2, 3, 4]),
+        "elan-light": (None, [2, 3, 4]),
+        "elan-light-real": (None, [2, 4]),
+        "elan-light-x2": (2, [2]),
+        "elan-light-x3": (3, [3]),
+        "elan-light-x4": (4, [4]),
+        "elan-light-x2-real": (2, [2]),
+        "elan-light-x4-real": (4, [4]),
     }
+    assert not any(row["default"] for row in others)
+
+
+@pytest.mark.parametrize(
+    ("fields", "model"),
+    [
+        ({"model": "elan-light", "scale": 2}, "elan-light-x2"),
+        ({"model": "elan-light"}, "elan-light-x4"),
+        ({"model": "elan-light", "outscale": 2.5}, "elan-light-x3"),
+        ({"model": "elan-light-real", "width": 7}, "elan-light-x2-real"),
+        ({"model": "elan-light-real", "outscale": 3}, "elan-light-x4-real"),
+        ({"model": "elan-light-real", "scale": 3}, ""),
+        ({"model": "elan-light-x2", "scale": 4}, ""),
+        ({"model": "auto", "scale": 3}, "elan-light-x3"),
+    ],
+)
+def test_models_are_named_as_elansr_upscale_takes_them(
+    fields: dict[str, object], model: str, client: TestClient, call: Callable[..., Ended], tmp_path: Path
+) -> None:
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (4, 4), (10, 120, 200)).save(picture)
+    options = [part for name, value in fields.items() for part in (f"--{name}", value)]
+    ended = call("upscale", picture, "-o", tmp_path / "out.png", "--precision", "fp32", "-t", 32, *options)
+    response = post(client, picture.read_bytes(), **fields)
+    if model:
+        assert (ended.code, response.status_code) == (0, 200)
+        assert response.headers["x-elansr-model"] == model
+        assert response.content == (tmp_path / "out.png").read_bytes()
+    else:
+        assert ended.code == 2
+        error = error_of(response, 422, "invalid_request")
+        assert ended.stderr.startswith(f"error: {error['message']}")
 
 
 def test_metrics(client: TestClient, file_of: FileOf) -> None:
@@ -352,6 +411,12 @@ def test_the_page_leaves_our_paths_alone(service: Service, monkeypatch: pytest.M
         error_of(client.get("/v1/upscale"), 405, "method_not_allowed")
         error_of(client.get("/v1/nope"), 404, "not_found")
         error_of(client.post("/metrics"), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("key", ["", " ", " key", "key\n", "two\nlines"])
+def test_a_key_that_no_client_can_send(key: str, service: Service) -> None:
+    with pytest.raises(ConfigError, match="api_key: must be one line, not empty"):
+        create_app(service, api_key=key, page=False)
 
 
 async def _page(_scope: Any, _receive: Any, send: Any) -> None:

@@ -45,6 +45,12 @@ class Running(NamedTuple):
             response = connection.getresponse()
             return response.status, response.read()
 
+    def head(self, path: str) -> bytes:
+        """All that comes, which http.client would not show of an answer without a body."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
+            connection.sendall(f"HEAD {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            return b"".join(iter(lambda: connection.recv(4096), b""))
+
     def send(self, data: bytes) -> http.client.HTTPConnection:
         """Posts a picture; the answer is not waited for."""
         head = b'--b\r\nContent-Disposition: form-data; name="picture"; filename="a.png"\r\n\r\n'
@@ -127,6 +133,11 @@ def test_work_is_finished_and_refused_and_freed(
     """
     running = server("--at-once", 1, "--tile", 16)
     assert json.loads(running.get("/healthz")[1])["status"] == "ok"
+    for path in ("/healthz", "/v1/models"):
+        answer = running.head(path)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b"\r\n\r\n")
+        assert answer.count(b"\r\n\r\n") == 1
     the_examples_of_the_documentation_work(running, file_of("JPEG", 20, 30), tmp_path, monkeypatch)
     gone = running.send(file_of("PNG", 600, 600))
     running.wait_for("elansr_in_work", 1)
@@ -200,6 +211,11 @@ def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(command.KEY, "")
     with pytest.raises(ConfigError, match="ELANSR_API_KEY: is empty"):
         command._api_key(None)
+    file.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    for text, message in ((" \n", "is empty, where the API key should be"), ("a\nb\n", "has several lines")):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=f"key: {message}"):
+            command._api_key(file)
     with pytest.raises(ConfigError, match=r"nothing: the API key cannot be read \(No such file"):
         command._api_key(tmp_path / "nothing")
 

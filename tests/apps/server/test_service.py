@@ -89,17 +89,25 @@ def test_the_default_weights_are_there_from_the_start(serving: Serving) -> None:
 def test_bad_weights_are_told_at_the_start(serving: Serving, weights: dict[int, Path], tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"unknown weights 'elan-lihgt'.*did you mean elan-light"):
         serving("elan-lihgt")
-    disguised = tmp_path / "elan-light-x2.safetensors"
-    disguised.write_bytes(weights[2].read_bytes())
-    with pytest.raises(ConfigError, match="elan-light-x2 is the name of weights that come with elansr"):
-        serving(disguised)
+    for name in ("elan-light-x2", "elan-light-real"):
+        disguised = tmp_path / f"{name}.safetensors"
+        disguised.write_bytes(weights[2].read_bytes())
+        with pytest.raises(ConfigError, match=f"{name} is the name of weights that come with elansr"):
+            serving(disguised)
 
 
-@pytest.mark.parametrize("name", ["nope", "/etc/passwd", "../tiny_x2.safetensors", "elan-light", "tiny_x2.safetensors"])
+def test_a_family_can_be_the_default(serving: Serving, file_of: FileOf) -> None:
+    service = serving("elan-light-real")
+    [default] = [offer for offer in service.models.offers if offer.default]
+    assert (default.name, default.scale, default.scales) == ("elan-light-real", None, (2, 4))
+    assert service.submit(file_of("PNG", 4, 4), "a.png", Wanted()).result(PATIENCE).model == "elan-light-x4-real"
+
+
+@pytest.mark.parametrize("name", ["nope", "/etc/passwd", "../tiny_x2.safetensors", "elan-heavy", "tiny_x2.safetensors"])
 def test_a_client_names_no_files(name: str, serving: Serving, file_of: FileOf) -> None:
     error = refused(serving(), file_of(), wanted=Wanted(name))
     assert (error.status, error.code) == (422, "invalid_request")
-    assert str(error).startswith(f"unknown model {name!r}: there are tiny_x2, auto, elan-light-x2, ")
+    assert str(error).startswith(f"unknown model {name!r}: there are tiny_x2, auto, elan-light, elan-light-real, ")
 
 
 def test_not_even_the_operators_file_by_its_path(serving: Serving, file_of: FileOf, weights: dict[int, Path]) -> None:
@@ -135,7 +143,9 @@ def test_all_frames_of_an_animation_count(serving: Serving, file_of: FileOf) -> 
     assert "20 x 20 pixels on 6 pages" in str(refused(serving(max_result_pixels=2399), data, "a.gif"))
     done = serving(max_pixels=600, max_result_pixels=2400).submit(data, "a.gif", Wanted()).result(PATIENCE)
     assert Image.open(io.BytesIO(done.data)).n_frames == 6  # type: ignore[attr-defined]
-    assert "pages do not fit into PNG" in str(refused(serving(), data, "a.gif", Wanted(extension="png")))
+    unfit = refused(serving(), data, "a.gif", Wanted(extension="png"))
+    assert "pages do not fit into PNG" in str(unfit)
+    assert (unfit.status, unfit.code) == (422, "invalid_request")
 
 
 def test_the_queue_is_full(serving: Serving, hold: Callable[[Service], Held], file_of: FileOf) -> None:
@@ -204,6 +214,18 @@ def test_progress_grows_to_one(serving: Serving, file_of: FileOf) -> None:
     assert seen == sorted(seen)
     assert task.progress == 1.0
     assert len(set(seen)) > 2
+
+
+def test_how_long_work_takes_is_measured(serving: Serving, file_of: FileOf) -> None:
+    service = serving()
+    assert service.pace.seconds(1000) is None
+    service.try_out()
+    rough = service.pace.seconds(1000)
+    assert rough is not None
+    assert rough > 0
+    result = service.submit(file_of("PNG", 30, 40), "a.png", Wanted()).result(PATIENCE)
+    no_longer(service)
+    assert service.pace.seconds(1200) == pytest.approx(result.seconds)
 
 
 def test_an_impatient_caller_may_ask_again(serving: Serving, hold: Callable[[Service], Held], file_of: FileOf) -> None:

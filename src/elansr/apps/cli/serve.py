@@ -100,4 +100,6 @@ def _api_key(file: Path | None) -> str | None:
     key = key.strip()
     if not key:
         raise ConfigError(f"{origin}: is empty, where the API key should be: write one into it, or leave it out")
+    if len(key.splitlines()) > 1:
+        raise ConfigError(f"{origin}: has several lines, where the API key should be one: leave that one in it")
     return key

@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 
 from elansr.apps.server.limits import Rejected
 
-_CODES = {400: "bad_form", 404: "not_found", 405: "method_not_allowed"}
+_CODES = {400: "bad_form"}
+_LONGEST_PATH = 100
 
 
 def refusal(why: Rejected, headers: dict[str, str] | None = None) -> Response:
@@ -24,6 +25,20 @@ def refusal(why: Rejected, headers: dict[str, str] | None = None) -> Response:
     return JSONResponse(body, why.status, headers)
 
 
+def not_there(method: str, path: str, allow: str = "") -> Response:
+    """The response to what is no route.
+
+    Args:
+        method, path: of the request.
+        allow: the methods that the path has; "" where there is nothing at all.
+    """
+    shown = ascii(path[:_LONGEST_PATH])[1:-1]
+    if allow:
+        text = f"{shown} does not answer {method[:_LONGEST_PATH]}: it answers {allow}"
+        return refusal(Rejected(405, "method_not_allowed", text), {"Allow": allow})
+    return refusal(Rejected(404, "not_found", f"there is nothing at {shown}: /docs lists what there is"))
+
+
 def answer_errors(app: FastAPI) -> None:
     """Has the app answer every error in the one shape."""
 
@@ -31,8 +46,10 @@ def answer_errors(app: FastAPI) -> None:
         assert isinstance(error, Rejected)
         return refusal(error)
 
-    async def of_http(_request: Request, error: Exception) -> Response:
+    async def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if error.status_code in (404, 405):
+            return not_there(request.method, request.url.path, (error.headers or {}).get("Allow", ""))
         message = str(error.detail or HTTPStatus(error.status_code).phrase)
         why = Rejected(error.status_code, _CODES.get(error.status_code, "http_error"), message)
         return refusal(why, dict(error.headers or {}))

@@ -13,6 +13,7 @@ from elansr.apps.server.limits import Rejected, queue_full
 from elansr.apps.server.lingering import Lingering, Message, Receive, Send
 from elansr.apps.server.metrics import Metrics
 from elansr.apps.server.service import Service
+from elansr.errors import ConfigError
 
 UPSCALE, HEALTH, METRICS, REST = "/v1/upscale", "/healthz", "/metrics", "/v1"
 GUARDED = (REST, METRICS, "/docs", "/redoc", "/openapi.json")
@@ -27,6 +28,17 @@ _LOG = logging.getLogger(__name__)
 
 Scope = Message
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def checked_key(key: str | None) -> str | None:
+    """The same key, if clients can send it.
+
+    Raises:
+        ConfigError: it is empty, of several lines, or has blanks around it, which HTTP drops.
+    """
+    if key is None or (key and key == key.strip() and len(key.splitlines()) == 1):
+        return key
+    raise ConfigError("api_key: must be one line, not empty and without blanks around it; None is no key")
 
 
 class Gate:

@@ -35,6 +35,7 @@ ERROR_SCHEMA: dict[str, Any] = {
     },
 }
 
+_SCALE = "Of the network, one of the model's `scales`; left out, the smallest that reaches the size, or the largest."
 _RETRY = {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer"}}}
 _REFUSALS: dict[int, tuple[str, dict[str, Any]]] = {
     401: ("The service has an API key and the request has not.", {}),
@@ -71,7 +72,7 @@ def upscale_form(names: list[str], limits: Limits) -> dict[str, Any]:
             "description": f"The file: at most {limits.max_bytes:,} bytes and {limits.max_pixels:,} pixels.",
         },
         "model": {"type": "string", "enum": names, "default": names[0], "description": "See `GET /v1/models`."},
-        "scale": {"type": "integer", "enum": [2, 3, 4], "description": "Of the network; default 4."},
+        "scale": {"type": "integer", "enum": [2, 3, 4], "description": _SCALE},
         "format": {
             "type": "string",
             "enum": ["auto", "png", "jpg", "webp", "tiff", "avif"],

@@ -2,9 +2,14 @@
 
     page_layout    what stands where
     page_actions   what happens when somebody uses it
+    page_uploads   what a browser sends
+    page_run       work that was asked for, from the press of the button to its end
+    page_results   results, to download
     page_pictures  what a browser can show of pictures
     page_words     what is said
     page_models    the models as people choose them
+    page_guard     what of Gradio can be reached
+    page_login     what is asked of those who come, where there is a key
     page_scratch   where files lie, and for how long
 
 The browser asks nobody but this server: no fonts, scripts or counters from elsewhere.
@@ -16,13 +21,16 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
+from starlette.routing import Mount
 
+from elansr.apps.server.gate import checked_key
 from elansr.apps.server.page_actions import Actions
 from elansr.apps.server.page_assets import ASSETS, asset
 from elansr.apps.server.page_guard import Guard
+from elansr.apps.server.page_login import Login
 from elansr.apps.server.page_models import kinds, scale_first
 from elansr.apps.server.page_scratch import Scratch
 from elansr.apps.server.service import Service
@@ -30,7 +38,7 @@ from elansr.errors import MissingExtraError
 
 SWEEP_SECONDS = 60.0
 """Between two looks for files that are old or too many."""
-LOGIN = "This server asks for its API key: enter it as the password, with any user name."
+LOGIN = "This server asks for its API key: enter it as the password. The user name may stay empty."
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 
 
@@ -46,9 +54,12 @@ def mount(app: FastAPI, service: Service, *, api_key: str | None = None) -> Fast
         The same application. Its lifespan deletes the page's files at the end.
 
     Raises:
+        ConfigError: a key that no client can send.
         MissingExtraError: Gradio is not installed.
     """
+    api_key = checked_key(api_key)
     gr, layout_of = _gradio()
+    service.try_out()
     scratch = Scratch()
     rows = {kind.name: kind for kind in kinds(service.models.offers)}
     first = next(iter(rows.values()))
@@ -58,10 +69,11 @@ def mount(app: FastAPI, service: Service, *, api_key: str | None = None) -> Fast
     def build() -> None:
         places = {"allowed_paths": [str(scratch.folder)], "max_file_size": service.limits.max_bytes}
         gr.mount_gradio_app(app, layout.blocks(), "/", **places, **_look(gr), **_login(api_key), **_left_out())
+        mounted = cast("Mount", app.routes[-1])
+        mounted.app = Guard(Login(mounted.app), scratch.folder, service.limits.max_bytes)
 
     with _environment(scratch.folder):
         _in_loop(build)
-    app.add_middleware(Guard, folder=scratch.folder, max_bytes=service.limits.max_bytes)
     _live_with(app, actions, scratch)
     return app
 
@@ -129,7 +141,7 @@ def _look(gr: Any) -> dict[str, Any]:
 
 def _login(api_key: str | None) -> dict[str, Any]:
     """Asks for the key before it shows anything, where there is one."""
-    if not api_key:
+    if api_key is None:
         return {}
     return {"auth": lambda _name, given: _same(given, api_key), "auth_message": LOGIN}
 

@@ -7,9 +7,11 @@ import gradio as gr
 
 from elansr.apps.server import page_words as words
 from elansr.apps.server.limits import Limits
-from elansr.apps.server.page_actions import Actions, Chosen, Made, View
+from elansr.apps.server.page_actions import Actions, View
 from elansr.apps.server.page_assets import asset
 from elansr.apps.server.page_models import Kind
+from elansr.apps.server.page_results import Made
+from elansr.apps.server.page_uploads import MOST_PICTURES, Chosen
 
 TITLE = "elansr: larger pictures"
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF", "AVIF")
@@ -31,6 +33,11 @@ ZOOM = (
 )
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 """Of every event: programs have REST, and the page has a progress bar of its own."""
+_CLEAR = """(status) => {
+    const working = document.querySelector('#stop')?.checkVisibility();
+    return ['', '', working ? status : '', { __type__: 'update', interactive: false }];
+}"""
+"""Other files come: what was said of those before no longer holds, at once and without asking the server."""
 _SHOW_RESULT = (
     "() => { if (window.innerWidth < 900) document.querySelector('#result').scrollIntoView({behavior: 'smooth'}) }"
 )
@@ -76,10 +83,11 @@ class Layout:
             js_on_load=asset("drop.js"),
             hint=words.hint(self._limits, FORMATS),
             max_bytes=self._limits.max_bytes,
+            most=MOST_PICTURES,
             elem_id="drop",
         )
         self._about = gr.HTML(elem_id="about")
-        self._chosen = gr.State()
+        self._chosen = gr.State(())
         self._scale = gr.Radio(_scales(self._first), value=self._first_scale, label="Enlarge", elem_id="scale")
         self._size = gr.HTML(elem_id="size")
         rows = [(kind.label, kind.name) for kind in self._kinds.values()]
@@ -91,12 +99,12 @@ class Layout:
             self._quality = gr.Slider(
                 1, 100, DEFAULT_QUALITY, step=1, label="Quality", info="Of JPEG, WebP and AVIF.", buttons=[]
             )
-        self._go = gr.Button("Upscale", variant="primary", size="lg", elem_id="go")
+        self._go = gr.Button("Upscale", variant="primary", size="lg", interactive=False, elem_id="go")
         self._stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop")
 
     def _result(self) -> None:
         self._status = gr.HTML(elem_id="status")
-        self._empty = gr.HTML('<div class="empty">The result will be here.</div>', elem_id="empty")
+        gr.HTML('<div class="empty">The result will be here.</div>', elem_id="empty")
         self._slider = gr.ImageSlider(
             label=LABELS, buttons=["fullscreen"], interactive=False, visible=False, max_height=640, elem_id="slider"
         )
@@ -117,9 +125,17 @@ class Layout:
         self._room = gr.Number(0, visible=False)
 
     def _connect(self) -> None:
-        look = {"fn": self._size_after, "inputs": [self._chosen, self._scale], "outputs": self._size, **PRIVATE}
+        look = {
+            "fn": self._size_after, "inputs": [self._chosen, self._scale], "outputs": [self._size, self._go], **PRIVATE
+        }  # fmt: skip
+        self._drop.clear(None, self._status, [self._about, self._size, self._status, self._go], js=_CLEAR, **PRIVATE)
         self._drop.upload(
-            self._actions.take, self._drop, [self._about, self._chosen], concurrency_limit=4, **PRIVATE
+            self._actions.take,
+            self._drop,
+            [self._about, self._chosen],
+            trigger_mode="always_last",
+            concurrency_limit=4,
+            **PRIVATE,
         ).then(**look)
         self._kind.input(self._other_scales, [self._kind, self._scale], self._scale, **PRIVATE).then(**look)
         self._scale.input(**look)
@@ -127,12 +143,12 @@ class Layout:
             self._upscale,
             [self._chosen, self._kind, self._scale, self._format, self._quality],
             [
-                self._status, self._card, self._empty, self._slider, self._zoom, self._overview, self._made,
-                self._closer, self._go, self._stop,
+                self._status, self._card, self._slider, self._zoom, self._overview, self._made, self._closer,
+                self._go, self._stop,
             ],
             trigger_mode="once",
             **PRIVATE,
-        ).then(None, js=_SHOW_RESULT, **PRIVATE)  # fmt: skip
+        ).then(None, js=_SHOW_RESULT, **PRIVATE).then(**look)  # fmt: skip
         self._stop.click(self._stopped, **PRIVATE)
         self._connect_detail()
 
@@ -152,7 +168,7 @@ class Layout:
         self._overview.select(self._pointed, self._made, [self._across, self._down], **PRIVATE)
 
     async def _upscale(
-        self, chosen: Chosen | None, kind: str, scale: int, extension: Any, quality: int, request: gr.Request
+        self, chosen: tuple[Chosen, ...], kind: str, scale: int, extension: Any, quality: int, request: gr.Request
     ) -> AsyncIterator[tuple[Any, ...]]:
         session = request.session_hash or ""
         async for view in self._actions.upscale(session, chosen, kind, scale, extension, quality):
@@ -165,8 +181,9 @@ class Layout:
         """The tab was closed."""
         self._actions.stop(request.session_hash or "")
 
-    def _size_after(self, chosen: Chosen | None, scale: int) -> str:
-        return self._actions.size_after(chosen, scale)
+    def _size_after(self, chosen: tuple[Chosen, ...], scale: int) -> tuple[str, Any]:
+        text, can_be_done = self._actions.size_after(chosen, scale)
+        return text, gr.update(interactive=can_be_done)
 
     def _other_scales(self, kind: str, scale: int) -> Any:
         """The scales that a model has; the one chosen stays, if it can."""
@@ -191,7 +208,6 @@ def _shown(view: View) -> tuple[Any, ...]:
     return (
         view.status,
         view.card,
-        gr.update(visible=not (view.status or there)),
         gr.update(value=view.slider, visible=there),
         gr.update(visible=there),
         view.overview,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from elansr.apps.server.models import Offer
 from elansr.inference.choice import CLEAN
-from elansr.inference.final_size import SCALES
 from elansr.weights.released import AUTO, RELEASED, Degradation, family
 
 _FOR: dict[Degradation, str] = {
@@ -57,5 +56,4 @@ def _kind(offer: Offer) -> Kind:
     if members:
         purpose = _FOR[next(iter(members.values())).degradation]
         return Kind(name, f"{name}: {purpose}", {scale: member.name for scale, member in members.items()})
-    scales = SCALES if offer.scale is None else (offer.scale,)
-    return Kind(name, f"{name}: {offer.description}", dict.fromkeys(scales, name))
+    return Kind(name, f"{name}: {offer.description}", dict.fromkeys(offer.scales, name))

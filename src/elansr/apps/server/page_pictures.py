@@ -42,6 +42,11 @@ class About:
     bits: int
     pages: int
 
+    @property
+    def pixels(self) -> int:
+        """Of all pages."""
+        return self.width * self.height * self.pages
+
 
 @dataclass(frozen=True)
 class Box:

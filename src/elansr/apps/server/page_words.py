@@ -25,6 +25,11 @@ def sentence(text: str, name: str = "") -> str:
     return f'<p class="problem" role="alert">{escape(text)}{"" if text.endswith(".") else "."}</p>'
 
 
+def of_file(text: str, name: str) -> str:
+    """What went wrong with a file, which is named in front."""
+    return sentence(text if text.startswith(name) else f"{name}: {text}", name)
+
+
 def notice(text: str) -> str:
     """What a user may want to know, read out when there is time."""
     return f'<p class="notice" role="status">{escape(text)}</p>'
@@ -52,34 +57,73 @@ def facts(about: About, size: int) -> str:
     return " · ".join(parts)
 
 
-def size_after(about: About | None, scale: int, most: int) -> str:
-    """How large the result will be; where the service does not make it, what to do."""
-    if about is None:
-        return ""
-    width, height = about.width * scale, about.height * scale
-    text = f"{about.width} x {about.height} becomes {width} x {height} pixels"
-    if width * height * about.pages <= most:
-        return notice(text)
+def size_after(abouts: Sequence[About], scale: int, seconds: float | None) -> str:
+    """What becomes of pictures: "40 x 30 becomes 80 x 60 pixels · about 5 s".
+
+    Args:
+        abouts: of the pictures, at least one.
+        scale: of the network.
+        seconds: that it will take; None where nobody knows.
+    """
+    if len(abouts) == 1:
+        width, height = abouts[0].width, abouts[0].height
+        text = f"{width} x {height} becomes {width * scale} x {height * scale} pixels"
+    else:
+        before = sum(about.pixels for about in abouts)
+        text = f"{len(abouts)} pictures: {before / _MEGA:.3g} become {megapixels(before * scale**2)}"
+    return text if seconds is None else f"{text} · {about(seconds)}"
+
+
+def too_large(text: str, most: int) -> str:
+    """That the service does not make a result, and what to do; `text` says its size."""
     return sentence(f"{text}, more than the {megapixels(most)} that this server makes: take a smaller scale")
 
 
-def progress(share: float, seconds: float | None) -> str:
-    """A bar with percent, and an estimate as soon as there is one.
+def progress(share: float, seconds: float | None, expected: float | None, which: str = "") -> str:
+    """A bar with percent, and the time that is left as soon as there is an estimate.
 
     Args:
         share: of the work that is done, 0 to 1.
         seconds: that it took so far; None while it waits for its turn.
+        expected: seconds that it was to take in all, which counts until enough is done; None where nobody knows.
+        which: the picture, where there are several.
     """
     percent = int(share * 100)
-    if seconds is None:
-        text = "Waiting for its turn …"
-    elif share < SOONEST_ESTIMATE or seconds < 1:
-        text = f"{percent} %"
-    else:
-        text = f"{percent} % · {_rest(seconds * (1 - share) / share)}"
+    rest = _rest(share, seconds, expected) if seconds is not None else None
+    state = "Waiting for its turn …" if seconds is None else f"{percent} %"
+    text = " · ".join(part for part in (escape(which), state, f"{about(rest)} left" if rest else "") if part)
     return (
         f'<div class="work"><div class="bar" role="progressbar" aria-label="Upscaling" aria-valuemin="0" '
         f'aria-valuemax="100" aria-valuenow="{percent}"><i style="width:{percent}%"></i></div><p>{text}</p></div>'
+    )
+
+
+def several(rows: Sequence[str], tail: str = "") -> str:
+    """A list of pictures that were sent, or of what became of them; `tail` stands below it."""
+    items = "".join(f"<li>{row}</li>" for row in rows)
+    return f'<ul class="several">{items}</ul>{tail}'
+
+
+def made(result: Result, link: str, thumbnail: str) -> str:
+    """A result among several: its download."""
+    facts = f"{result.width} x {result.height} pixels · {escape(result.model)} · {result.seconds:.1f}&nbsp;s"
+    return (
+        f'<figure class="chosen"><img src="{escape(thumbnail)}" alt=""><figcaption>'
+        f'<a href="{escape(link)}" download="{escape(result.file_name)}">{escape(result.file_name)}</a>'
+        f"<span>{facts} · {amount(len(result.data))}</span></figcaption></figure>"
+    )
+
+
+def ended(done: int, number: int, stopped: bool) -> str:
+    """How several pictures ended."""
+    return f"{'Stopped: ' if stopped else ''}{done} of {number} pictures are done."
+
+
+def all_of_them(name: str, link: str, size: int) -> str:
+    """The download of several results at once."""
+    return (
+        f'<div class="done"><a class="download" href="{escape(link)}" download="{escape(name)}">'
+        f"<span>Download all</span><small>{escape(name)}, {amount(size)}</small></a></div>"
     )
 
 
@@ -111,7 +155,20 @@ def amount(size: int) -> str:
     return f"{size / _MEGA:.1f} MB"
 
 
-def _rest(seconds: float) -> str:
+def about(seconds: float) -> str:
+    """A time in words, which does not break between number and unit: "about 20 s"."""
     if seconds < 1.5:
-        return "about a second left"
-    return f"about {seconds:.0f} s left" if seconds < 90 else f"about {seconds / 60:.0f} min left"
+        return "about a second"
+    if seconds < 90:
+        return f"about {seconds:.0f}\N{NO-BREAK SPACE}s"
+    minutes = seconds / 60
+    return (
+        f"about {minutes:.0f}\N{NO-BREAK SPACE}min" if minutes < 90 else f"about {minutes / 60:.0f}\N{NO-BREAK SPACE}h"
+    )
+
+
+def _rest(share: float, seconds: float, expected: float | None) -> float | None:
+    """Seconds that are left; None where nobody knows, or it takes longer than it was to take."""
+    if share >= SOONEST_ESTIMATE and seconds >= 1:
+        return seconds * (1 - share) / share
+    return max(expected - seconds, 0.0) if expected else None

@@ -4,12 +4,13 @@ POST /v1/upscale    a picture in, a larger one out
 GET  /v1/models     what can be asked for
 GET  /healthz       whether it takes requests
 GET  /metrics       for Prometheus
+HEAD                whatever can be got
 GET  /docs          the API to read and try, from /openapi.json
 GET  /              the web page, if gradio is installed
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -19,11 +20,10 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.exceptions import HTTPException
 
 import elansr
-from elansr.apps.server.answers import answer_errors, refusal
-from elansr.apps.server.gate import HEALTH, METRICS, REST, UPSCALE, Gate
+from elansr.apps.server.answers import answer_errors, not_there, refusal
+from elansr.apps.server.gate import HEALTH, METRICS, REST, UPSCALE, Gate, checked_key
 from elansr.apps.server.limits import cancelled, shutting_down, too_slow
 from elansr.apps.server.metrics import Metrics
 from elansr.apps.server.openapi import ERROR_SCHEMA, picture_response, refusals, upscale_form
@@ -35,17 +35,20 @@ NO_PAGE = (
     "There is no web page: --no-page left it out, or gradio is missing (pip install '.[web]' in elansr's folder).\n"
 )
 MODELS = f"{REST}/models"
-METHODS = {UPSCALE: "POST", MODELS: "GET", HEALTH: "GET", METRICS: "GET"}
+READ = "GET, HEAD"
+DOCS = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")
+METHODS = {UPSCALE: "POST"} | dict.fromkeys((MODELS, HEALTH, METRICS, *DOCS), READ)
 PIECE = 2**18
 """Bytes of a result that are handed to the network at a time: what a slow client has not taken stays ours to drop."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of `GET /v1/models`."""
+    """A row of `GET /v1/models`; `scale` is null where `scales` has several."""
 
     name: str
     scale: int | None
+    scales: tuple[int, ...]
     description: str
     default: bool
 
@@ -72,7 +75,11 @@ def create_app(service: Service, *, api_key: str | None = None, page: bool = Tru
         service: does the work.
         api_key: that clients must know; None lets everybody in.
         page: whether the web page is at "/", where gradio is installed.
+
+    Raises:
+        ConfigError: a key that no client can send.
     """
+    api_key = checked_key(api_key)
     metrics = Metrics(service)
     app = FastAPI(title="elansr", version=elansr.__version__, description="Image super-resolution with ELAN.")
     answer_errors(app)
@@ -86,7 +93,7 @@ def create_app(service: Service, *, api_key: str | None = None, page: bool = Tru
 
         app = mount(app, service, api_key=api_key)
     else:
-        app.add_api_route("/", lambda: PlainTextResponse(NO_PAGE), include_in_schema=False)
+        _add_no_page(app)
     app.add_middleware(Gate, service=service, metrics=metrics, api_key=api_key)
     return app
 
@@ -113,9 +120,10 @@ def _add_upscale(app: FastAPI, service: Service) -> None:
 def _add_models(app: FastAPI, service: Service) -> None:
     async def models() -> ModelList:
         """Lists what can be asked for as `model`."""
-        return ModelList([Row(*offer) for offer in service.models.offers])
+        rows = [Row(row.name, row.scale, row.scales, row.description, row.default) for row in service.models.offers]
+        return ModelList(rows)
 
-    app.add_api_route(MODELS, models, methods=["GET"], responses=refusals(401))
+    _add_read(app, MODELS, models, responses=refusals(401))
 
 
 def _add_operations(app: FastAPI, service: Service, metrics: Metrics) -> None:
@@ -129,26 +137,32 @@ def _add_operations(app: FastAPI, service: Service, metrics: Metrics) -> None:
         """Counts and times, in Prometheus' text format."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
-    app.add_api_route(HEALTH, healthz, methods=["GET"], response_model=Health, responses=refusals(503))
-    app.add_api_route(
-        METRICS,
-        prometheus,
-        methods=["GET"],
-        response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **refusals(401)},
-    )
+    _add_read(app, HEALTH, healthz, response_model=Health, responses=refusals(503))
+    text = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+    _add_read(app, METRICS, prometheus, response_class=Response, responses={**text, **refusals(401)})
+
+
+def _add_read(app: FastAPI, path: str, answer: Callable[[], Any], **described: Any) -> None:
+    """Adds a route for GET, and for HEAD, of which HTTP servers leave the body out."""
+    app.add_api_route(path, answer, methods=["GET"], **described)
+    app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
+
+
+def _add_no_page(app: FastAPI) -> None:
+    async def no_page() -> Response:
+        return PlainTextResponse(NO_PAGE)
+
+    app.add_api_route("/", no_page, methods=["GET", "HEAD"], include_in_schema=False)
 
 
 def _add_nothing_else(app: FastAPI) -> None:
     """Answers what is no route of ours itself: the page, which takes any path, must not."""
 
     async def nothing(request: Request) -> Response:
-        if methods := METHODS.get(request.url.path):
-            raise HTTPException(405, headers={"Allow": methods})
-        raise HTTPException(404)
+        return not_there(request.method, request.url.path, METHODS.get(request.url.path, ""))
 
     every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
-    for path in (f"{REST}/{{rest:path}}", HEALTH, METRICS):
+    for path in (f"{REST}/{{rest:path}}", HEALTH, METRICS, *DOCS):
         app.add_api_route(path, nothing, methods=every, include_in_schema=False)
 
 

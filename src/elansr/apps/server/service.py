@@ -18,6 +18,7 @@ from threading import Condition
 
 from elansr.apps.server.limits import Limits, Rejected, queue_full, shutting_down, too_many_bytes
 from elansr.apps.server.models import Models
+from elansr.apps.server.pace import Pace
 from elansr.apps.server.task import Ended, Task
 from elansr.apps.server.work import Result, Wanted, Work, rejected
 from elansr.errors import ElansrError
@@ -44,6 +45,7 @@ class Service:
     Attributes:
         limits: with `at_once` made a number.
         models: what clients may name.
+        pace: how long work takes here.
         on_ended: told how each request ended, in some thread.
 
     Raises:
@@ -62,6 +64,7 @@ class Service:
     ) -> None:
         self.limits = replace(limits, at_once=limits.workers)
         self.models = Models(model, lambda name: load(name, device=device, precision=precision, tile=tile))
+        self.pace = Pace()
         self.on_ended: Callable[[Ended], None] = lambda ended: None
         self._changed, self._closing = Condition(), False
         self._waiting: set[Task] = set()
@@ -136,6 +139,11 @@ class Service:
             self._threads.submit(self._work, task, upscalers)
         return task
 
+    def try_out(self) -> None:
+        """Measures a first figure for `pace`, a fraction of a second, of the weights that were loaded first."""
+        if upscaler := self.models.any_loaded():
+            self.pace.try_out(self._turns.share(upscaler, lambda: None))
+
     def close(self, wait: bool, grace: float | None = None) -> None:
         """Takes nothing on any more and ends; safe to call again.
 
@@ -203,5 +211,6 @@ class Service:
             self._in_work.discard(task)
             if error is None:
                 self._mean_seconds += (future.result().seconds - self._mean_seconds) / 8
+                self.pace.count(future.result().seconds, future.result().pixels)
             self._changed.notify_all()
         self.on_ended(Ended(status, seconds, 0 if error else future.result().pixels))

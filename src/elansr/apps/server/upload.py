@@ -114,7 +114,7 @@ def _int(fields: dict[str, str], name: str) -> int | None:
     """A whole number; None where the field is missing or empty, as forms send what was not filled in."""
     text = fields.get(name, "")
     if text and not _DIGITS.fullmatch(text):
-        raise _invalid(f"{name} {ascii(text)[:60]}: must be a whole number")
+        raise _invalid(f"{name} {ascii(text)[:60]}: must be a whole number of at most 9 digits, without a sign")
     return int(text) if text else None
 
 

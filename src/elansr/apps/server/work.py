@@ -150,7 +150,12 @@ class Work:
         with LIBVIPS:
             self.on_progress(0.0)
             picture = read(job.source, max_pixels=options.max_pixels)
-        task = begin(job, picture, self.upscalers, options)
+        try:
+            task = begin(job, picture, self.upscalers, options)
+        except PictureError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            raise _UnfitError(str(error)) from error
         self._require_size(task)
         return task
 
@@ -172,6 +177,10 @@ class Work:
             task.write(result)
 
 
+class _UnfitError(PictureError):
+    """What is wanted cannot be made of a picture that was read: the fault is the request's."""
+
+
 def rejected(error: Exception, names: Mapping[Path, Path], limits: Limits) -> Rejected:
     """What to answer to the client of a request that failed.
 
@@ -184,7 +193,7 @@ def rejected(error: Exception, names: Mapping[Path, Path], limits: Limits) -> Re
         return error
     named = not isinstance(error, PictureError)
     text = _in_the_clients_words(str(error), names, named)
-    if isinstance(error, (ConfigError, WeightsError)):
+    if isinstance(error, (ConfigError, WeightsError, _UnfitError)):
         return Rejected(422, "invalid_request", text)
     if isinstance(error, TooManyPixelsError):
         return too_many_pixels(_in_the_clients_words(error.found, names, named), limits.max_pixels)

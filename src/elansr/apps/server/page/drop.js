@@ -1,40 +1,49 @@
-// A picture comes by choosing, dropping or pasting; it is sent at once and Python is told where it lies.
+// Pictures come by choosing, dropping or pasting; they are sent at once and Python is told where they lie.
 // Listeners sit on what outlives a new rendering of the template.
-function say(text, isProblem) {
+let latest = 0;
+
+function say(text) {
   const place = element.querySelector('.drop-said');
   place.textContent = '';
   if (!text) return;
   const line = document.createElement('p');
-  line.className = isProblem ? 'problem' : 'notice';
+  line.className = 'notice';
   line.textContent = text;
   place.append(line);
 }
 
-async function take(file) {
-  if (!file) return;
-  if (file.size > props.max_bytes) {
-    say(`${file.name}: the file has ${(file.size / 1e6).toFixed(1)} MB, more than the ` +
-        `${(props.max_bytes / 1e6).toFixed(1)} MB that this server takes: send a smaller one.`, true);
-    return;
-  }
-  say(`Sending ${file.name} …`, false);
+async function sent(file, which) {
+  const told = { name: file.name, bytes: file.size };
+  if (file.size > props.max_bytes) return told;  // Python says so
+  say(`Sending ${which}${file.name} …`);
   try {
-    const sent = await upload(file);
-    props.value = JSON.stringify({ path: sent.path, name: file.name });
-    trigger('upload');
-    say('', false);
-  } catch (error) {
-    say(`${file.name}: it did not reach the server: look at the connection and try again.`, true);
+    told.path = (await upload(file)).path;
+  } catch (error) { /* without a path Python says that it did not arrive */ }
+  return told;
+}
+
+async function take(list) {
+  const files = [...list], mine = ++latest, all = [];
+  if (!files.length) return;
+  trigger('clear');
+  for (const [index, file] of files.entries()) {
+    const which = files.length > 1 ? `${index + 1} of ${files.length}: ` : '';
+    all.push(files.length > props.most ? { name: file.name, bytes: file.size } : await sent(file, which));
+    if (mine !== latest) return;  // others were chosen meanwhile
   }
+  props.value = JSON.stringify(all);
+  trigger('upload');
+  say('');
 }
 
 element.addEventListener('change', (event) => {
-  take(event.target.files[0]);
+  take(event.target.files);
   event.target.value = '';  // so that the same file can be chosen again
 });
 document.addEventListener('paste', (event) => {
-  const file = [...event.clipboardData.files][0];
-  if (file) { event.preventDefault(); take(file); }
+  if (!event.clipboardData.files.length) return;
+  event.preventDefault();
+  take(event.clipboardData.files);
 });
 document.addEventListener('dragover', (event) => {
   if (![...event.dataTransfer.types].includes('Files')) return;
@@ -48,5 +57,5 @@ document.addEventListener('drop', (event) => {
   if (!event.dataTransfer.files.length) return;
   event.preventDefault();
   element.classList.remove('dragging');
-  take(event.dataTransfer.files[0]);
+  take(event.dataTransfer.files);
 });
