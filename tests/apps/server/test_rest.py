@@ -403,7 +403,7 @@ def test_the_page_leaves_our_paths_alone(service: Service, monkeypatch: pytest.M
 
     stand_in.mount = mount  # type: ignore[attr-defined]
     monkeypatch.setattr("elansr.apps.server.rest.find_spec", lambda name: name == "gradio")
-    monkeypatch.setitem(sys.modules, "elansr.apps.server.page", stand_in)
+    monkeypatch.setitem(sys.modules, "elansr.apps.server.page.mount", stand_in)
     app = create_app(service)
     with TestClient(app) as client:
         assert client.get("/anything").text == "the page"

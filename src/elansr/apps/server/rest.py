@@ -89,7 +89,7 @@ def create_app(service: Service, *, api_key: str | None = None, page: bool = Tru
     _add_nothing_else(app)
     _describe(app, secured=api_key is not None)
     if page and find_spec("gradio"):
-        from elansr.apps.server.page import mount
+        from elansr.apps.server.page.mount import mount
 
         app = mount(app, service, api_key=api_key)
     else:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from elansr.apps.server.limits import Limits
-from elansr.apps.server.page_pictures import About
+from elansr.apps.server.page.pictures import About
 from elansr.apps.server.work import Result
 
 SOONEST_ESTIMATE = 0.03

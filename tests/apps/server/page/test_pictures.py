@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elansr.apps.server import page_pictures as pictures
-from elansr.apps.server.page_pictures import Box
+from elansr.apps.server.page import pictures
+from elansr.apps.server.page.pictures import Box
 from elansr.imaging.files import Picture, read, write
 from elansr.imaging.resize import imresize
 

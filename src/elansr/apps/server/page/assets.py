@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-ASSETS = Path(__file__).parent / "page"
+ASSETS = Path(__file__).parent / "files"
 
 
 def asset(name: str) -> str:

@@ -1,18 +1,17 @@
-"""What happens when somebody uses the page; `page_layout` says which part of it shows what comes back."""
+"""What happens when somebody uses the page; `layout` says which part of it shows what comes back."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
-from elansr.apps.server import page_pictures as pictures
-from elansr.apps.server import page_words as words
 from elansr.apps.server.limits import Rejected
-from elansr.apps.server.page_models import Kind
-from elansr.apps.server.page_results import Made, archive, kept
-from elansr.apps.server.page_run import Run
-from elansr.apps.server.page_scratch import Scratch
-from elansr.apps.server.page_uploads import GONE, Chosen, Uploads, link, told
+from elansr.apps.server.page import pictures, words
+from elansr.apps.server.page.models import Kind
+from elansr.apps.server.page.results import Made, archive, kept
+from elansr.apps.server.page.run import Run
+from elansr.apps.server.page.scratch import Scratch
+from elansr.apps.server.page.uploads import GONE, Chosen, Uploads, link, told
 from elansr.apps.server.service import Service, Task
 from elansr.apps.server.work import Wanted
 from elansr.errors import ElansrError
@@ -69,7 +68,7 @@ class Actions:
         """Files were sent: what to say of them, and those that are pictures, as one after the other is looked at.
 
         Args:
-            message: see `page_uploads.told`.
+            message: see `uploads.told`.
         """
         try:
             sent = told(message)

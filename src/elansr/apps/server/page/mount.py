@@ -1,19 +1,4 @@
-"""The web page of `elansr serve`, mounted beside REST: a picture in, a larger one out, in a browser.
-
-    page_layout    what stands where
-    page_actions   what happens when somebody uses it
-    page_uploads   what a browser sends
-    page_run       work that was asked for, from the press of the button to its end
-    page_results   results, to download
-    page_pictures  what a browser can show of pictures
-    page_words     what is said
-    page_models    the models as people choose them
-    page_guard     what of Gradio can be reached
-    page_login     what is asked of those who come, where there is a key
-    page_scratch   where files lie, and for how long
-
-The browser asks nobody but this server: no fonts, scripts or counters from elsewhere.
-"""
+"""Puts the page beside REST, with a lifespan of its own in that of the application."""
 
 import asyncio
 import os
@@ -27,12 +12,12 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 
 from elansr.apps.server.gate import checked_key
-from elansr.apps.server.page_actions import Actions
-from elansr.apps.server.page_assets import ASSETS, asset
-from elansr.apps.server.page_guard import Guard
-from elansr.apps.server.page_login import Login
-from elansr.apps.server.page_models import kinds, scale_first
-from elansr.apps.server.page_scratch import Scratch
+from elansr.apps.server.page.actions import Actions
+from elansr.apps.server.page.assets import ASSETS, asset
+from elansr.apps.server.page.guard import Guard
+from elansr.apps.server.page.login import Login
+from elansr.apps.server.page.models import kinds, scale_first
+from elansr.apps.server.page.scratch import Scratch
 from elansr.apps.server.service import Service
 from elansr.errors import MissingExtraError
 
@@ -86,7 +71,7 @@ def _gradio() -> tuple[Any, Any]:
         raise MissingExtraError(
             "the web page needs Gradio: install it with pip install '.[web]' in elansr's folder"
         ) from error
-    from elansr.apps.server.page_layout import Layout
+    from elansr.apps.server.page.layout import Layout
 
     return gradio, Layout
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from elansr.apps.server import page_words as words
-from elansr.apps.server.page_pictures import About
+from elansr.apps.server.page import words
+from elansr.apps.server.page.pictures import About
 
 SMALL, LARGE = About(40, 30, "png", None, 8, 1), About(1000, 1000, "jpeg", 90, 8, 2)
 

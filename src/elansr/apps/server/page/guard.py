@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from elansr.apps.server.answers import not_there, refusal
 from elansr.apps.server.limits import Rejected, too_many_bytes
-from elansr.apps.server.page_login import PATH as LOGIN
+from elansr.apps.server.page.login import PATH as LOGIN
 
 API = "/gradio_api/"
 NEEDED = ("queue/join", "queue/data", "heartbeat/", "startup-events", "login_check", "theme.css", "upload")

@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from elansr.apps.server import page_words as words
 from elansr.apps.server.limits import Rejected
 from elansr.apps.server.pace import Pace
-from elansr.apps.server.page_uploads import Chosen
+from elansr.apps.server.page import words
+from elansr.apps.server.page.uploads import Chosen
 from elansr.apps.server.task import Task
 
 LOOKED_AT = 0.1

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from elansr.apps.server import page_pictures as pictures
-from elansr.apps.server import page_words as words
 from elansr.apps.server.limits import Limits, Rejected
-from elansr.apps.server.page_scratch import Scratch
+from elansr.apps.server.page import pictures, words
+from elansr.apps.server.page.scratch import Scratch
 from elansr.apps.server.work import rejected, safe_name
 from elansr.errors import ElansrError
 

@@ -27,8 +27,8 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import sync_playwright
 
 from elansr.apps.server.limits import Limits, queue_full
-from elansr.apps.server.page import mount
-from elansr.apps.server.page_scratch import Scratch
+from elansr.apps.server.page.mount import mount
+from elansr.apps.server.page.scratch import Scratch
 from elansr.apps.server.rest import create_app
 from elansr.apps.server.service import Service
 from elansr.apps.server.work import Wanted

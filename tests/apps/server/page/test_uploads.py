@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from elansr.apps.server.limits import Limits, Rejected
-from elansr.apps.server.page_scratch import Scratch
-from elansr.apps.server.page_uploads import MOST_PICTURES, Sent, Uploads, told
+from elansr.apps.server.page.scratch import Scratch
+from elansr.apps.server.page.uploads import MOST_PICTURES, Sent, Uploads, told
 from elansr.imaging.files import Picture, read, write
 
 

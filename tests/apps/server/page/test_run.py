@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from elansr.apps.server import page_run
 from elansr.apps.server.limits import Rejected, queue_full, shutting_down
 from elansr.apps.server.pace import Pace
-from elansr.apps.server.page_pictures import About
-from elansr.apps.server.page_run import Run
-from elansr.apps.server.page_uploads import Chosen
+from elansr.apps.server.page import run
+from elansr.apps.server.page.pictures import About
+from elansr.apps.server.page.run import Run
+from elansr.apps.server.page.uploads import Chosen
 from elansr.apps.server.task import Task
 from elansr.apps.server.work import Wanted
 
@@ -32,7 +32,7 @@ class Queue:
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_run, "PATIENCE", 0.001)
+    monkeypatch.setattr(run, "PATIENCE", 0.001)
 
 
 def test_the_second_of_several_waits_for_a_place() -> None:

@@ -1,17 +1,17 @@
-"""The page itself: what stands where, and which part of it calls which of `page_actions`."""
+"""The page itself: what stands where, and which part of it calls which of `actions`."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import gradio as gr
 
-from elansr.apps.server import page_words as words
 from elansr.apps.server.limits import Limits
-from elansr.apps.server.page_actions import Actions, View
-from elansr.apps.server.page_assets import asset
-from elansr.apps.server.page_models import Kind
-from elansr.apps.server.page_results import Made
-from elansr.apps.server.page_uploads import MOST_PICTURES, Chosen
+from elansr.apps.server.page import words
+from elansr.apps.server.page.actions import Actions, View
+from elansr.apps.server.page.assets import asset
+from elansr.apps.server.page.models import Kind
+from elansr.apps.server.page.results import Made
+from elansr.apps.server.page.uploads import MOST_PICTURES, Chosen
 
 TITLE = "elansr: larger pictures"
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF", "AVIF")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from elansr.apps.server import page_pictures as pictures
-from elansr.apps.server.page_scratch import Scratch
-from elansr.apps.server.page_uploads import Chosen
+from elansr.apps.server.page import pictures
+from elansr.apps.server.page.scratch import Scratch
+from elansr.apps.server.page.uploads import Chosen
 from elansr.apps.server.work import Result
 
 LONGEST_NAME = 200
