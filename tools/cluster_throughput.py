@@ -60,7 +60,9 @@ def _pictures(folder: Path, count: int) -> Path:
 def _seconds(command: list[str], source: Path, output: Path) -> float:
     places = {"IN": str(source), "OUT": f"{output}-{source.name}"}
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "elansr", *(places.get(w, w) for w in command)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "elansr", *(places.get(w, w) for w in command)], check=True, capture_output=True
+    )
     return time.perf_counter() - started
 
 
