@@ -34,6 +34,7 @@ def elan_light(scale: int = 4, pretrained: bool = True) -> ELAN:
     Raises:
         elansr.ElansrError: a scale that there is not.
     """
+    _require_number(scale)
     return _elansr.load_network("elan-light", scale) if pretrained else _elansr.create_model("elan-light", scale)
 
 
@@ -49,6 +50,7 @@ def elan_light_real(scale: int = 4) -> ELAN:
     Raises:
         elansr.ElansrError: a scale without such weights.
     """
+    _require_number(scale)
     return _elansr.load_network("elan-light-real", scale)
 
 
@@ -65,4 +67,22 @@ def elan(scale: int = 4, pretrained: bool = False) -> ELAN:
     Raises:
         elansr.ElansrError: a scale out of range, or `pretrained`.
     """
-    return _elansr.load_network("elan", scale) if pretrained else _elansr.create_model("elan", scale)
+    _require_number(scale)
+    if pretrained:
+        raise _elansr.ElansrError(
+            f"elan: no weights of full ELAN are released, only {', '.join(_released())}: "
+            "take elan_light() or elan_light_real(), or pretrained=False to train it"
+        )
+    return _elansr.create_model("elan", scale)
+
+
+def _released() -> list[str]:
+    from elansr.weights.released import RELEASED
+
+    return list(RELEASED)
+
+
+def _require_number(scale: object) -> None:
+    """`torch.hub.load` hands on whatever it is given."""
+    if not isinstance(scale, int):
+        raise _elansr.ElansrError(f"scale={scale!r}: must be a whole number, such as 4")

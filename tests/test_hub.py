@@ -17,7 +17,7 @@ import torch
 
 import elansr
 from elansr import hub
-from elansr.errors import MissingExtraError, OutputExistsError, WeightsError
+from elansr.errors import ConfigError, MissingExtraError, OutputExistsError, WeightsError
 from elansr.nn.elan import ELAN
 from elansr.weights.convert import convert
 from elansr.weights.files import load, save
@@ -131,11 +131,21 @@ def test_another_file_of_a_folder(folder: Path) -> None:
 
 def test_nothing_is_replaced_unasked(folder: Path) -> None:
     (folder / hub.WEIGHTS).unlink()
-    with pytest.raises(OutputExistsError, match=r"README\.md"):
+    with pytest.raises(OutputExistsError, match=r"README\.md: exists already: .*, or overwrite=True"):
         hub.save_pretrained(random_network(), folder, STORY)
     assert not (folder / hub.WEIGHTS).exists()
     hub.save_pretrained(random_network(), folder, STORY, overwrite=True)
     assert (folder / hub.WEIGHTS).exists()
+
+
+def test_only_an_elan_with_its_story_is_written(tmp_path: Path) -> None:
+    other: Any = torch.nn.Linear(1, 1)
+    for call, where in ((hub.save_pretrained, str(tmp_path / "x1")), (hub.push_to_hub, "owner/x1")):
+        with pytest.raises(ConfigError, match="must be an elansr ELAN.*, not a Linear"):
+            call(other, where, STORY)
+        with pytest.raises(ConfigError, match="provenance: must be an elansr Provenance, not a dict"):
+            call(random_network(), where, {"name": "x1"})  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_made(folder: Path) -> None:
@@ -148,7 +158,11 @@ def test_a_folder_that_cannot_be_made(folder: Path) -> None:
     [
         ({"name_or_repo": "elan-light-x5"}, "unknown weights"),
         ({"name_or_repo": "elan-light"}, "no scale given"),
-        ({"name_or_repo": "./nothing"}, "cannot be read"),
+        ({"name_or_repo": "./nothing"}, "'./nothing': no folder here, and .*: write OWNER/NAME or a folder"),
+        ({"name_or_repo": "a b/c d"}, "'a b/c d': no folder here, and .*: write OWNER/NAME or a folder"),
+        ({"name_or_repo": "a/b/c"}, "write OWNER/NAME or a folder"),
+        ({"name_or_repo": "https://huggingface.co/a/b"}, "write OWNER/NAME or a folder"),
+        ({"name_or_repo": ""}, "'': no folder here, and .*: write OWNER/NAME or a folder"),
         ({"name_or_repo": "owner/nothing.safetensors"}, "cannot be read"),
         ({"name_or_repo": "elan-light-x2", "revision": "main"}, "revision='main'.*leave it out"),
         ({"name_or_repo": "elan-light-x2", "scale": 3}, "not x3"),

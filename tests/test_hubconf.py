@@ -24,10 +24,11 @@ import elansr
 print(elansr.__file__)
 assert torch.equal(light.head.weight, elansr.load_network("elan-light-x2").head.weight)
 assert not any(path.endswith("src") for path in sys.path)
-try:
-    torch.hub.load({root!r}, "elan", source="local", pretrained=True)
-except elansr.ElansrError as error:
-    print(error)
+for entry, options in (("elan", {{"pretrained": True}}), ("elan_light", {{"scale": "4"}})):
+    try:
+        torch.hub.load({root!r}, entry, source="local", **options)
+    except elansr.ElansrError as error:
+        print(error)
 """
 
 
@@ -49,5 +50,9 @@ def test_networks_come_from_the_clone(lines: list[str]) -> None:
 
 
 def test_weights_that_are_not_released_are_one_line(lines: list[str]) -> None:
-    (complaint,) = lines[3:]
-    assert complaint.startswith("unknown weights 'elan': ")
+    assert lines[3].startswith("elan: no weights of full ELAN are released, only elan-light-x2, ")
+    assert lines[3].endswith("take elan_light() or elan_light_real(), or pretrained=False to train it")
+
+
+def test_a_scale_in_text_is_one_line(lines: list[str]) -> None:
+    assert lines[4:] == ["scale='4': must be a whole number, such as 4"]

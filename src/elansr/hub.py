@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from elansr.errors import MissingExtraError, WeightsError
+from elansr.errors import ConfigError, MissingExtraError, OutputExistsError, WeightsError
 from elansr.nn.elan import ELAN
 from elansr.weights.card import model_card
 from elansr.weights.disk import (
@@ -76,7 +76,7 @@ def from_pretrained(
         The network in eval mode, float32, on the CPU.
 
     Raises:
-        WeightsError: none of these, unusable weights, or the Hub does not give them.
+        WeightsError: a name of none of these, unusable weights, or the Hub does not give them.
         MissingExtraError: a repository is asked for without `huggingface_hub`.
     """
     path = _local(name_or_repo, file, scale)
@@ -110,8 +110,10 @@ def save_pretrained(
 
     Raises:
         OutputExistsError: one of the files exists and `overwrite` is False.
+        ConfigError: no ELAN, or no `Provenance`.
         WeightsError: NaN or infinite weights, or a folder that cannot be written.
     """
+    _require_ours(network, provenance)
     return _saved(network, Path(folder), provenance, overwrite, repository="OWNER/NAME")
 
 
@@ -141,11 +143,14 @@ def push_to_hub(
         The address of the repository.
 
     Raises:
+        ConfigError: neither an ELAN nor a folder, or no `Provenance`.
         WeightsError: unusable weights, a network without provenance, or the Hub refuses or is not reached.
         MissingExtraError: `huggingface_hub` is not installed.
     """
     if not REPOSITORY.fullmatch(repo_id):
         raise WeightsError(f"{repo_id!r}: no name of a repository: write owner/name")
+    if not isinstance(source, ELAN | str | os.PathLike):
+        raise ConfigError(f"source: must be an elansr ELAN or a folder, not a {type(source).__name__}")
     if isinstance(source, ELAN) == (provenance is None):
         raise WeightsError(
             f"{repo_id}: a network needs its provenance, and a folder has it: give it for a network only"
@@ -153,6 +158,7 @@ def push_to_hub(
     if not isinstance(source, ELAN):
         return _uploaded(Path(source), repo_id, private, token, message)
     assert provenance is not None
+    _require_ours(source, provenance)
     with TemporaryDirectory() as folder:
         _saved(source, Path(folder), provenance, overwrite=False, repository=repo_id)
         return _uploaded(Path(folder), repo_id, private, token, message)
@@ -161,16 +167,34 @@ def push_to_hub(
 def _local(name: str | os.PathLike[str], file: str, scale: int | None) -> Path | None:
     """The file that a name means on this machine; None where it means a repository."""
     path = Path(name)
+    if name == "":
+        raise _no_name(name)
     if isinstance(name, str) and not is_path(name) and (not path.exists() or _is_released(name)):
         return resolve(name, scale)
     if path.is_dir():
         return path / file
-    is_repository = REPOSITORY.fullmatch(str(name)) and not str(name).lower().endswith(SUFFIXES)
-    return None if is_repository and not path.exists() else path
+    if path.exists() or path.suffix.lower() in SUFFIXES:
+        return path
+    if not REPOSITORY.fullmatch(str(name)):
+        raise _no_name(str(name))
+    return None
+
+
+def _no_name(name: str) -> WeightsError:
+    return WeightsError(f"{name!r:.200}: no folder here, and no name of a repository: write OWNER/NAME or a folder")
+
+
+def _require_ours(network: object, provenance: object) -> None:
+    """Refuses with a ConfigError what is no network of ours, or no story of one."""
+    for name, value, kind in (("network", network, ELAN), ("provenance", provenance, Provenance)):
+        if not isinstance(value, kind):
+            raise ConfigError(f"{name}: must be an elansr {kind.__name__}, not a {type(value).__name__}: give one")
 
 
 def _saved(network: ELAN, folder: Path, provenance: Provenance, overwrite: bool, repository: str) -> Path:
     for name in (WEIGHTS, CARD):
+        if not overwrite and os.path.lexists(folder / name):
+            raise OutputExistsError(f"{folder / name}: exists already: choose another folder, or overwrite=True")
         require_free(folder / name, overwrite)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -49,6 +49,7 @@ def test_without_a_name_it_is_that_of_the_weights(
     [
         (("--size", "32x32", "--dynamic"), "--size and --dynamic contradict each other"),
         (("--size", "32"), "size '32': must be WIDTHxHEIGHT"),
+        (("--size", "99999968x99999968"), "size 99999968x99999968: too large: a side is at most 99999 pixels"),
         (("--size", "30x16"), "size 30x16: both sides must be multiples of 16 pixels: 32x16 is"),
         (("--precision", "bf16"), "precision 'bf16': onnx files are written in fp32, fp16"),
         (("--to", "pt2"), "a pt2 archive takes one size: give it with --size"),

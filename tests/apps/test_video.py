@@ -41,6 +41,11 @@ def test_real_weights(call: Callable[..., Ended], tmp_path: Path) -> None:
     assert np.abs(shown(target).pixels - bicubic).mean() < 8
 
 
+def test_one_frame_is_one(call: Callable[..., Ended], weights: dict[int, Path], tmp_path: Path) -> None:
+    ended = call("video", write(tmp_path / "a.mp4", pictures(1)), "-n", weights[2])
+    assert ": 48x32 -> 96x64, 1 frame, libx264 yuv420p, " in ended.stderr
+
+
 def test_killed_it_goes_on(
     start: Callable[..., "subprocess.Popen[str]"],
     call: Callable[..., Ended],

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from elansr.errors import ConfigError, ExportError, OutputExistsError, WeightsError
+from elansr.errors import ConfigError, ExportError, OutputExistsError, PictureError, WeightsError
 from elansr.export import write
 from elansr.export.parity import Parity
 from elansr.inference.exported import Exported
@@ -105,6 +105,25 @@ def test_what_exists_is_replaced_if_told(weights: Path, tmp_path: Path) -> None:
     write.export(str(weights), tmp_path / "m.xml", "openvino", overwrite=True)
     assert names(tmp_path) == {"m.xml", "m.bin"}
     assert min((tmp_path / name).stat().st_size for name in names(tmp_path)) > len("old")
+
+
+def left(path: Path) -> "write._Draft":
+    """What a run that is killed leaves behind, but for its lock."""
+    draft = write._Draft(path, {})
+    draft.__enter__()
+    (draft.folder / "m.onnx").write_text("half")
+    return draft
+
+
+def test_what_a_killed_run_left_goes_with_the_next(weights: Path, tmp_path: Path) -> None:
+    draft = left(tmp_path / "m.onnx")
+    with pytest.raises(PictureError, match=r"m\.onnx: another run is writing it; wait for that one"):
+        write.export(str(weights), tmp_path / "m.onnx")
+    assert (draft.folder / "m.onnx").read_text() == "half"
+    assert draft._lock is not None
+    draft._lock.close()
+    write.export(str(weights), tmp_path / "m.onnx")
+    assert names(tmp_path) == {"m.onnx"}
 
 
 def spoiled(form: Any) -> Callable[..., None]:

@@ -185,6 +185,8 @@ def test_what_is_no_picture_is_refused(small: ELAN, picture: NDArray[np.generic]
 def test_bad_settings_are_named(small: ELAN) -> None:
     with pytest.raises(ConfigError, match="tile=-1"):
         Upscaler(small, tile=-1)
+    with pytest.raises(ConfigError, match="margin=5000: must be at most 256 pixels"):
+        Upscaler(small, margin=5000)
     for border in ("open", "", None, "Closed"):
         with pytest.raises(ConfigError, match=f"border={border!r}: must be closed or cyclic"):
             Upscaler(small, border=border)  # type: ignore[arg-type]

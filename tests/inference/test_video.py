@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 from elansr.errors import ConfigError, ElansrError, OutputExistsError, PictureError
+from elansr.imaging.files import Picture
+from elansr.imaging.files import write as write_picture
 from elansr.inference import video_pipeline, video_segments
 from elansr.inference.video import Encoding, VideoFile, VideoOutcome, choose_weights, upscale_video
 from tests.inference.clips import BASE, Nearest, packets, pictures, shown, tone, turned, write
@@ -140,6 +143,14 @@ def test_what_a_file_leaves_open_is_filled_in_as_players_do(tmp_path: Path, heig
     assert int(shown(tmp_path / "b.mp4").last.colorspace) == matrix
 
 
+@pytest.mark.parametrize("codec", ["mpeg4", "ffv1"])
+def test_codecs_that_do_not_tell_colours_leave_it_to_the_container(tmp_path: Path, codec: str) -> None:
+    source = write(tmp_path / "a.mp4", pictures(2), settings={"colorspace": 1})
+    for suffix in ("mp4", "mkv"):
+        upscaled(source, tmp_path / f"b.{suffix}", Encoding(codec))
+        assert int(shown(tmp_path / f"b.{suffix}").last.colorspace) == 1
+
+
 @pytest.mark.parametrize("tags", [{"colorspace": 1, "color_range": 1}, {"colorspace": 6, "color_range": 2}])
 def test_samples_come_back_as_they_were(tmp_path: Path, tags: dict[str, int]) -> None:
     inside = pictures(12) // 2 + 64  # no corner of RGB, where rounding leads out of it
@@ -229,8 +240,7 @@ def test_an_interrupted_run_ends_in_the_same_file(
     assert upscaler.seen == 24 - again.first
     if kept:
         assert f"{again.first} of 24 frames are kept in {left[0]}; the same command goes on" in str(stopped.value)
-    if codec == "ffv1":  # of equal frames, x264 does not always make equal bytes
-        assert packets(target, "video") == packets(tmp_path / f"whole.{suffix}", "video")
+    assert packets(target, "video") == packets(tmp_path / f"whole.{suffix}", "video")
     assert shown(target).times == shown(source).times
     assert packets(target, "audio") == packets(source, "audio")
     assert not list(tmp_path.glob(".elansr-*"))
@@ -292,10 +302,38 @@ def _half(tmp_path: Path, suffix: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "flv"])
 def test_a_truncated_video_is_refused_before_the_work(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(PictureError, match=f"half.{suffix}: truncated: .*; download it again"):
         VideoFile(_half(tmp_path, suffix))
+
+
+def test_a_transport_stream_that_ends_inside_a_packet_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It announces nothing, so that no more can be known of it."""
+    whole = write(tmp_path / "a.ts", times=[3600 * n for n in range(12)], base=Fraction(1, 90000))
+    VideoFile(whole)
+    assert caplog.text == ""
+    half = tmp_path / "half.ts"
+    half.write_bytes(whole.read_bytes()[: 188 * (whole.stat().st_size // 376) + 100])
+    VideoFile(half)
+    assert f"{half}: ends in the middle of a packet; it may be truncated" in caplog.text
+
+
+@pytest.mark.usefixtures("_short")
+def test_damage_inside_says_when_it_is_and_what_is_kept(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4", pictures(60), settings={"gop_size": 10})
+    with av.open(str(source)) as given:
+        entry = given.streams.video[0].index_entries[40]
+    data = bytearray(source.read_bytes())
+    data[entry.pos : entry.pos + entry.size] = b"\xff" * entry.size
+    source.write_bytes(data)
+    with pytest.raises(PictureError, match="damaged: no frame can be decoded after that at") as caught:
+        upscaled(source, tmp_path / "b.mp4", LOSSLESS)
+    found = re.search(r"at (\d\.\d\d) s \(.*\); .*; (\d+) of 60 frames are kept in (.*)$", str(caught.value))
+    assert found is not None
+    assert 1 <= float(found[1]) < 40 / 25
+    assert 20 <= int(found[2]) <= 40
+    assert [found[3]] == [str(path) for path in tmp_path.glob(".elansr-*.segments")]
 
 
 def _sound(path: Path) -> Path:
@@ -309,6 +347,12 @@ def _sound(path: Path) -> Path:
 
 def _text(path: Path) -> Path:
     path.write_text("no video")
+    return path
+
+
+def _picture(path: Path) -> Path:
+    path = path.with_suffix(".png")
+    write_picture(Picture((pictures(1)[0],)), path)
     return path
 
 
@@ -327,6 +371,7 @@ def _empty(path: Path) -> Path:
         (_sound, "has no video stream"),
         (_text, "cannot be read as a video"),
         (_empty, "no frame that can be decoded"),
+        (_picture, "a picture; use `elansr upscale`"),
         (lambda path: path, "is no file; name a video"),
         (lambda path: path.parent, "is no file; name a video"),
     ],
@@ -346,20 +391,26 @@ def test_what_is_no_video_is_refused(tmp_path: Path, make: Callable[[Path], Path
         ("b.mp4", Encoding("x264"), ConfigError, "codec 'x264': no video encoder.*libx264"),
         ("b.mp4", Encoding("aac"), ConfigError, "codec 'aac': no video encoder"),
         ("b.mp4", Encoding("ffv1", crf=3), ConfigError, "--crf 3: ffv1 has no such setting"),
-        ("b.mp4", Encoding(preset="quick"), ConfigError, "libx264 refuses .*preset quick"),
+        ("b.mp4", Encoding(preset="quick"), ConfigError, "--preset quick: libx264 takes ultrafast, .*, placebo$"),
+        ("b.mp4", Encoding("libsvtav1", preset="slow"), ConfigError, "--preset slow: libsvtav1 takes 0, 1, .*, 13$"),
+        ("b.mp4", Encoding(crf=99), ConfigError, r"--crf 99: libx264 takes 0 \(best\) to 51 \(smallest\)"),
+        ("b.mp4", Encoding("libsvtav1", crf=64), ConfigError, "--crf 64: libsvtav1 takes 0 .* to 63"),
+        ("b.mp4", Encoding("libvpx-vp9", crf=-1), ConfigError, "--crf -1: libvpx-vp9 takes 0 .* to 63"),
+        ("b.mkv", Encoding("gif"), PictureError, r"matroska cannot hold this video as gif .*; choose another --codec$"),
         ("b.mp4", Encoding(pix_fmt="yuv9p"), ConfigError, "--pix-fmt yuv9p: libx264 takes yuv420p, "),
         ("b.mov", Encoding("ffv1"), PictureError, "mov cannot hold this video as ffv1"),
         ("b.webm", Encoding("libvpx-vp9"), PictureError, r"audio stream 1 \(aac\) does not fit into webm; write .mkv"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_the_work(
-    tmp_path: Path, target: str, encoding: Encoding, error: type[ElansrError], words: str
+    tmp_path: Path, target: str, encoding: Encoding, error: type[ElansrError], words: str, capfd: Any
 ) -> None:
     source, upscaler = write(tmp_path / "a.mp4", audio="aac"), Nearest()
     (tmp_path / "old.mp4").write_bytes(b"old")
     with pytest.raises(error, match=words) as caught:
         upscaled(source, tmp_path / target, encoding, upscaler=upscaler)
     assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
     assert upscaler.seen == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "old.mp4"]
     assert (tmp_path / "old.mp4").read_bytes() == b"old"

@@ -1,8 +1,6 @@
 """`export`: writes the file that other run times take, runs that file on a photo, and only then puts it in place."""
 
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from elansr.export.parity import Parity, parity
 from elansr.inference.device import DTYPES
 from elansr.inference.exported import KEY, Exported
 from elansr.inference.file_engines import BYTES_PER_CHANNEL, FileEngine, open_engine
+from elansr.inference.unfinished import Unfinished
 from elansr.memory import available_memory
 from elansr.nn.elan import ELAN, ELANConfig
 from elansr.weights import load_network
@@ -85,8 +84,8 @@ def export(
     _check_size(size, network.config, to)
     licence = read_foreign(resolve(model, scale)).provenance.licence
     exported = Exported(_name(model, scale), network.config, closed, precision, size, licence)
-    with _beside(place) as folder:
-        part = folder / place.name
+    with _Draft(place, {}) as draft, _reported(place):
+        part = draft.folder / place.name
         form.write(network, part, exported)
         found = parity(network, form.open(part))
         found.require(precision)
@@ -214,16 +213,28 @@ def _sync(file: Path) -> None:
         os.fsync(opened.fileno())
 
 
+class _Draft(Unfinished):
+    """A folder beside the file, on the same disk. It goes whatever happens: after a kill, with the next export."""
+
+    kind = "export"
+
+    @property
+    def is_empty(self) -> bool:
+        """Always: nothing in it is worth keeping."""
+        return True
+
+    @contextmanager
+    def _complaints(self) -> Iterator[None]:
+        with _reported(self._target):
+            yield
+
+
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A folder beside the place, on the same disk, that goes whatever happens."""
-    folder = path.with_name(f".elansr-{secrets.token_hex(8)}.part")
+def _reported(path: Path) -> Iterator[None]:
+    """Turns what the disk refuses into one line."""
     try:
-        folder.mkdir()
-        yield folder
+        yield
     except OSError as error:
         raise WeightsError(
             f"{path}: cannot be written ({reason(error)}): check the folder, its permissions and the free space"
         ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

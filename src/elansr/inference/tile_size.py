@@ -1,7 +1,8 @@
-"""How large tiles are where the user does not say."""
+"""How large tiles are where the user does not say, and what the user may say."""
 
 import math
 
+from elansr.errors import ConfigError
 from elansr.inference.tiling import HALO
 
 SMALLEST, GOOD, LARGEST = 64, 384, 768
@@ -10,6 +11,8 @@ STRIP_BYTES, MOST_STRIP_BYTES = 3 * 2**27, 2**30
 """Bytes that a strip of the result, as wide as the picture and as high as a tile, may take in float32: with any tile,
 and with one of up to `GOOD`."""
 SAMPLE_BYTES, COLORS = 4, 3
+MOST_MARGIN = 256
+"""Pixels around a picture. What lies 48 pixels away changes nothing that can be measured (docs/tiling.md)."""
 
 
 def auto_tile(free: float, bytes_per_pixel: int, width: int, scale: int) -> int:
@@ -28,3 +31,16 @@ def auto_tile(free: float, bytes_per_pixel: int, width: int, scale: int) -> int:
     line = width * scale**2 * COLORS * SAMPLE_BYTES
     highest = max(STRIP_BYTES // line, min(MOST_STRIP_BYTES // line, GOOD))
     return int(min(max(min(fitting, highest), SMALLEST), LARGEST))
+
+
+def require_pixels(tile: int, margin: int) -> None:
+    """Refuses a side of tiles or a margin that cannot be.
+
+    Raises:
+        ConfigError: one is negative, or the margin larger than any use of it.
+    """
+    if tile < 0 or margin < 0:
+        raise ConfigError(f"tile={tile}, margin={margin}: must be 0 or more pixels")
+    if margin > MOST_MARGIN:
+        reason = f"must be at most {MOST_MARGIN} pixels, as what lies further away changes nothing"
+        raise ConfigError(f"margin={margin}: {reason}; {HALO} are enough")

@@ -17,7 +17,7 @@ from elansr.inference.file_engines import EngineName, FileEngine, choose, open_e
 from elansr.inference.limit import Limit
 from elansr.inference.planes import RANGES, Array, checked, most_together, portion, reads_together, upscale_planes
 from elansr.inference.spool import Mark
-from elansr.inference.tile_size import auto_tile
+from elansr.inference.tile_size import auto_tile, require_pixels
 from elansr.inference.tiling import FEATHER, Network, Progress, Read, Span, Tiler
 from elansr.memory import keep_freed_memory
 from elansr.nn.elan import ELAN
@@ -56,8 +56,8 @@ class Upscaler:
         tile: side of a tile in LR pixels; 0 chooses by the memory that is free.
         border: "closed" ends the attention windows at the picture's border; "cyclic", the paper's form, has shifted
             ones go on at the opposite border, which then leaks in (docs/tiling.md).
-        margin: reflected pixels around the picture, cut away after; rounded up to the window grid. Pictures of fewer
-            than `TINY` pixels on a side get some anyway.
+        margin: reflected pixels around the picture, at most 256, cut away after; rounded up to the window grid.
+            Pictures of fewer than `TINY` pixels on a side get some anyway.
         tta: average over the eight flips and transpositions: eight times slower, a little better.
 
     Attributes:
@@ -65,7 +65,7 @@ class Upscaler:
 
     Raises:
         DeviceError: a device or precision that is unknown or not there.
-        ConfigError: an unknown border, a negative tile or margin.
+        ConfigError: an unknown border, see `require_pixels`.
     """
 
     def __init__(
@@ -81,8 +81,7 @@ class Upscaler:
     ) -> None:
         if border not in get_args(Border):
             raise ConfigError(f"border={border!r}: must be {' or '.join(get_args(Border))}")
-        if tile < 0 or margin < 0:
-            raise ConfigError(f"tile={tile}, margin={margin}: must be 0 or more pixels")
+        require_pixels(tile, margin)
         keep_freed_memory()
         self._engine = engine = _engine(network, device, precision, border == "closed")
         self._network: Network = SelfEnsemble(engine) if tta else engine

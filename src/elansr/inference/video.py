@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
-from elansr.errors import ConfigError
+from elansr.errors import ConfigError, ElansrError
 from elansr.imaging.formats import shown
 from elansr.imaging.picture import Pixels
 from elansr.inference.choice import Choice, weights_for
@@ -177,11 +177,17 @@ class _Work:
                 packets = [packet for segment in segments.finished for packet in segment.packets]
                 self._result.write(packets, segments.data(), lambda: self._tell(segments.frames))
             except KeyboardInterrupt:
-                kept = f"{shown(self._target)}: {segments.frames} of {self._total} frames are kept in "
-                message = f"{kept}{shown(segments.folder)}; the same command goes on from there"
-                raise KeyboardInterrupt(message if segments.frames else "") from None
+                kept = f"{shown(self._target)}: {self._kept(segments)}; the same command goes on from there"
+                raise KeyboardInterrupt(kept if segments.frames else "") from None
+            except ElansrError as error:
+                if not segments.frames:
+                    raise
+                raise type(error)(f"{error}; {self._kept(segments)}") from error
             segments.remove()
         return segments
+
+    def _kept(self, segments: Segments) -> str:
+        return f"{segments.frames} of {self._total} frames are kept in {shown(segments.folder)}"
 
     def done(self, seconds: float, segments: Segments) -> VideoOutcome:
         """The outcome of a result that is written."""
@@ -218,7 +224,7 @@ class _Work:
             changed = ", ".join(_SETTINGS.get(name, name) for name in segments.changed)
             _LOG.warning("%s: begins anew: changed since the interrupted run: %s", shown(self._target), changed)
         if segments.frames:
-            _LOG.warning("%s: goes on, %d frames were there", shown(self._target), segments.frames)
+            _LOG.warning("%s: goes on, frames that were there: %d", shown(self._target), segments.frames)
         self._tell(segments.frames)
 
     def _tell(self, done: int) -> None:

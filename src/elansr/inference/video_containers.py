@@ -10,6 +10,8 @@ from elansr.inference.libav import av
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """FFmpeg's name of the container, by the ending."""
+MOST = "matroska"
+"""The one that takes most."""
 TURNING = ("mp4", "mov")
 """Those that carry a display matrix which players heed."""
 

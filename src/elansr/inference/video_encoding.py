@@ -14,8 +14,11 @@ from elansr.inference.video_containers import fits
 DEFAULT_CODEC = "libx264"
 _CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 25, "libvpx-vp9": 24}
 """Constant rate factors that are hard to tell from the original, as the encoders' users have them."""
+_MOST_CRF = {"libx264": 51, "libx264rgb": 51, "libx265": 51, "libsvtav1": 63, "libvpx": 63, "libvpx-vp9": 63}
+"""FFmpeg lets x264 clip what is beyond."""
 _PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "6"}
-_QUIET = {"libx265": {"x265-params": "log-level=none"}}
+_SPEEDS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"]
+_PRESETS = dict.fromkeys(("libx264", "libx264rgb", "libx265"), _SPEEDS) | {"libsvtav1": [str(n) for n in range(14)]}
 _SMALLEST = {"libx265": 64}
 """Pixels of the shortest side: x265 4.2 writes beyond its memory where a picture is smaller than its blocks."""
 _GLOBAL_HEADER = 1 << 22
@@ -83,6 +86,7 @@ class Format:
         colors: Colors,
     ) -> None:
         codec = _codec(encoding.codec)
+        _require_settings(encoding)
         self.codec, self.rate = encoding.codec, rate
         self.pix_fmt = _require_format(codec, encoding.pix_fmt) if encoding.pix_fmt else _nearest(codec, source_format)
         video_format = av.VideoFormat(self.pix_fmt)
@@ -107,7 +111,7 @@ class Format:
             try:
                 context.open()
             except (av.FFmpegError, ValueError) as error:
-                settings = ", ".join(f"{name} {value}" for name, value in self.options.items() if name != "x265-params")
+                settings = ", ".join(f"{name} {value}" for name, value in self.options.items())
                 what = f"{self.codec} refuses {self.width}x{self.height} {self.pix_fmt}{settings and f', {settings}'}"
                 why = "; ".join(complaints) or getattr(error, "strerror", None) or str(error)
                 raise ConfigError(f"{what} ({why}); change --codec, --crf, --preset or --pix-fmt") from error
@@ -125,7 +129,7 @@ class Format:
         if av.VideoFormat(self.pix_fmt).is_rgb:
             context.color_range, context.colorspace = 2, 0
         context.color_primaries, context.color_trc = self._colors.primaries, self._colors.transfer
-        context.options = dict(self.options)
+        context.options = self.options | _own_options(self.codec)
         context.flags |= _GLOBAL_HEADER
 
     def fingerprint(self) -> list[Any]:
@@ -188,12 +192,38 @@ def _options(encoding: Encoding) -> dict[str, str]:
     name = encoding.codec
     crf = _CRF.get(name) if encoding.crf is None else encoding.crf
     preset = encoding.preset or _PRESET.get(name)
-    options = dict(_QUIET.get(name, {}))
+    options = {}
     if crf is not None:
         options[_RATE_FACTOR] = f"{crf:g}"
     if preset is not None:
         options["preset"] = preset
     return options
+
+
+def _own_options(codec: str) -> dict[str, str]:
+    """What an encoder is told beside what the user may tell it."""
+    if codec == "libx265":
+        return {"x265-params": "log-level=none"}
+    if codec.startswith("libx264") and _has_avx512():
+        # x264's code for it makes other bytes of the same frames in each run (core 165), that for AVX2 does not.
+        return {"x264-params": "asm=avx2"}
+    return {}
+
+
+def _has_avx512() -> bool:
+    from torch.backends import cpu  # not at the top: what cannot be read is said at once
+
+    return str(cpu.get_cpu_capability()) == "AVX512"
+
+
+def _require_settings(encoding: Encoding) -> None:
+    """Refuses with a ConfigError what an encoder would clip, or refuse less clearly."""
+    name, crf, preset = encoding.codec, encoding.crf, encoding.preset
+    most, presets = _MOST_CRF.get(name), _PRESETS.get(name)
+    if crf is not None and most and not 0 <= crf <= most:
+        raise ConfigError(f"--crf {crf:g}: {name} takes 0 (best) to {most} (smallest); choose one of these")
+    if preset is not None and presets and preset not in presets:
+        raise ConfigError(f"--preset {preset}: {name} takes {', '.join(presets)}")
 
 
 def _require_format(codec: Any, name: str) -> str:

@@ -17,7 +17,8 @@ from elansr.errors import PictureError
 from elansr.imaging.formats import shown
 from elansr.imaging.writing import check_place, placed
 from elansr.inference.libav import av, complaints, logged
-from elansr.inference.video_containers import TURNING, container_of, scratch
+from elansr.inference.video_containers import MOST, TURNING, container_of, scratch
+from elansr.inference.video_copies import add_copy, copies, misfits
 from elansr.inference.video_encoding import Format
 from elansr.inference.video_reading import VideoFile
 from elansr.inference.video_segments import Stored
@@ -27,9 +28,6 @@ _KEPT_TIMES = ("mp4", "matroska")
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 """Metadata that a muxer writes anew."""
 _OF_THE_PACKETS = ("_STATISTICS", "BPS", "NUMBER_OF_", "DURATION")
-
-_NO_TEXT = b"\0\0"
-"""What MP4 has between subtitles; the muxer puts it there itself."""
 
 
 class Result:
@@ -78,7 +76,8 @@ class Result:
                 streams = self._streams(output, source)
                 shift = _shift(source)
                 video = self._video_packets(streams[self._source.stream(source).index], packets, data, shift)
-                for packet in heapq.merge(video, _copies(source, streams, self._copied, shift), key=_time):
+                copied = {number: streams[number] for number in self._copied}
+                for packet in heapq.merge(video, copies(source, copied, shift), key=_time):
                     output.mux_one(packet)
                     on_packet()
             if self._matrix:
@@ -86,21 +85,23 @@ class Result:
 
     def _choose(self) -> list[int]:
         """Numbers of the source's streams that are copied; says which are not."""
-        copied = []
-        with self._source.open() as source:
-            for stream in source.streams:
-                if stream.type == "video":
-                    continue
-                try:
-                    _copy(scratch(self._container), stream)
-                    copied.append(stream.index)
-                except (ValueError, av.FFmpegError, AttributeError) as error:
-                    name = stream.name or "unknown"
-                    what = f"{stream.type} stream {stream.index} ({name}) does not fit into {self._container}"
-                    if stream.type == "audio":
-                        raise PictureError(f"{shown(self._target)}: {what}; write .mkv") from error
-                    self.notes.append(f"{what} and is not kept")
-        return copied
+        readable = complaints(self._source.path, "cannot be read", "get it again, or convert it")
+        with readable, self._source.open() as source, logged():
+            refused = misfits(source, self._container, _shift(source))
+            others = [stream for stream in source.streams if stream.type != "video"]
+            for stream in others:
+                if stream.index in refused:
+                    self._refuse(stream)
+            return [stream.index for stream in others if stream.index not in refused]
+
+    def _refuse(self, stream: Any) -> None:
+        """Takes note of a stream that the container does not take; without its audio, a video is not made."""
+        name = stream.name or "unknown"
+        what = f"{stream.type} stream {stream.index} ({name}) does not fit into {self._container}"
+        if stream.type == "audio":
+            way_out = "convert its audio first" if self._container == MOST else "write .mkv"
+            raise PictureError(f"{shown(self._target)}: {what}; {way_out}")
+        self.notes.append(f"{what} and is not kept")
 
     def _rehearse(self) -> None:
         """Writes the head of the file into memory.
@@ -116,7 +117,8 @@ class Result:
             except (ValueError, av.FFmpegError) as error:
                 why = "; ".join(lines) or getattr(error, "strerror", None) or str(error)
                 text = f"{self._container} cannot hold this video as {self._video.codec} ({why})"
-                raise PictureError(f"{shown(self._target)}: {text}; choose another --codec, or write .mkv") from error
+                way_out = "choose another --codec" + ("" if self._container == MOST else ", or write .mkv")
+                raise PictureError(f"{shown(self._target)}: {text}; {way_out}") from error
 
     def _streams(self, output: Any, source: Any) -> dict[int, Any]:
         """Makes the streams of the result, in the order of the source; by their numbers there."""
@@ -131,7 +133,7 @@ class Result:
                     made.codec_context.codec_tag = "hvc1"  # the one that Apple's players know
                 made.time_base = stream.time_base
             elif stream.index in self._copied:
-                streams[stream.index] = made = _copy(output, stream)
+                streams[stream.index] = made = add_copy(output, stream)
             else:
                 continue
             made.metadata.update({k: v for k, v in stream.metadata.items() if not _tells_of_packets(k)})
@@ -144,7 +146,8 @@ class Result:
         scale = math.lcm(*(stream.time_base.denominator for stream in source.streams if stream.time_base))
         # Edit lists, which say when a stream starts, count in these units; FFmpeg's are milliseconds.
         exact = {"movie_timescale": str(scale)} if scale < 2**24 else {}
-        return {"movflags": "+faststart", **exact}
+        # Without the second, colours of which only some are known would not be written.
+        return {"movflags": "+faststart+write_colr", **exact}
 
     def _video_packets(
         self, stream: Any, packets: Sequence[Stored], data: Iterator[bytes], shift: Fraction
@@ -191,32 +194,6 @@ def _ends(packets: Sequence[Stored], end: int | None) -> dict[int, int]:
     return dict(
         zip(times, [*times[1:], end if end is not None and end > last.pts else last.pts + last.duration], strict=True)
     )
-
-
-def _copy(output: Any, stream: Any) -> Any:
-    """A stream of the result that takes the packets of one of the source."""
-    if stream.type == "attachment":
-        return output.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
-    if stream.type == "data":
-        raise ValueError("data")
-    return output.add_stream_from_template(stream, opaque=True)
-
-
-def _copies(source: Any, streams: dict[int, Any], copied: Sequence[int], shift: Fraction) -> Iterator[Any]:
-    """The packets of the copied streams, in the order of the source."""
-    wanted = [source.streams[number] for number in copied if source.streams[number].type != "attachment"]
-    if not wanted:
-        return
-    for packet in source.demux(wanted):
-        if packet.dts is None and packet.pts is None:  # the end
-            continue
-        if packet.stream.name == "mov_text" and bytes(packet) == _NO_TEXT:
-            continue
-        offset = round(shift / packet.time_base)
-        packet.dts = None if packet.dts is None else packet.dts - offset
-        packet.pts = None if packet.pts is None else packet.pts - offset
-        packet.stream = streams[packet.stream.index]
-        yield packet
 
 
 def _time(packet: Any) -> Fraction:

@@ -18,10 +18,18 @@ from elansr.errors import PictureError
 from elansr.imaging.formats import shown
 from elansr.imaging.picture import Pixels
 from elansr.inference.libav import av, complaints
-from elansr.inference.video_colors import Colors, ToRGB, colors_of
+from elansr.inference.video_about import look_at
+from elansr.inference.video_colors import ToRGB
 
 _LOG = logging.getLogger(__name__)
-_USUAL_RATE = Fraction(25)
+_PICTURES = ("_pipe", "image2")
+"""Ends of FFmpeg's names for what it reads pictures as."""
+_BRANDS = ("avif", "heic")
+"""Pictures in the container of MP4."""
+_ANNOUNCING = ("matroska", "flv")
+"""Containers that say at their start how long they are."""
+_PACKET_SIZES = (188, 192, 204)
+"""Bytes of a packet of MPEG-TS, bare, with a time, and with a checksum."""
 _SHORT = Fraction(1, 2)
 """Seconds that a file may end before its own announcement."""
 
@@ -70,40 +78,6 @@ class Frame:
         )
 
 
-@dataclass(frozen=True)
-class About:
-    """What there is to know of a video before its frames are read.
-
-    Attributes:
-        width, height: in pixels, as stored.
-        frames: how many there are; of some files an estimate.
-        end: when the last frame ends, in units of the time base; None if the file does not say.
-        time_base: unit of the times, in seconds.
-        rate: mean frames per second.
-        aspect: width of a pixel over its height; None if it is not known.
-        colors: of the samples.
-        pix_fmt: FFmpeg's name of the pixel format.
-        codec: FFmpeg's name of the codec.
-        lossless: whether the codec is one that loses nothing.
-        matrix: display matrix, nine int32 as in MP4, if frames are to be turned or mirrored when they are shown.
-        notes: what is not kept, in words.
-    """
-
-    width: int
-    height: int
-    frames: int
-    end: int | None
-    time_base: Fraction
-    rate: Fraction
-    aspect: Fraction | None
-    colors: Colors
-    pix_fmt: str
-    codec: str
-    lossless: bool
-    matrix: tuple[int, ...] | None
-    notes: tuple[str, ...]
-
-
 class VideoFile:
     """A video file.
 
@@ -121,12 +95,13 @@ class VideoFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._complaints(), self.open() as container:
+            self._refuse_picture(container)
             stream = self.stream(container)
             self._require_whole(container, stream)
             frame = next(container.decode(stream), None)
             if frame is None:
                 raise PictureError(f"{shown(path)}: the video has no frame that can be decoded; choose another file")
-            self.about = _about(container, stream, frame, self._scan())
+            self.about = look_at(container, stream, frame, self._scan())
 
     def open(self) -> Any:
         """A container of PyAV, to be used in a `with` statement."""
@@ -187,7 +162,18 @@ class VideoFile:
             if start is not None:
                 with suppress(av.FFmpegError):  # a file that cannot be sought is decoded from its start
                     container.seek(start, stream=stream, backward=True)
-            yield from container.decode(stream)
+            yield from self._until_damaged(container, stream, float((start or 0) * stream.time_base))
+
+    def _until_damaged(self, container: Any, stream: Any, last: float) -> Iterator[Any]:
+        """The frames, after one at `last` seconds; where one cannot be decoded, an error says when that is."""
+        try:
+            for frame in container.decode(stream):
+                last = last if frame.time is None else frame.time
+                yield frame
+        except av.FFmpegError as error:
+            what = f"damaged: no frame can be decoded after that at {last:.2f} s ({error.strerror})"
+            way_out = "download it again, or cut it there with ffmpeg"
+            raise PictureError(f"{shown(self.path)}: {what}; {way_out}") from error
 
     def _timed(self, decoded: Iterator[Any], number: int, last: int | None) -> Iterator[Frame]:
         """Frames in RGB, numbered, with times that increase."""
@@ -210,25 +196,34 @@ class VideoFile:
 
     def _scan(self) -> int:
         """Reads all packets: how many frames there are; and whether what was announced is there."""
-        frames, end = 0, Fraction(0)
+        frames, end, damaged = 0, Fraction(0), False
         with self.open() as container:
             stream = self.stream(container)
             for packet in container.demux():
                 time = packet.pts if packet.pts is not None else packet.dts
                 if time is not None:
                     end = max(end, (time + (packet.duration or 0)) * packet.time_base)
-                frames += packet.stream_index == stream.index and packet.size > 0 and not packet.is_discard
+                if packet.stream_index == stream.index and packet.size > 0:
+                    frames += not packet.is_discard
+                    damaged = packet.is_corrupt
             announced = Fraction(container.duration or 0, av.time_base)
-            if "matroska" in container.format.name and announced - end > _SHORT:
+            if any(name in container.format.name for name in _ANNOUNCING) and announced - end > _SHORT:
                 self._refuse_truncated(f"ends after {float(end):.1f} of {float(announced):.1f} s")
+            cut = container.format.name == "mpegts" and all(container.size % size for size in _PACKET_SIZES)
+            if damaged or cut:
+                _LOG.warning("%s: ends in the middle of a packet; it may be truncated", shown(self.path))
         return frames
+
+    def _refuse_picture(self, container: Any) -> None:
+        if container.format.name.endswith(_PICTURES) or container.metadata.get("major_brand") in _BRANDS:
+            raise PictureError(f"{shown(self.path)}: a picture; use `elansr upscale`")
 
     def _require_whole(self, container: Any, stream: Any) -> None:
         """Looks whether the packets that the file lists at its start are in it."""
         if "mp4" in container.format.name:
             missing = [entry for entry in stream.index_entries if entry.pos + entry.size > container.size]
             if missing:
-                self._refuse_truncated(f"{len(missing)} of {len(stream.index_entries)} frames are missing")
+                self._refuse_truncated(f"without {len(missing)} of its {len(stream.index_entries)} frames")
 
     def _refuse_truncated(self, how: str) -> None:
         raise PictureError(
@@ -236,46 +231,11 @@ class VideoFile:
         )
 
     def _complaints(self) -> Any:
-        return complaints(self.path, "cannot be read as a video", "damaged or of an unknown kind; convert it to MP4")
+        return complaints(
+            self.path, "cannot be read as a video", "damaged or of an unknown kind; get it again, or convert it"
+        )
 
 
 def _chain(first: Any, others: Iterator[Any]) -> Iterator[Any]:
     yield first
     yield from others
-
-
-def _about(container: Any, stream: Any, frame: Any, frames: int) -> About:
-    codec = stream.codec_context.codec
-    rate = stream.average_rate or stream.guessed_rate or _USUAL_RATE
-    colors = colors_of(frame)
-    return About(
-        frame.width,
-        frame.height,
-        frames,
-        None if stream.duration is None or stream.start_time is None else stream.start_time + stream.duration,
-        stream.time_base,
-        min(max(Fraction(rate), Fraction(1, 60)), Fraction(1000)).limit_denominator(1001),
-        stream.sample_aspect_ratio or None,
-        colors,
-        frame.format.name,
-        codec.canonical_name,
-        codec.lossless and not codec.lossy,
-        _matrix(frame),
-        tuple(_notes(container, stream, frame)),
-    )
-
-
-def _matrix(frame: Any) -> tuple[int, ...] | None:
-    found = frame.side_data.get("DISPLAYMATRIX")
-    return None if found is None else tuple(int(value) for value in np.frombuffer(bytes(found), np.int32))
-
-
-def _notes(container: Any, stream: Any, frame: Any) -> Iterator[str]:
-    """What the result will lack."""
-    if frame.interlaced_frame:
-        yield "interlaced: both fields are upscaled as one picture, combs stay; deinterlace it first (ffmpeg -vf bwdif)"
-    if any(component.is_alpha for component in frame.format.components):
-        yield "its transparency is not kept"
-    if any(frame.side_data.get(kind) is not None for kind in ("MASTERING_DISPLAY_METADATA", "DOVI_METADATA")):
-        yield "the colour tags of HDR are kept, its mastering and Dolby Vision metadata are not"
-    yield from (f"video stream {other.index} is not kept" for other in container.streams.video if other != stream)

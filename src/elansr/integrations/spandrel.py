@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from elansr.errors import MissingExtraError
 from elansr.weights.disk import one_line
 
@@ -29,12 +31,16 @@ def install(registry: ArchRegistry | None = None) -> None:
         from spandrel import MAIN_REGISTRY, ArchSupport
 
         from elansr.integrations.architecture import ELANArchitecture
-    except (ImportError, RuntimeError, OSError) as error:  # a torchvision of another torch raises the latter two
-        raise MissingExtraError(
-            f"spandrel cannot be imported ({one_line(error)}): pip install '.[spandrel]' in elansr's folder, "
-            "with the torchvision that belongs to your torch"
-        ) from error
+    except (ImportError, RuntimeError, OSError) as error:
+        raise MissingExtraError(f"spandrel cannot be imported ({one_line(error)}): {_way_out(error)}") from error
     registry = MAIN_REGISTRY if registry is None else registry
     # Ours goes by names that no other network has. Others may be less strict, so they are asked later.
     others = tuple(support.architecture.id for support in registry)
     registry.add(ArchSupport.from_architecture(ELANArchitecture(), before=others), ignore_duplicates=True)
+
+
+def _way_out(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return "pip install '.[spandrel]' in elansr's folder, with the torchvision that belongs to your torch"
+    fitting = f"torchvision does not belong to your torch {torch.__version__}: `pip uninstall torchvision`"
+    return f"{fitting}, then install both together, with the command that PyTorch's install page gives"

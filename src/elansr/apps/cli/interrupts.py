@@ -1,13 +1,18 @@
 """Ctrl-C and termination, raised where they are not lost.
 
 libvips calls back into Python while it works, and what is raised in a callback is printed and forgotten. A signal that
-arrives then is kept until `raise_pending`.
+arrives then is kept until `raise_pending`. Nor can what is imported bear it: modules written in C, such as NumPy's, end
+in other errors or crash. A signal that arrives then is kept until the import is through.
 """
 
 import signal
 from types import FrameType
 
 INTERRUPTED, TERMINATED = 130, 143
+LOOK_AGAIN = 0.02
+"""Seconds between two looks whether an import is through."""
+_IMPORTING = {"importlib._bootstrap", "_frozen_importlib"}
+"""Modules of which functions run while something is imported."""
 
 _pending: list[int] = []
 _last: list[int] = []
@@ -40,13 +45,29 @@ def how_it_ended() -> tuple[str, int]:
 
 def _receive(number: int, frame: FrameType | None) -> None:
     _pending.append(number)
-    if not _is_inside_pyvips(frame):
+    _raise_outside(frame)
+
+
+def _look_again(_number: int, frame: FrameType | None) -> None:
+    _raise_outside(frame)
+
+
+def _raise_outside(frame: FrameType | None) -> None:
+    """Raises what was kept, unless it would be lost or do harm here."""
+    if not _pending:
+        return
+    modules = _running(frame)
+    if modules & _IMPORTING and hasattr(signal, "setitimer"):  # not on Windows
+        signal.signal(signal.SIGALRM, _look_again)
+        signal.setitimer(signal.ITIMER_REAL, LOOK_AGAIN)
+    elif not any(module.partition(".")[0] == "pyvips" for module in modules):
         raise_pending()
 
 
-def _is_inside_pyvips(frame: FrameType | None) -> bool:
+def _running(frame: FrameType | None) -> set[str]:
+    """The modules whose functions are being run."""
+    found = set[str]()
     while frame is not None:
-        if str(frame.f_globals.get("__name__")).partition(".")[0] == "pyvips":
-            return True
+        found.add(str(frame.f_globals.get("__name__")))
         frame = frame.f_back
-    return False
+    return found

@@ -60,7 +60,7 @@ TTA_HELP = "Average over eight flips and turns: a little better, eight times slo
 Tta = Annotated[bool, typer.Option("--tta", rich_help_panel=NETWORK, help=TTA_HELP)]
 BORDER_HELP = "Attention windows end at the picture's border, or go on at the opposite one as in the paper."
 Border = Annotated[Literal["closed", "cyclic"], typer.Option("--border", rich_help_panel=NETWORK, help=BORDER_HELP)]
-MARGIN_HELP = "Reflected pixels around the picture, cut away after."
+MARGIN_HELP = "Reflected pixels around the picture, at most 256, cut away after."
 Margin = Annotated[int, typer.Option("--margin", min=0, metavar="PIXELS", rich_help_panel=NETWORK, help=MARGIN_HELP)]
 
 TILE_HELP = "Side of a tile; 0 chooses by the memory that is free."

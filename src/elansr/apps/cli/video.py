@@ -138,7 +138,9 @@ def _line(outcome: "VideoOutcome", choice: "Choice") -> str:
     from elansr.imaging.formats import shown
 
     sizes = "{}x{} -> {}x{}".format(*outcome.input_size, *outcome.output_size)
-    frames = f"{outcome.frames} frames" + (f" ({outcome.repeated} repeated)" if outcome.repeated else "")
+    frames = f"{outcome.frames} frame{'' if outcome.frames == 1 else 's'}" + (
+        f" ({outcome.repeated} repeated)" if outcome.repeated else ""
+    )
     reason = f" ({choice.reason})" if choice.reason else ""
     encoded = f"{outcome.codec} {outcome.pix_fmt}"
     files = f"{shown(outcome.source)} -> {shown(outcome.target)}"
