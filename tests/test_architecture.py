@@ -19,7 +19,7 @@ LEVELS = (
     {"memory", "imaging", "nn"},
     {"weights"},
     {"inference", "hub", "integrations"},
-    {"evaluation"},
+    {"evaluation", "video"},
     {"training", "export"},
     {PUBLIC_NAMES},
     {"apps"},

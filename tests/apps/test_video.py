@@ -13,7 +13,7 @@ import pytest
 
 from elansr.imaging.resize import imresize
 from tests.apps.ended import Ended
-from tests.inference.clips import packets, pictures, shown, write
+from tests.video.clips import packets, pictures, shown, write
 
 
 def test_real_weights(call: Callable[..., Ended], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from elansr.errors import ElansrError
 
 if TYPE_CHECKING:
     from elansr.inference.upscaler import Upscaler
-    from elansr.inference.video import Choice, Encoding, VideoFile, VideoOutcome
+    from elansr.video.upscale import Choice, Encoding, VideoFile, VideoOutcome
 
 OUTPUT_HELP = "File to write: .mp4, .mov, .mkv or .webm. Default: beside the input, named clip_x2.mp4."
 SCALE_HELP = "Scale of the network. Default: 2, or that of the weights that -n names."
@@ -65,7 +65,7 @@ def video(
     Started again after an interrupt, it goes on where it was.
     """
     try:
-        from elansr.inference.video import Encoding, VideoFile, choose_weights
+        from elansr.video.upscale import Encoding, VideoFile, choose_weights
 
         if threads:
             import torch
@@ -99,7 +99,7 @@ def video(
 
 def _beside(source: Path, scale: int) -> Path:
     """clip.mp4 -> clip_x2.mp4; a container that is not written becomes Matroska, which takes everything."""
-    from elansr.inference.video_containers import CONTAINERS
+    from elansr.video.containers import CONTAINERS
 
     suffix = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
     return source.with_name(f"{source.stem}_x{scale}{suffix}")
@@ -112,7 +112,7 @@ def _run(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from elansr.inference.video import upscale_video
+    from elansr.video.upscale import upscale_video
 
     console = Console(stderr=True)
     name = TextColumn("{task.description}", markup=False)

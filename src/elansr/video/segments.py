@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from elansr.inference.unfinished import Unfinished
-from elansr.inference.video_reading import Place
+from elansr.video.reading import Place
 
 
 class Stored(NamedTuple):

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from elansr.inference.libav import av
-from elansr.inference.video_containers import MOST
+from elansr.video.containers import MOST
+from elansr.video.libav import av
 
 _NO_TEXT = b"\0\0"
 """What MP4 has between subtitles; the muxer puts it there itself."""

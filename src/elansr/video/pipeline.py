@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from elansr.errors import ConfigError
 from elansr.imaging.picture import Pixels
-from elansr.inference.video_colors import FromRGB
-from elansr.inference.video_encoding import Encoder, Format, Packet
-from elansr.inference.video_reading import Frame
-from elansr.inference.video_segments import Segment, Segments, Stored
+from elansr.video.colors import FromRGB
+from elansr.video.encoding import Encoder, Format, Packet
+from elansr.video.reading import Frame
+from elansr.video.segments import Segment, Segments, Stored
 
 SEGMENT = 48
 """Frames in a segment: about two seconds of film, and a usual distance of key frames."""

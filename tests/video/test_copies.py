@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from elansr.errors import PictureError
-from elansr.inference.video import Encoding, VideoFile, VideoOutcome, upscale_video
-from tests.inference.clips import Nearest, packets, pictures, write
+from elansr.video.upscale import Encoding, VideoFile, VideoOutcome, upscale_video
+from tests.video.clips import Nearest, packets, pictures, write
 
 FONT = b"\0\1\0\0" + bytes(range(100))
 

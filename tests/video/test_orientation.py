@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from elansr.inference.video_orientation import Turn, turn_of
+from elansr.video.orientation import Turn, turn_of
 
 ONE = 1 << 16
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from elansr.inference.video_colors import Colors, colors_of
+from elansr.video.colors import Colors, colors_of
 
 _USUAL_RATE = Fraction(25)
 

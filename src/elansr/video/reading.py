@@ -17,9 +17,9 @@ import numpy as np
 from elansr.errors import PictureError
 from elansr.imaging.formats import shown
 from elansr.imaging.picture import Pixels
-from elansr.inference.libav import av, complaints
-from elansr.inference.video_about import look_at
-from elansr.inference.video_colors import ToRGB
+from elansr.video.about import look_at
+from elansr.video.colors import ToRGB
+from elansr.video.libav import av, complaints
 
 _LOG = logging.getLogger(__name__)
 _PICTURES = ("_pipe", "image2")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from elansr.imaging.files import read
-from elansr.inference.video_colors import Colors, FromRGB
-from elansr.inference.video_encoding import Encoder, Encoding, Format, Packet
+from elansr.video.colors import Colors, FromRGB
+from elansr.video.encoding import Encoder, Encoding, Format, Packet
 
 PHOTO = Path(__file__).resolve().parents[2] / "examples" / "otter.jpg"
 COLORS = Colors(6, 1, 2, 2)

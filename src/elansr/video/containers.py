@@ -6,7 +6,7 @@ from typing import Any
 
 from elansr.errors import PictureError
 from elansr.imaging.formats import shown
-from elansr.inference.libav import av
+from elansr.video.libav import av
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """FFmpeg's name of the container, by the ending."""

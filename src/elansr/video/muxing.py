@@ -16,12 +16,12 @@ from typing import Any
 from elansr.errors import PictureError
 from elansr.imaging.formats import shown
 from elansr.imaging.writing import check_place, placed
-from elansr.inference.libav import av, complaints, logged
-from elansr.inference.video_containers import MOST, TURNING, container_of, scratch
-from elansr.inference.video_copies import add_copy, copies, misfits
-from elansr.inference.video_encoding import Format
-from elansr.inference.video_reading import VideoFile
-from elansr.inference.video_segments import Stored
+from elansr.video.containers import MOST, TURNING, container_of, scratch
+from elansr.video.copies import add_copy, copies, misfits
+from elansr.video.encoding import Format
+from elansr.video.libav import av, complaints, logged
+from elansr.video.reading import VideoFile
+from elansr.video.segments import Stored
 
 _KEPT_TIMES = ("mp4", "matroska")
 """Parts of the names of containers whose times start where their makers meant; others are shifted to start at 0."""

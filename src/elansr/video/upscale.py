@@ -22,14 +22,14 @@ from elansr.errors import ConfigError, ElansrError
 from elansr.imaging.formats import shown
 from elansr.imaging.picture import Pixels
 from elansr.inference.choice import Choice, weights_for
-from elansr.inference.video_colors import FromRGB
-from elansr.inference.video_containers import TURNING, container_of
-from elansr.inference.video_encoding import Encoding, Format
-from elansr.inference.video_muxing import Result
-from elansr.inference.video_orientation import Turn, scaled, turn_of
-from elansr.inference.video_pipeline import SEGMENT, SegmentWriter, Worker
-from elansr.inference.video_reading import Frame, VideoFile
-from elansr.inference.video_segments import Segments
+from elansr.video.colors import FromRGB
+from elansr.video.containers import TURNING, container_of
+from elansr.video.encoding import Encoding, Format
+from elansr.video.muxing import Result
+from elansr.video.orientation import Turn, scaled, turn_of
+from elansr.video.pipeline import SEGMENT, SegmentWriter, Worker
+from elansr.video.reading import Frame, VideoFile
+from elansr.video.segments import Segments
 from elansr.weights.released import RELEASED, is_path
 
 __all__ = ["Choice", "Encoding", "VideoFile", "VideoOutcome", "choose_weights", "upscale_video"]

@@ -15,9 +15,9 @@ import pytest
 from elansr.errors import ConfigError, ElansrError, OutputExistsError, PictureError
 from elansr.imaging.files import Picture
 from elansr.imaging.files import write as write_picture
-from elansr.inference import video_pipeline, video_segments
-from elansr.inference.video import Encoding, VideoFile, VideoOutcome, choose_weights, upscale_video
-from tests.inference.clips import BASE, Nearest, packets, pictures, shown, tone, turned, write
+from elansr.video import pipeline, segments
+from elansr.video.upscale import Encoding, VideoFile, VideoOutcome, choose_weights, upscale_video
+from tests.video.clips import BASE, Nearest, packets, pictures, shown, tone, turned, write
 
 UNEVEN = [300, 812, 1000, 1015, 2600, 2700, 4000, 4513, 5000, 7000, 7017, 7500]
 """Times of 12 frames, in units of `BASE`."""
@@ -216,7 +216,7 @@ class _StopAt:
 @pytest.fixture
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of 5 frames."""
-    monkeypatch.setattr(video_pipeline, "SEGMENT", 5)
+    monkeypatch.setattr(pipeline, "SEGMENT", 5)
 
 
 @pytest.mark.usefixtures("_short")
@@ -262,9 +262,9 @@ def test_a_full_disk_ends_in_one_line_and_the_finished_segments_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = write(tmp_path / "a.mp4"), tmp_path / "b.mp4"
-    add = video_segments.Segments.add
+    add = segments.Segments.add
 
-    def full(self: video_segments.Segments, *arguments: Any) -> None:
+    def full(self: segments.Segments, *arguments: Any) -> None:
         if self.finished:
             monkeypatch.setattr(os, "fsync", no_space)
         add(self, *arguments)
@@ -273,11 +273,11 @@ def test_a_full_disk_ends_in_one_line_and_the_finished_segments_stay(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(video_segments.Segments, "add", full)
+        patch.setattr(segments.Segments, "add", full)
         with pytest.raises(PictureError, match=r"cannot be kept in .* \(No space left on device\); free space"):
             upscaled(source, target)
     monkeypatch.undo()
-    monkeypatch.setattr(video_pipeline, "SEGMENT", 5)
+    monkeypatch.setattr(pipeline, "SEGMENT", 5)
     again = _StopAt(-1)
     upscaled(source, target, on_progress=again)
     assert again.first == 5

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elansr.inference.video_muxing import decoding_times
+from elansr.video.muxing import decoding_times
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=30, unique=True))

@@ -7,7 +7,7 @@ import numpy as np
 
 from elansr.errors import PictureError
 from elansr.imaging.picture import Pixels
-from elansr.inference.libav import av
+from elansr.video.libav import av
 
 _SD = 576
 """Lines of a picture up to which players take BT.601 where nothing is said, and BT.709 above."""

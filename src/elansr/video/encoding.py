@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from elansr.errors import ConfigError
 from elansr.imaging.picture import Pixels
-from elansr.inference.libav import av, library_versions, logged
-from elansr.inference.video_colors import Colors, FromRGB, depth
-from elansr.inference.video_containers import fits
+from elansr.video.colors import Colors, FromRGB, depth
+from elansr.video.containers import fits
+from elansr.video.libav import av, library_versions, logged
 
 DEFAULT_CODEC = "libx264"
 _CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 25, "libvpx-vp9": 24}
