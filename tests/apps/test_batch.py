@@ -47,6 +47,10 @@ def test_a_dry_run_tells_what_there_is_to_do(
         (["in", "out", "--overwrite", "--retry-failed"], r"leave --retry-failed out"),
         (["in", "out", "--image-column", "x"], r"no \.parquet file for the column asked for"),
         (["in", "nowhere://out"], r"nowhere://out: Protocol not known"),
+        (
+            ["in", "http://127.0.0.1:1/out", "--dry-run"],
+            r"1/out: nothing can be written there: name a folder or a bucket",
+        ),
         (["in", "out", "--address", "127.0.0.1:1"], r"--address 127\.0\.0\.1:1: nothing answers there"),
     ],
 )

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from elansr.apps.cli import display
+from elansr.apps.cli.batch import _so_far
 from elansr.apps.cluster import lease, ray_cluster
 from elansr.apps.cluster.manifest import Row
 from elansr.apps.cluster.parcels import Task, Worker
@@ -138,6 +139,7 @@ def test_after_ctrl_c_the_manifest_has_what_is_through(
 
     def interrupted(self: Worker, name: str, items: Any) -> Iterator[Row]:
         if len(list((tmp_path / "out/_elansr/parts").glob("*"))) == 3:
+            list(parcel(self, name, items))  # through, and nobody was told
             raise KeyboardInterrupt
         return parcel(self, name, items)
 
@@ -145,9 +147,9 @@ def test_after_ctrl_c_the_manifest_has_what_is_through(
         pressed.setattr(Worker, "parcel", interrupted)
         ended = batch()
     assert ended.code == 130
-    assert ended.error_lines == ["interrupted: 3 of 8 pictures are through; the same command goes on from there"]
-    assert len(rows(tmp_path)) == 3
-    assert batch().error_lines[0].startswith("5 upscaled, 3 done before, 0 failed in ")
+    assert ended.error_lines == ["interrupted: 4 of 8 pictures are through; the same command goes on from there"]
+    assert len(rows(tmp_path)) == 4
+    assert batch().error_lines[0].startswith("4 upscaled, 4 done before, 0 failed in ")
     assert len(rows(tmp_path)) == 8
 
 
@@ -170,6 +172,10 @@ def test_off_a_terminal_lines_tell_how_far_it_is(
     lines = batch().error_lines
     assert lines[:3] == [f"{done} of 3 pictures, about 1 min left" for done in (1, 2, 3)]
     assert len(lines) == 4
+
+
+def test_the_time_left_goes_by_the_pictures_after_the_first() -> None:
+    assert _so_far(through=4, total=64, seconds=30.0) == "4 of 64 pictures, about 10 min left"
 
 
 def test_other_settings_need_another_output(batch: Callable[..., Ended], pictures: Callable[..., Path]) -> None:

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from json import dumps
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from elansr.apps.cli import options as o
-from elansr.errors import ConfigError, MissingExtraError
+from elansr.errors import ConfigError, ElansrError, MissingExtraError
 
 if TYPE_CHECKING:
     from elansr.apps.cluster.manifest import Row
@@ -141,23 +141,35 @@ def _follow(plan: "Plan", found: "Generator[Row, None, None]", rows: "list[Row]"
     columns = BarColumn(), MofNCompleteColumn(), TextColumn("pictures,"), TimeRemainingColumn(), TextColumn("left")
     total = len(plan.missing) + len(plan.refused)
     bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    started = told = time.perf_counter()
-    with closing(found), bars:
-        bar = bars.add_task("", total=total)
-        try:
+    started = told = 0.0
+    try:
+        with closing(found), bars:
+            bar = bars.add_task("", total=total)
             for row in found:
                 rows.append(row)
                 bars.advance(bar)
-                if not console.is_terminal and time.perf_counter() - told >= TELL_EVERY:
-                    told = time.perf_counter()
-                    typer.echo(_so_far(len(rows), total, told - started), err=True)
-        except KeyboardInterrupt:
-            through = f"{len(rows)} of {total} pictures are through; the same command goes on from there"
-            raise KeyboardInterrupt(through + (", without --overwrite" if plan.overwrite else "")) from None
+                now = time.perf_counter()
+                started, told = started or now, told or now
+                if not console.is_terminal and now - told >= TELL_EVERY:
+                    told = now
+                    typer.echo(_so_far(len(rows), total, now - started), err=True)
+    except KeyboardInterrupt:
+        through = f"{_through(plan, rows)} of {total} pictures are through; the same command goes on from there"
+        raise KeyboardInterrupt(through + (", without --overwrite" if plan.overwrite else "")) from None
+
+
+def _through(plan: "Plan", rows: "Sequence[Row]") -> int:
+    """Those that were told, and those that the workers had put on record besides."""
+    from elansr.apps.cluster import run as cluster
+
+    with suppress(ElansrError):
+        return len({row.key for row in rows} | cluster.through(plan))
+    return len(rows)
 
 
 def _so_far(through: int, total: int, seconds: float) -> str:
-    minutes = seconds * (total - through) / through / 60
+    """`seconds` are since the first picture: what starting took does not count for the others."""
+    minutes = seconds * (total - through) / max(through - 1, 1) / 60
     return f"{through} of {total} pictures, about {max(minutes, 1):.0f} min left"
 
 
@@ -168,7 +180,8 @@ def _failed(plan: "Plan", rows: "Sequence[Row]") -> "list[Row]":
 
 def _to_do(plan: "Plan") -> str:
     counts = f"{len(plan.missing)} to do, {plan.there} done before, {len(plan.failed)} failed before"
-    return f"{plan.total} pictures: {counts}, {len(plan.refused)} without a name for the result"
+    pictures = "picture" if plan.total == 1 else "pictures"
+    return f"{plan.total} {pictures}: {counts}, {len(plan.refused)} without a name for the result"
 
 
 def _summary(plan: "Plan", rows: "Sequence[Row]", seconds: float) -> list[str]:

@@ -1,22 +1,21 @@
 """Ray, quiet: a cluster of this machine or one that is there, workers that hold the network, and what they give."""
 
-import io
 import json
 import logging
 import os
 import shutil
 import signal
 import socket
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from elansr.apps.cluster.manifest import Row, from_json, to_json
 from elansr.apps.cluster.parcels import Task, Worker
+from elansr.apps.cluster.quiet import last_word, quiet
 from elansr.apps.cluster.scratch import sweep
 from elansr.apps.cluster.sources import Item
 from elansr.errors import ConfigError, DeviceError, ElansrError, MissingExtraError
@@ -88,25 +87,30 @@ def connected(address: str | None) -> Iterator[None]:
         ConfigError: no cluster answers.
     """
     if ray.is_initialized():
-        with _quiet():
+        with quiet():
             yield
         return
     _require_answer(address)
+    with last_word():
+        yield from _connected(address)
+
+
+def _connected(address: str | None) -> Iterator[None]:
     options: dict[str, Any] = {"address": address or "local"}
     if address is None:
         options |= {"include_dashboard": False, "object_store_memory": STORE}
     ended = signal.getsignal(signal.SIGTERM)
-    with _quiet():
+    with quiet():
         try:
             started = ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise ConfigError(f"{_called(address)}: {_line(error)}: start one with `ray start --head`") from error
+            raise ConfigError(f"{_called(address)}: {_line(error)}: {_way_in(address)}") from error
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, ended)  # Ray puts one there that exits without a word
         logs_matter = False
         try:
             yield
-        except DeviceError:  # it sends to the logs
+        except _GaveUpError:  # it sends to the logs
             logs_matter = True
             raise
         finally:
@@ -190,6 +194,10 @@ def rows_of(worker: Worker, work: dict[str, Any]) -> Iterator[Row]:
         yield worker.joined(work["name"], items[0], work["seconds"])
 
 
+class _GaveUpError(DeviceError):
+    """The cluster ended the work; its logs tell why."""
+
+
 class _Attempts:
     """Counts what was begun, for all workers of a run."""
 
@@ -225,47 +233,6 @@ def _require_answer(address: str | None) -> None:
         raise ConfigError(f"{_called(address)}: nothing answers there ({error}): check the address") from error
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps Ray's own news away, from whichever language: what matters of them comes as rows and errors."""
-    loggers = [logging.getLogger(name) for name in ("ray", "ray.data")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        with redirect_stdout(io.StringIO()), _own_stderr():  # Ray prints there what the raylets say
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextmanager
-def _own_stderr() -> Iterator[None]:
-    """Lets what is not Python's write to nowhere; Python's standard error stays where it is."""
-    kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    sys.stderr.flush()
-    os.dup2(sink, 2)
-    os.close(sink)
-    try:
-        with ExitStack() as stack:
-            if _is_fd_2(sys.stderr):
-                ours = stack.enter_context(open(kept, "w", buffering=1, errors="backslashreplace", closefd=False))
-                stack.enter_context(redirect_stderr(ours))
-            yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _is_fd_2(stream: Any) -> bool:
-    """Whether a stream ends there, and is not what a program put in its place."""
-    try:
-        return bool(stream.fileno() == 2)
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
 def _ours(error: BaseException) -> ElansrError:
     """The error of ours behind one of Ray's, else Ray's in a line."""
     cause: BaseException | None = error
@@ -273,7 +240,16 @@ def _ours(error: BaseException) -> ElansrError:
         if isinstance(cause, ElansrError):
             return cause
         cause = getattr(cause, "cause", None) or cause.__cause__
-    return DeviceError(f"the cluster gave up: {_line(error)}: see the logs of Ray on its machines; run again to go on")
+    return _GaveUpError(f"the cluster gave up: {_line(error)}: see the logs of Ray on its machines; run again to go on")
+
+
+def _way_in(address: str | None) -> str:
+    """What to do about a cluster that cannot be reached, though its port may answer."""
+    if address is None or os.environ.get("RAY_AUTH_MODE"):
+        return "start one with `ray start --head`"
+    if address != "auto" and ":" not in address:
+        return "give auto or HOST:PORT"
+    return "start one with `ray start --head`; if it runs, it may want a token: set RAY_AUTH_MODE=token"
 
 
 def _called(address: str | None) -> str:

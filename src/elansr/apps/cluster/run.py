@@ -146,6 +146,12 @@ def run(
                 lease.require()
 
 
+def through(planned: Plan) -> set[str]:
+    """The keys, of pictures to do, whose results are there and on record by now."""
+    rows = Manifest(planned.output).rows()
+    return {item.key for item in planned.missing if item.key in rows and rows[item.key].status == "upscaled"}
+
+
 class _Batch:
     """What the workers of a run are given to do.
 

@@ -102,7 +102,9 @@ class Store:
         Raises:
             PictureError: they cannot.
         """
-        if self.scheme not in _LINKED and self.is_file():
+        if self.scheme in _LINKED:
+            raise PictureError(f"{shown(self.url)}: nothing can be written there: name a folder or a bucket")
+        if self.is_file():
             raise PictureError(f"{shown(self.url)}: is a file: name a folder for the results")
         if not self.local:
             return
