@@ -365,7 +365,6 @@ def test_the_key(service: Service, file_of: FileOf) -> None:
             ("GET", "/v1/nope"),
             ("GET", "/metrics"),
             ("GET", "/docs"),
-            ("GET", "/redoc"),
             ("GET", "/openapi.json"),
         ):
             response = client.request(method, path)

@@ -16,7 +16,7 @@ from elansr.apps.server.service import Service
 from elansr.errors import ConfigError
 
 UPSCALE, HEALTH, METRICS, REST = "/v1/upscale", "/healthz", "/metrics", "/v1"
-GUARDED = (REST, METRICS, "/docs", "/redoc", "/openapi.json")
+GUARDED = (REST, METRICS, "/docs", "/openapi.json")
 """What starts like this asks for the key; the page has a login of its own, and health is for everybody."""
 
 READ_ON = 3

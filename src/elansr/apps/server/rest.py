@@ -36,7 +36,7 @@ NO_PAGE = (
 )
 MODELS = f"{REST}/models"
 READ = "GET, HEAD"
-DOCS = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")
+DOCS = ("/docs", "/docs/oauth2-redirect", "/openapi.json")
 METHODS = {UPSCALE: "POST"} | dict.fromkeys((MODELS, HEALTH, METRICS, *DOCS), READ)
 PIECE = 2**18
 """Bytes of a result that are handed to the network at a time: what a slow client has not taken stays ours to drop."""
@@ -81,7 +81,8 @@ def create_app(service: Service, *, api_key: str | None = None, page: bool = Tru
     """
     api_key = checked_key(api_key)
     metrics = Metrics(service)
-    app = FastAPI(title="elansr", version=elansr.__version__, description="Image super-resolution with ELAN.")
+    about = {"title": "elansr", "description": "Image super-resolution with ELAN.", "version": elansr.__version__}
+    app = FastAPI(**about, redoc_url=None)
     answer_errors(app)
     _add_upscale(app, service)
     _add_models(app, service)
