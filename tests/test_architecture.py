@@ -16,7 +16,7 @@ MAX_LINES = 299
 LEVELS = (
     {"errors"},
     {"native", "gpu"},
-    {"memory", "imaging", "nn"},
+    {"memory", "locking", "imaging", "nn"},
     {"weights"},
     {"inference", "hub", "integrations"},
     {"evaluation", "video"},

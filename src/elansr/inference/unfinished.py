@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -16,9 +15,7 @@ from typing import IO, Any, TypeVar
 
 from elansr.errors import PictureError
 from elansr.imaging.formats import shown
-
-if sys.platform != "win32":
-    import fcntl
+from elansr.locking import locked
 
 _LOCK, _SETTINGS = "lock", "settings.json"
 
@@ -117,14 +114,8 @@ class Unfinished:
             return {}
 
     def _take_lock(self, file: IO[bytes]) -> None:
-        if sys.platform == "win32":
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PictureError(f"{shown(self._target)}: another run is writing it; wait for that one") from error
-        except OSError:  # a file system without locks
-            return
+        if locked(file) is False:
+            raise PictureError(f"{shown(self._target)}: another run is writing it; wait for that one")
 
     @contextlib.contextmanager
     def _complaints(self) -> Iterator[None]:

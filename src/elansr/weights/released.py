@@ -123,9 +123,8 @@ def find(name: str, scale: int | None = None) -> ReleasedWeights:
         )
     row = RELEASED.get(name) or _of_family(name, scale)
     if scale not in (None, row.scale):
-        others = [other for other in family(row.family).values() if other != row and other.scale == scale] or [
-            other for other in family(row.family).values() if other != row
-        ]
+        rows = family(row.family)
+        others = [rows[scale]] if scale in rows else [other for other in rows.values() if other != row]
         raise WeightsError(f"{name}: weights for x{row.scale}, not x{scale}: choose {_names(others)}")
     return row
 

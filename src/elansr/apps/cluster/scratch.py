@@ -4,7 +4,6 @@ A worker that is killed cannot delete it. The next one on that machine does, and
 """
 
 import shutil
-import sys
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -12,8 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-if sys.platform != "win32":
-    import fcntl
+from elansr.locking import locked
 
 _NEW, _NAME, _LOCK = "elansr-new-", "elansr-worker-", "lock"
 
@@ -25,8 +23,7 @@ class Scratch:
         sweep()
         new = Path(tempfile.mkdtemp(prefix=_NEW))
         self._lock = open(new / _LOCK, "wb")  # noqa: SIM115 - open as long as it is locked
-        with suppress(OSError):
-            _take(self._lock)
+        locked(self._lock)
         self._root = new.rename(new.with_name(_NAME + new.name.removeprefix(_NEW)))  # locked when others see it
         weakref.finalize(self, _delete, self._root, self._lock)
 
@@ -40,22 +37,11 @@ class Scratch:
 def sweep() -> None:
     """Deletes the folders of processes that are gone."""
     for lock in Path(tempfile.gettempdir()).glob(f"{_NAME}*/{_LOCK}"):
-        with suppress(OSError), open(lock, "rb") as file:  # an error: its process lives, or is another user's
-            _take(file)
-            shutil.rmtree(lock.parent, ignore_errors=True)
+        with suppress(OSError), open(lock, "rb") as file:  # an error: it is another user's
+            if locked(file):
+                shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def _delete(root: Path, lock: IO[bytes]) -> None:
     lock.close()
     shutil.rmtree(root, ignore_errors=True)
-
-
-def _take(file: IO[bytes]) -> None:
-    """Locks a file.
-
-    Raises:
-        OSError: another process holds it, or nothing can be locked here.
-    """
-    if sys.platform == "win32":
-        raise OSError("no locks that end with their process")
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
