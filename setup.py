@@ -1,4 +1,4 @@
-"""Builds the optional native library, `elansr/native/_kernels`; everything else stands in pyproject.toml.
+"""Builds the optional native library, `elansr/engines/cpu/_kernels`; everything else stands in pyproject.toml.
 
 The library is plain C++17 that Python loads with ctypes: it links neither to Python nor to torch, so one build serves
 every version of both. Without a compiler the installation goes on, and elansr computes with PyTorch alone.
@@ -14,8 +14,8 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-SOURCE = Path("src/elansr/native/source")
-NAME = "elansr.native._kernels"
+SOURCE = Path("src/elansr/engines/cpu/source")
+NAME = "elansr.engines.cpu._kernels"
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
 
 UNIX = ["-std=c++17", "-O3", "-fvisibility=hidden", "-pthread", "-g0", "-Wno-maybe-uninitialized"]

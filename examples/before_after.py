@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from elansr.imaging.files import Picture, read, write
-from elansr.imaging.resize import imresize
+from elansr.images.files import Picture, read, write
+from elansr.images.resize import imresize
 
 Array: TypeAlias = NDArray[Any]
 

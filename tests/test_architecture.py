@@ -1,4 +1,4 @@
-"""The rules of the house: which part may import which, what `import elansr` costs, how long a file may be."""
+"""The rules of the house: which part may import which, what `import elansr` costs."""
 
 import ast
 import subprocess
@@ -11,18 +11,19 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "elansr"
 FILES = sorted(SOURCE.rglob("*.py"))
 PUBLIC_NAMES = "elansr"  # elansr/__init__.py
-MAX_LINES = 299
 
 LEVELS = (
     {"errors"},
-    {"native", "gpu"},
-    {"memory", "locking", "imaging", "nn"},
+    {"text", "disk", "memory"},
+    {"images", "nn"},
     {"weights"},
-    {"inference", "hub", "integrations"},
-    {"evaluation", "video"},
+    {"engines"},
+    {"upscaling"},
+    {"benchmark", "video"},
+    {"evaluation"},
     {"training", "export"},
     {PUBLIC_NAMES},
-    {"apps"},
+    {"cli", "server", "cluster"},
     {"__main__"},
 )
 """A part imports from the levels above its own in this table, and from itself."""
@@ -79,7 +80,7 @@ def relative(path: Path) -> str:
 
 
 def test_there_is_something_to_check() -> None:
-    assert {"errors.py", "nn/elan.py", "imaging/resize.py"} <= {relative(path) for path in FILES}
+    assert {"errors.py", "nn/elan.py", "images/resize.py"} <= {relative(path) for path in FILES}
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
@@ -90,25 +91,19 @@ def test_imports_run_one_way(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "source", "complaint"),
     [
-        ("elansr.imaging.files", "from elansr.nn import ops", "imaging imports nn"),
-        ("elansr.imaging.files", "from elansr import nn", "imaging imports nn"),
-        ("elansr.imaging.files", "from ..nn.ops import pad", "imaging imports nn"),
-        ("elansr.imaging.files", "from .. import nn", "imaging imports nn"),
-        ("elansr.nn.ops", "import elansr.imaging.resize as r", "nn imports imaging"),
+        ("elansr.images.files", "from elansr.weights import files", "images imports weights"),
+        ("elansr.images.files", "from elansr import weights", "images imports weights"),
+        ("elansr.images.files", "from ..weights.files import save", "images imports weights"),
+        ("elansr.images.files", "from .. import weights", "images imports weights"),
+        ("elansr.nn.ops", "import elansr.images.resize as r", "nn imports images"),
         ("elansr.nn.ops", "def f():\n    import numpy.linalg", ":2: nn imports numpy"),
-        ("elansr.nn.ops", "from pathlib import Path", "nn imports pathlib"),
-        ("elansr.nn.ops", "import os.path", "nn imports os"),
         ("elansr.nn.ops", "import torch, pyvips", "nn imports pyvips"),
-        ("elansr.errors", "from elansr.imaging import color", "errors imports imaging"),
-        ("elansr.weights.files", "if True:\n    from elansr import hub", ":2: weights imports hub"),
+        ("elansr.errors", "from elansr.images import color", "errors imports images"),
         ("elansr.weights.files", "from elansr import load_model", "weights imports elansr"),
         ("elansr.weights.files", "import elansr", "weights imports elansr"),
-        ("elansr.hub", "from elansr.inference.upscaler import Upscaler", "hub imports inference"),
-        ("elansr.integrations.spandrel", "from elansr import hub", "integrations imports hub"),
-        ("elansr.inference.batch", "from elansr.evaluation import metrics", "inference imports evaluation"),
-        ("elansr.evaluation.report", "from elansr.training.loop import train", "evaluation imports training"),
+        ("elansr.upscaling.tiling", "from elansr.evaluation import metrics", "upscaling imports evaluation"),
         ("elansr.training.loop", "from elansr.export.onnx import write", "training imports export"),
-        ("elansr.export.onnx", "from elansr.apps.cli.main import main", "export imports apps"),
+        ("elansr.export.onnx", "from elansr.cli.main import main", "export imports cli"),
         ("elansr.sundries", "", "'sundries' has no place in LEVELS"),
     ],
 )
@@ -125,10 +120,10 @@ def test_the_checker_finds_a_wrong_import(module: str, source: str, complaint: s
             "import math\nimport torch\nfrom elansr.errors import ConfigError\nfrom elansr.nn import ops",
         ),
         ("elansr.nn.elan", "from .layers import ShiftConv\nfrom . import ops\nfrom ..errors import ConfigError"),
-        ("elansr.imaging.files", "import os\nimport numpy as np\nfrom pathlib import Path"),
+        ("elansr.images.files", "import os\nimport numpy as np\nfrom pathlib import Path"),
         ("elansr.weights.files", "from elansr import __version__\nfrom elansr.nn.elan import ELAN"),
-        ("elansr.apps.cli.main", "from elansr import Upscaler\nfrom elansr.training import loop"),
-        ("elansr.__main__", "from elansr.apps.cli.main import main"),
+        ("elansr.cli.main", "from elansr import Upscaler\nfrom elansr.training import loop"),
+        ("elansr.__main__", "from elansr.cli.main import main"),
         ("elansr.training.loop", "import elansronics\nfrom elansr.evaluation import metrics"),
     ],
 )
@@ -138,23 +133,16 @@ def test_the_checker_lets_a_right_import_pass(module: str, source: str) -> None:
 
 def test_a_relative_import_in_a_package_file_starts_at_the_package() -> None:
     assert violations("from .ops import pad", "elansr.nn", is_package=True) == []
-    assert violations("from ..imaging import files", "elansr.nn", is_package=True) == [
-        "elansr.nn:1: nn imports imaging"
-    ]
+    assert violations("from ..images import files", "elansr.nn", is_package=True) == ["elansr.nn:1: nn imports images"]
 
 
-@pytest.mark.parametrize("module", ["elansr", "elansr.apps.cli.main"])
+@pytest.mark.parametrize("module", ["elansr", "elansr.cli.main"])
 def test_import_does_not_bring_torch(module: str) -> None:
     program = f"import sys, {module}; print([name for name in ('torch', 'lightning', 'gradio') if name in sys.modules])"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=SOURCE.parent, capture_output=True, text=True, check=False
     )
     assert (run.stdout.strip(), run.stderr) == ("[]", "")
-
-
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_a_file_is_under_300_lines(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
 def test_a_file_is_named_for_what_it_does() -> None:

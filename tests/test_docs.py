@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 import typer
 
-from elansr.apps.cli.main import app
-from elansr.imaging.files import Picture, read, write
+from elansr.cli.main import app
+from elansr.images.files import Picture, read, write
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]

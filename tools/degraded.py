@@ -3,7 +3,7 @@
 LR is made from the pictures of a folder as training for photos makes it (docs/degradation.md), or by bicubic and then
 JPEG alone at several qualities, always in the same way. Printed is PSNR-Y in dB, the mean over the pictures, for plain
 bicubic upscaling, the weights for clean pictures and those for photos; and from which quality on the weights for clean
-pictures are ahead, which is what `-n auto` of `elansr upscale` goes by (`elansr.inference.choice.CLEAN_FROM`).
+pictures are ahead, which is what `-n auto` of `elansr upscale` goes by (`elansr.upscaling.choice.CLEAN_FROM`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +19,10 @@ from elansr.errors import ConfigError, ElansrError
 from elansr.evaluation.datasets import RGB, read_rgb
 from elansr.evaluation.metrics import psnr_y
 from elansr.evaluation.models import BICUBIC, Model, super_resolver
-from elansr.inference.choice import CLEAN, REAL
 from elansr.training.data import find_pictures
-from elansr.training.degradation import degraded_pairs
-from elansr.training.degradation_recipe import DegradationRecipe
+from elansr.training.degradation.degrade import degraded_pairs
+from elansr.training.degradation.recipe import DegradationRecipe
+from elansr.upscaling.choice import CLEAN, REAL
 from elansr.weights.released import family
 
 SEED = 0

@@ -23,8 +23,8 @@ import torch
 import typer
 from matplotlib.figure import Figure
 
+from elansr.benchmark.machine import machine
 from elansr.errors import DataError, ElansrError
-from elansr.evaluation.machine import machine
 
 FIGURES = Path("docs/growth.json")
 PLOT = Path("docs/images/growth.png")

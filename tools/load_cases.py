@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from elansr.apps.server.limits import Limits
-from elansr.imaging.files import Picture, Pixels, read, write
-from elansr.inference.batch import FinalSize, Options, Upscalers, plan, upscale_file
-from elansr.inference.jobs import Extension, Source
-from elansr.inference.upscaler import Upscaler, load
+from elansr.images.files import Picture, Pixels, read, write
+from elansr.server.limits import Limits
+from elansr.upscaling.batch import FinalSize, Options, Upscalers, plan, upscale_file
+from elansr.upscaling.jobs import Extension, Source
+from elansr.upscaling.upscaler import Upscaler, load
 
 PHOTO = Path(__file__).resolve().parents[1] / "examples" / "otter.jpg"
 

@@ -25,7 +25,7 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.progress import track
 
-from elansr.apps.server.service import TILE
+from elansr.server.service import TILE
 from tools.load_cases import Case, cases
 from tools.load_client import Server, ask
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from elansr import __version__
+from elansr.engines.device import pick_device
 from elansr.errors import DataError
-from elansr.inference.device import pick_device
 from elansr.weights.released import ReleasedWeights
 from tools.figures import SETS, Kind, Mean, Measurement
 

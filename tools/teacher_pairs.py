@@ -25,8 +25,8 @@ from elansr.errors import ElansrError
 from elansr.evaluation.datasets import RGB, read_rgb
 from elansr.memory import keep_freed_memory
 from elansr.training.data import find_pictures
-from elansr.training.degradation import degrade
-from elansr.training.degradation_recipe import DegradationRecipe
+from elansr.training.degradation.degrade import degrade
+from elansr.training.degradation.recipe import DegradationRecipe
 from tools.teacher import Teacher, weights_file
 
 SIDE = 120
@@ -128,7 +128,9 @@ def main(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Pictures, searched recursively.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The folders lr and hr are made in here.")],
     copies: Annotated[int, typer.Option(min=0, help="Degraded inputs of each picture.")] = 2,
-    native: Annotated[float, typer.Option(min=0, max=1, help="Share of pictures of which a crop goes in as it is.")] = 0.3,
+    native: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of pictures of which a crop goes in as it is.")
+    ] = 0.3,
     seed: Annotated[int, typer.Option(help="Another one draws other inputs.")] = 0,
     part: Annotated[str, typer.Option(metavar="I/N", help="Make only each N-th pair.")] = "1/1",
     threads: Annotated[int, typer.Option(min=1)] = 1,

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from elansr.errors import ElansrError
-    from elansr.imaging.files import Picture
-    from elansr.inference.upscaler import Upscaler, load
-    from elansr.nn.elan import ELAN, ELANConfig, create_model
+    from elansr.images.files import Picture
+    from elansr.nn.config import ELANConfig
+    from elansr.nn.elan import ELAN, create_model
+    from elansr.upscaling.upscaler import Upscaler, load
     from elansr.weights import load_network
     from elansr.weights.convert import convert
     from elansr.weights.describe import describe
@@ -37,14 +38,14 @@ __all__ = [
 
 _HOMES = {
     "ELAN": "elansr.nn.elan",
-    "ELANConfig": "elansr.nn.elan",
+    "ELANConfig": "elansr.nn.config",
     "ElansrError": "elansr.errors",
-    "Picture": "elansr.imaging.files",
-    "Upscaler": "elansr.inference.upscaler",
+    "Picture": "elansr.images.files",
+    "Upscaler": "elansr.upscaling.upscaler",
     "convert": "elansr.weights.convert",
     "create_model": "elansr.nn.elan",
     "describe": "elansr.weights.describe",
-    "load": "elansr.inference.upscaler",
+    "load": "elansr.upscaling.upscaler",
     "load_network": "elansr.weights",
 }
 """The module of each public name."""
@@ -57,7 +58,7 @@ def __getattr__(name: str) -> object:
     elif name == "hub":
         from importlib import import_module
 
-        value = import_module("elansr.hub")
+        value = import_module("elansr.weights.hub")
     elif name in _HOMES:
         from importlib import import_module
 

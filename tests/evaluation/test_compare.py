@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from elansr.benchmark.networks.imdn import IMDN
 from elansr.errors import ConfigError, PictureError, WeightsError
 from elansr.evaluation.compare import Setting, compare
 from elansr.evaluation.evaluate import evaluate
 from elansr.evaluation.models import super_resolver
-from elansr.imaging.files import Picture, write
-from elansr.imaging.resize import downscale, imresize
-from elansr.inference.upscaler import load
-from elansr.nn.baselines.imdn import IMDN
-from elansr.nn.elan import ELAN, ELANConfig
+from elansr.images.files import Picture, write
+from elansr.images.resize import downscale, imresize
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
+from elansr.upscaling.upscaler import load
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from elansr.benchmark.networks.imdn import IMDN
 from elansr.errors import ConfigError, DeviceError, ElansrError, WeightsError
 from elansr.evaluation.evaluate import evaluate
 from elansr.evaluation.models import Model, super_resolver
 from elansr.export.write import Target, export
-from elansr.inference.upscaler import Upscaler
-from elansr.nn.baselines.imdn import IMDN
-from elansr.nn.elan import ELAN, ELANConfig
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
+from elansr.upscaling.upscaler import Upscaler
 from elansr.weights.convert import write_foreign
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance

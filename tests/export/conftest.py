@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from elansr.nn.elan import ELAN, ELANConfig
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from elansr.engines.fused import FusedELAN
 from elansr.nn.elan import ELAN
-from elansr.nn.fused import FusedELAN
 from tests.export.conftest import tiny
 
 onnx = pytest.importorskip("onnx", reason="needs the extra export")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from elansr.engines.exported import Exported
+from elansr.engines.files import FileEngine
 from elansr.errors import ExportError
 from elansr.export.parity import PHOTO, Parity, parity
-from elansr.inference.exported import Exported
-from elansr.inference.file_engines import FileEngine
 from elansr.nn.elan import ELAN
 
 ROOT = Path(__file__).parents[2]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
+from elansr.engines.exported import Exported
+from elansr.engines.files import FileEngine, open_engine
 from elansr.errors import ConfigError, ExportError, OutputExistsError, PictureError, WeightsError
 from elansr.export import write
 from elansr.export.parity import Parity
-from elansr.inference.exported import Exported
-from elansr.inference.file_engines import FileEngine, open_engine
 from elansr.nn.elan import ELAN
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from elansr.nn.attention import AttentionForm
-from elansr.nn.elan import ELAN, ELANConfig
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
 
 TINY = ELANConfig(scale=2, channels=12, blocks=2, n_share=0)
 """12 channels: shift groups of 2, 2, 2, 2, 4 and in the expanded features 4, 4, 4, 4, 8."""

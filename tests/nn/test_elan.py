@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from elansr.errors import ConfigError, ElansrError
 from elansr.nn.attention import AttentionForm
-from elansr.nn.elan import DIV2K_RGB_MEAN, ELAN, PRESETS, ELANConfig, PresetName, create_model
+from elansr.nn.config import DIV2K_RGB_MEAN, PRESETS, ELANConfig, PresetName
+from elansr.nn.elan import ELAN, create_model
 from tests.nn.networks import TINY, config_of, random_picture, randomised
 from tests.oracles.elan_naive import elan_naive
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from elansr.engines.cpu.attention import takes
 from elansr.errors import ConfigError
-from elansr.native.attention import takes
 from elansr.nn.attention import AttentionForm, window_attention
 from elansr.nn.group_attention import group_attention
 from tests.oracles.elan_closed_naive import closed_maps_naive

@@ -22,7 +22,7 @@ from tests.oracles.elan_naive import (
 )
 
 if TYPE_CHECKING:
-    from elansr.nn.elan import ELANConfig
+    from elansr.nn.config import ELANConfig
 
 
 def closed_window_pixels_naive(height: int, width: int, window: int, shifted: bool) -> list[list[Pixel]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from elansr.nn.elan import ELANConfig
+    from elansr.nn.config import ELANConfig
 
 Array = NDArray[np.float64]
 State = Mapping[str, Array]

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from elansr.errors import WeightsError
-from elansr.nn.elan import ELAN, ELANConfig
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
 from tools.average import average
 
 

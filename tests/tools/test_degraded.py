@@ -14,9 +14,9 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from elansr.errors import ConfigError
 from elansr.evaluation.models import Model, super_resolver
-from elansr.imaging.resize import crop_to_multiple, downscale
-from elansr.training.degradation import degraded_pairs
-from elansr.training.degradation_recipe import DegradationRecipe
+from elansr.images.resize import crop_to_multiple, downscale
+from elansr.training.degradation.degrade import degraded_pairs
+from elansr.training.degradation.recipe import DegradationRecipe
 from tools import degraded
 from tools.degraded import DEGRADED, KINDS, QUALITIES, clean_from, jpeg_only, kind_of, names, row, score, scores
 

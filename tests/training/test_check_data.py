@@ -8,8 +8,8 @@ from PIL import Image, ImageFilter
 
 from elansr.errors import ConfigError, DataError, PictureError
 from elansr.evaluation.datasets import RGB
-from elansr.training.check_data import Report, check_data
-from elansr.training.check_data_picture import KINDS
+from elansr.training.check.check_data import Report, check_data
+from elansr.training.check.picture import KINDS
 from tests.training.photos import city, otter, resized, through_jpeg
 
 

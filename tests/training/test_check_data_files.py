@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from elansr.errors import PictureError
-from elansr.training.check_data_files import Storage, storage_of
+from elansr.training.check.files import Storage, storage_of
 from tests.training.photos import city
 
 PICTURE = Image.fromarray(city()[:64, :64])

@@ -8,8 +8,8 @@ from scipy.fft import dctn
 from scipy.special import logsumexp
 from scipy.stats import binom
 
-from elansr.training.check_data_jpeg import WINDOW, _evidence, _votes, _zeros, jpeg_grid
-from elansr.training.check_data_measures import luma
+from elansr.training.check.jpeg import WINDOW, _evidence, _votes, _zeros, jpeg_grid
+from elansr.training.check.measures import luma
 from tests.training.photos import city, otter, resized, through_jpeg
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from elansr.training.check_data_landmarks import FEWEST, LENGTH, PIXELS_EACH, STEP, Landmarks, landmarks_of
-from elansr.training.check_data_measures import luma
+from elansr.training.check.landmarks import FEWEST, LENGTH, PIXELS_EACH, STEP, Landmarks, landmarks_of
+from elansr.training.check.measures import luma
 from tests.training.photos import city, resized
 
 

@@ -8,8 +8,8 @@ import pytest
 from scipy import ndimage
 
 from elansr.evaluation.datasets import RGB, read_rgb
-from elansr.training.check_data_likeness import ALIKE, SIDE, even_detail, most_alike, moving_mean, print_of
-from elansr.training.check_data_measures import luma
+from elansr.training.check.likeness import ALIKE, SIDE, even_detail, most_alike, moving_mean, print_of
+from elansr.training.check.measures import luma
 from tests.training.photos import city, otter, resized, through_jpeg
 
 CHANGES: dict[str, Callable[[RGB], RGB]] = {

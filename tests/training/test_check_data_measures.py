@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from elansr.training.check_data_measures import gradient, luma, middle, sharpness
-from elansr.training.check_data_picture import BLURRY, FLAT
+from elansr.training.check.measures import gradient, luma, middle, sharpness
+from elansr.training.check.picture import BLURRY, FLAT
 from tests.training.photos import city, otter, resized
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from elansr.evaluation.datasets import RGB, read_rgb
-from elansr.training.check_data_measures import luma
-from elansr.training.check_data_overlap import Benchmark, Overlap, agreement, both_ways, laid_on
+from elansr.training.check.measures import luma
+from elansr.training.check.overlap import Benchmark, Overlap, agreement, both_ways, laid_on
 from tests.training.photos import city, otter, resized, through_jpeg
 
 

@@ -11,9 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from elansr.errors import ConfigError
-from elansr.imaging.resize import downscale
-from elansr.training.degradation import BORDER, PHASES, degrade, degraded_pairs, pair
-from elansr.training.degradation_recipe import DegradationRecipe, ResizeKind
+from elansr.images.resize import downscale
+from elansr.training.degradation.degrade import BORDER, PHASES, degrade, degraded_pairs, pair
+from elansr.training.degradation.recipe import DegradationRecipe, ResizeKind
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NOTHING = DegradationRecipe(

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from elansr.training.jpeg import jpeg, quantisation_tables
+from elansr.training.degradation.jpeg import jpeg, quantisation_tables
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FOUR_FOUR_FOUR, FOUR_TWO_ZERO = 0, 2

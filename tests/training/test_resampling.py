@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from elansr.imaging.resize import imresize
-from elansr.training.degradation_recipe import ResizeKind
-from elansr.training.resampling import resize, resize_matrix
+from elansr.images.resize import imresize
+from elansr.training.degradation.recipe import ResizeKind
+from elansr.training.degradation.resampling import resize, resize_matrix
 
 KINDS: tuple[ResizeKind, ...] = ("area", "bilinear", "bicubic")
 SIZES = [(40, 10), (40, 20), (36, 17), (10, 23), (7, 7), (3, 1), (1, 5), (29, 28)]

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from elansr.errors import ConfigError
-from elansr.nn.elan import ELAN, ELANConfig, create_model
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN, create_model
 from elansr.training.checkpoint import update_ema
 from elansr.training.config import DataRecipe, NetworkRecipe, Recipe, RunRecipe, ScheduleRecipe
 from elansr.training.start import resample_tail, starting_network

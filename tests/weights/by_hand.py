@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elansr.nn.elan import ELANConfig
+from elansr.nn.config import ELANConfig
 
 TINY = ELANConfig(scale=2, channels=6, blocks=4, n_share=1, windows=(2, 4, 4))
 """6 channels: shift groups of 1, 1, 1, 1, 2; two ELABs of two blocks."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from elansr.nn.elan import ELAN, ELANConfig
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
 from elansr.weights.provenance import Provenance
 from tests.weights.by_hand import TINY
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from elansr.errors import WeightsError
-from elansr.nn.elan import ELAN, ELANConfig
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
 from elansr.weights.bare import contents_of, is_elan
 from tests.weights.by_hand import TINY, official_state, theirs
 from tests.weights.samples import random_network

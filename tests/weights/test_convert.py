@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from elansr.errors import OutputExistsError, WeightsError
-from elansr.nn.elan import ELAN, ELANConfig
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
 from elansr.weights import load_network
 from elansr.weights.contents import Contents
 from elansr.weights.convert import convert, read_foreign

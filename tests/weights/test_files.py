@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from elansr.errors import OutputExistsError, WeightsError
-from elansr.nn.elan import ELANConfig
+from elansr.nn.config import ELANConfig
 from elansr.weights import load_network
 from elansr.weights.files import load, save
 from elansr.weights.provenance import Provenance

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from elansr.errors import WeightsError
-from elansr.inference import upscaler
-from elansr.nn.elan import PRESETS
+from elansr.nn.config import PRESETS
+from elansr.upscaling import upscaler
 from elansr.weights import load_network
 from elansr.weights.files import load
 from elansr.weights.released import FOLDER, RELEASED, ReleasedWeights, family, find, resolve

@@ -16,11 +16,11 @@ from elansr.errors import ConfigError, PictureError
 from elansr.evaluation.contenders import Contender, contenders
 from elansr.evaluation.metrics import psnr_y
 from elansr.evaluation.models import DEFAULT_SCALE
-from elansr.imaging.files import DEFAULT_MAX_PIXELS, Pixels, is_picture_name, read
-from elansr.imaging.formats import shown
-from elansr.imaging.resize import crop_to_multiple, downscale
-from elansr.inference.final_size import fit
-from elansr.nn.elan import MAX_SCALE
+from elansr.images.files import DEFAULT_MAX_PIXELS, Pixels, is_picture_name, read
+from elansr.images.formats import shown
+from elansr.images.resize import crop_to_multiple, downscale
+from elansr.nn.config import MAX_SCALE
+from elansr.upscaling.final_size import fit
 from elansr.weights.disk import SUFFIXES as WEIGHTS_SUFFIXES
 
 RGB = NDArray[np.uint8]

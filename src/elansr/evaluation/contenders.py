@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from elansr.benchmark.weights import find_baseline
 from elansr.evaluation.models import BICUBIC, DEFAULT_SCALE, super_resolver
-from elansr.inference.final_size import fit
-from elansr.inference.upscaler import load
-from elansr.weights.baselines import find_baseline
+from elansr.upscaling.final_size import fit
+from elansr.upscaling.upscaler import load
 from elansr.weights.disk import SUFFIXES
 from elansr.weights.released import family
 

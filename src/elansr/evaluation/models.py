@@ -14,16 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elansr.benchmark.weights import Baseline, find_baseline
+from elansr.engines.device import DTYPES, pick_device, pick_precision
+from elansr.engines.files import choose, open_engine
+from elansr.engines.pytorch import TorchEngine
 from elansr.errors import ConfigError, DeviceError, WeightsError
 from elansr.evaluation.datasets import RGB
 from elansr.evaluation.evaluate import bicubic
-from elansr.inference.device import DTYPES, pick_device, pick_precision
-from elansr.inference.engines import TorchEngine
-from elansr.inference.file_engines import choose, open_engine
 from elansr.memory import keep_freed_memory
-from elansr.nn.elan import MAX_SCALE, PRESETS, ELANConfig
+from elansr.nn.config import MAX_SCALE, PRESETS, ELANConfig
 from elansr.weights import load_network
-from elansr.weights.baselines import Baseline, find_baseline
 from elansr.weights.disk import one_line
 from elansr.weights.released import family, resolve
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import torch
 
-from elansr.inference.device import DTYPES
-from elansr.inference.exported import KEY, Exported
-from elansr.inference.file_engines import FileEngine
+from elansr.engines.device import DTYPES
+from elansr.engines.exported import KEY, Exported
+from elansr.engines.files import FileEngine
+from elansr.engines.fused import FusedELAN
 from elansr.nn.elan import ELAN
-from elansr.nn.fused import FusedELAN
 
 
 @torch.no_grad()
 def write_archive(network: ELAN, path: Path, exported: Exported) -> None:
-    """Traces the inference form; no native library is in it (`elansr.native.attention.takes`).
+    """Traces the inference form; no native library is in it (`elansr.engines.cpu.attention.takes`).
 
     Args:
         network: any ELAN.

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from torch import Tensor, nn
 
+from elansr.engines.fused import FusedELAN
 from elansr.export.graph import END, Graph
 from elansr.export.windows import Sizes, Windows
+from elansr.nn.config import SHIFT_GROUPS
 from elansr.nn.elan import ELAB, ELAN
-from elansr.nn.fused import FusedELAN
 from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, SharedGroupwiseSelfAttention
-from elansr.nn.ops import SHIFT_GROUPS
 
 NEIGHBOURS = ((1, 2), (1, 0), (2, 1), (0, 1), (1, 1))
 """Where each group of the shift reads in a picture padded by one pixel: right, left, below, above, the pixel itself."""

@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elansr.engines.exported import Exported
+from elansr.engines.files import FileEngine
+from elansr.engines.fused import FusedELAN
 from elansr.errors import ExportError
 from elansr.evaluation.datasets import read_rgb
 from elansr.evaluation.metrics import psnr_y
-from elansr.imaging.resize import crop_to_multiple, downscale
-from elansr.inference.exported import Exported
-from elansr.inference.file_engines import FileEngine
+from elansr.images.resize import crop_to_multiple, downscale
 from elansr.nn.elan import ELAN
-from elansr.nn.fused import FusedELAN
 from elansr.nn.ops import crop, pad
 
 PHOTO = Path(__file__).with_name("photo.jpg")

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from elansr.engines.device import DTYPES
+from elansr.engines.exported import KEY, Exported
+from elansr.engines.files import BYTES_PER_CHANNEL, FileEngine, open_engine
 from elansr.errors import ConfigError, MissingExtraError, WeightsError
 from elansr.export.archive import open_archive, write_archive
 from elansr.export.parity import Parity, parity
-from elansr.inference.device import DTYPES
-from elansr.inference.exported import KEY, Exported
-from elansr.inference.file_engines import BYTES_PER_CHANNEL, FileEngine, open_engine
-from elansr.inference.unfinished import Unfinished
 from elansr.memory import available_memory
-from elansr.nn.elan import ELAN, ELANConfig
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
+from elansr.upscaling.unfinished import Unfinished
 from elansr.weights import load_network
 from elansr.weights.convert import read_foreign
 from elansr.weights.disk import reason, require_free

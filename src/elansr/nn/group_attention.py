@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from elansr.engines.cpu.attention import attend as native_attend
+from elansr.engines.cpu.attention import sides_within, takes
 from elansr.errors import ConfigError
-from elansr.native.attention import attend as native_attend
-from elansr.native.attention import sides_within, takes
 from elansr.nn.attention import AttentionForm, window_attention
 from elansr.nn.ops import from_windows, roll, to_windows
 
@@ -39,7 +39,7 @@ def group_attention(
         windows: side of the windows of each group, in pixels.
         shifted: whether each group's windows lie half a window further down and to the right.
         form: "native" runs the native library; "reference" and "sdpa" cut out the windows and run `window_attention`;
-            "auto" takes the native library where it can (`elansr.native`).
+            "auto" takes the native library where it can (`elansr.engines.cpu`).
         closed: whether every window ends at the border; else shifted ones go on at the opposite one, as in the paper.
 
     Raises:

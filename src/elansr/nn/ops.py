@@ -12,10 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elansr.native.attention import takes
-from elansr.native.shift import shift as native_shift
-
-SHIFT_GROUPS = 5
+from elansr.engines.cpu.attention import takes
+from elansr.engines.cpu.shift import shift as native_shift
+from elansr.nn.config import SHIFT_GROUPS
 
 
 def reflected_indices(size: int, before: int, after: int, device: torch.device | None = None) -> Tensor:

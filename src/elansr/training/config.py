@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from elansr.errors import ConfigError
-from elansr.training.degradation_recipe import DegradationRecipe
+from elansr.training.degradation.recipe import DegradationRecipe
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from elansr.errors import DataError
 from elansr.evaluation.datasets import RGB, read_rgb
-from elansr.imaging.files import is_picture_name
-from elansr.imaging.resize import crop_to_multiple, downscale
+from elansr.images.files import is_picture_name
+from elansr.images.resize import crop_to_multiple, downscale
 
 
 def find_pictures(folders: Sequence[str | Path]) -> list[Path]:

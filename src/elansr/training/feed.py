@@ -10,7 +10,7 @@ from torch import Tensor
 from elansr.evaluation.datasets import RGB
 from elansr.training.config import Recipe
 from elansr.training.data import PairPool, find_pictures, load_pairs
-from elansr.training.degradation import BORDER, degraded_pairs, pair
+from elansr.training.degradation.degrade import BORDER, degraded_pairs, pair
 from elansr.training.schedule import CropSize, crop_sizes
 from elansr.training.validation import spread
 

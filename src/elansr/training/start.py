@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from elansr.errors import ConfigError
-from elansr.nn.elan import ELAN, PRESETS, ELANConfig
+from elansr.nn.config import PRESETS, ELANConfig
+from elansr.nn.elan import ELAN
 from elansr.training.config import NetworkRecipe, Recipe
 from elansr.weights import load_network
 

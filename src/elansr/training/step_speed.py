@@ -9,8 +9,8 @@ from lightning.fabric import Fabric
 from lightning.fabric.wrappers import _FabricModule
 from torch.optim import Optimizer
 
+from elansr.benchmark.networks.authors import authors_elan
 from elansr.memory import keep_freed_memory
-from elansr.nn.baselines.authors import authors_elan
 from elansr.training.config import Recipe
 from elansr.training.distributed import start_fabric
 from elansr.training.loop import backward
@@ -42,7 +42,7 @@ def time_steps(recipe: Recipe, steps: int) -> list[StepTimes]:
         steps: timed for each way, after a warm-up.
 
     Returns:
-        Ours, then the authors' (`elansr.nn.baselines.authors`), of the same weights.
+        Ours, then the authors' (`elansr.benchmark.networks.authors`), of the same weights.
     """
     keep_freed_memory()
     fabric, ours = start_fabric(recipe.run), starting_network(recipe)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from elansr.imaging.picture import Pixels
+from elansr.images.picture import Pixels
 
 
 class Turn(NamedTuple):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from elansr.inference.unfinished import Unfinished
+from elansr.upscaling.unfinished import Unfinished
 from elansr.video.reading import Place
 
 

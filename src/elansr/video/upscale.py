@@ -19,9 +19,9 @@ from typing import Any, Protocol, cast
 from numpy.typing import NDArray
 
 from elansr.errors import ConfigError, ElansrError
-from elansr.imaging.formats import shown
-from elansr.imaging.picture import Pixels
-from elansr.inference.choice import Choice, weights_for
+from elansr.images.formats import shown
+from elansr.images.picture import Pixels
+from elansr.upscaling.choice import Choice, weights_for
 from elansr.video.colors import FromRGB
 from elansr.video.containers import TURNING, container_of
 from elansr.video.encoding import Encoding, Format

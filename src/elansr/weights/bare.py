@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from elansr.errors import ConfigError, WeightsError
-from elansr.nn.elan import ELANConfig
+from elansr.nn.config import ELANConfig
 from elansr.weights.checks import check_tensors, require_room
 from elansr.weights.contents import Contents, skeleton
 from elansr.weights.convert import DEFAULT_WINDOWS

@@ -4,7 +4,7 @@ import json
 import textwrap
 from collections.abc import Iterator
 
-from elansr.nn.elan import ELANConfig
+from elansr.nn.config import ELANConfig
 from elansr.weights.provenance import Metrics, Provenance
 
 LICENCES = {

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from elansr.errors import WeightsError
-from elansr.nn.elan import ELANConfig
+from elansr.nn.config import ELANConfig
 from elansr.weights.header import listed
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)

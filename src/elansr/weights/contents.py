@@ -6,7 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from elansr.nn.elan import ELAN, ELANConfig
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
 from elansr.weights.provenance import Provenance
 
 Layout = Literal["elansr", "official", "basicsr", "trainner"]

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from elansr.nn.elan import ELANConfig
+from elansr.nn.config import ELANConfig
 from elansr.weights.contents import Layout
 from elansr.weights.convert import DEFAULT_WINDOWS, read_foreign
 from elansr.weights.provenance import Provenance

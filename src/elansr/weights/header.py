@@ -5,7 +5,7 @@ import json
 import sys
 
 from elansr.errors import ConfigError, WeightsError
-from elansr.nn.elan import ELANConfig
+from elansr.nn.config import ELANConfig
 
 
 def config_to_json(config: ELANConfig) -> str:

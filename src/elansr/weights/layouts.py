@@ -20,8 +20,7 @@ import torch
 from torch import Tensor
 
 from elansr.errors import ConfigError, WeightsError
-from elansr.nn.elan import ELANConfig
-from elansr.nn.ops import SHIFT_GROUPS
+from elansr.nn.config import SHIFT_GROUPS, ELANConfig
 from elansr.weights.checks import check_tensors, require_room
 from elansr.weights.contents import skeleton
 from elansr.weights.header import listed

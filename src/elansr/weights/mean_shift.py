@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from elansr.errors import WeightsError
-from elansr.nn.elan import ELANConfig
+from elansr.nn.config import ELANConfig
 
 MEAN_KEYS = ("sub_mean.weight", "sub_mean.bias", "add_mean.weight", "add_mean.bias")
 WAY_OUT = "a network with this mean shift cannot be expressed, use the weights as ELAN's code wrote them"

@@ -13,11 +13,11 @@ from elansr.errors import WeightsError
 from elansr.weights.disk import EXPORTED, SUFFIXES
 
 if TYPE_CHECKING:
-    from elansr.nn.elan import PresetName
+    from elansr.nn.config import PresetName
 
 FOLDER = Path(__file__).parent / "released"
 AUTO = "auto"
-"""Not weights: has `elansr upscale` choose them for each picture file, see `elansr.inference.choice`."""
+"""Not weights: has `elansr upscale` choose them for each picture file, see `elansr.upscaling.choice`."""
 
 Degradation = Literal["bicubic", "real"]
 """What made the LR pictures that weights were trained on: MATLAB's bicubic alone, for clean pictures; or also blur,

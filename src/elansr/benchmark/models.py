@@ -1,0 +1,299 @@
+"""What can be timed: ELAN as elansr runs it, ELAN as its authors do, and the networks it is compared with.
+
+A network is timed on a picture that is on the device already and stays there: no file, no tile, no transfer.
+"""
+
+import copy
+import dataclasses
+import difflib
+import functools
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from elansr.benchmark.networks.authors import authors_elan
+from elansr.benchmark.networks.edsr import EDSR
+from elansr.benchmark.networks.imdn import IMDN
+from elansr.benchmark.networks.swinir import PRESETS as SWINIR_PRESETS
+from elansr.benchmark.networks.swinir import SwinIR
+from elansr.benchmark.speed import Contender, Run
+from elansr.benchmark.weights import Baseline, find_baseline
+from elansr.engines.device import DTYPES, pick_precision
+from elansr.engines.files import ENGINE_OF_SUFFIX, open_engine
+from elansr.engines.pytorch import TorchEngine
+from elansr.errors import ConfigError
+from elansr.nn.config import MAX_SCALE, PRESETS, PresetName
+from elansr.nn.elan import ELAN, create_model
+from elansr.weights import load_network
+from elansr.weights.released import RELEASED, family, is_path, resolve
+
+AUTO, TORCH = "auto", "torch"
+SUFFIX_OF_ENGINE: dict[str, str] = {engine: suffix for suffix, engine in ENGINE_OF_SUFFIX.items()}
+DEFAULT_SCALE = 4
+DEFAULT_MODELS = ("swinir-light", "elan-light-authors", "elan-light:fp32", "elan-light")
+SEED = 0
+
+Weights = Literal["released", "file", "random"]
+Forward = Callable[[Tensor], Tensor]
+"""Float (N, C, H, W) to (N, C, H * scale, W * scale), both on the device."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One of `--models`: NAME[:PRECISION].
+
+    Attributes:
+        name: of a network in `NETWORKS`, of released weights, or the path of a weights file.
+        precision: "auto", "fp32", "bf16" or "fp16".
+    """
+
+    name: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class BenchmarkModel:
+    """A network that can be timed.
+
+    Attributes:
+        name: as the user wrote it.
+        precision: "fp32", "bf16" or "fp16".
+        scale: super-resolution factor.
+        weights: which it has; for the time they take, random ones do as well.
+        network: its plain form, float32, in eval mode, on the CPU.
+        ours: whether it runs as `elansr upscale` runs it; else as it is.
+    """
+
+    name: str
+    precision: str
+    scale: int
+    weights: Weights
+    network: nn.Module
+    ours: bool
+
+    @property
+    def label(self) -> str:
+        """Name and precision."""
+        return f"{self.name}:{self.precision}"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all contenders do.
+
+    Attributes:
+        device: where they run.
+        width, height: of the LR picture, in pixels.
+        engine: one of `ENGINES`, for ours.
+        folder: where the files of engines that run files are, see `exported_file`.
+    """
+
+    device: torch.device
+    width: int
+    height: int
+    engine: str = TORCH
+    folder: Path = Path()
+
+
+def parse(text: str, precision: str = AUTO) -> list[Wish]:
+    """The models of a list NAME[:PRECISION],NAME[:PRECISION],...
+
+    Args:
+        text: the list.
+        precision: for those that name none.
+
+    Raises:
+        ConfigError: nothing between two commas.
+    """
+    wishes = []
+    for item in text.split(","):
+        name, colon, own = item.strip().rpartition(":")
+        if not colon or is_path(own):  # C:\weights.pth
+            name, own = item.strip(), precision
+        if not name or not own:
+            raise ConfigError(f"models {text!r}: must be NAME or NAME:PRECISION, separated by commas")
+        wishes.append(Wish(name, own))
+    return wishes
+
+
+def benchmark_models(
+    wishes: Sequence[Wish], scale: int | None, device: torch.device, engine: str = TORCH
+) -> list[BenchmarkModel]:
+    """Loads or builds models, all of one scale.
+
+    Args:
+        wishes: see `parse`.
+        scale: super-resolution factor; None takes that of weights, and 4 for networks of any scale.
+        device, engine: decide what the precision "auto" stands for.
+
+    Raises:
+        ConfigError: an unknown name, a scale that a network does not have, or models of different scales.
+        WeightsError: weights that cannot be used, or are of another scale.
+        DeviceError: an unknown precision.
+    """
+    if scale is not None and not 1 <= scale <= MAX_SCALE:
+        raise ConfigError(f"scale={scale}: must be from 1 to {MAX_SCALE}")
+    models = [_model(wish, scale, device, engine) for wish in wishes]
+    if len({model.scale for model in models}) > 1:
+        scales = ", ".join(f"{model.name} x{model.scale}" for model in models)
+        raise ConfigError(f"models of different scales, {scales}: give one scale with -s")
+    return models
+
+
+def distinct(models: Sequence[BenchmarkModel]) -> list[BenchmarkModel]:
+    """Each of name and precision once: automatic may be what was asked for already."""
+    return list({model.label: model for model in models}.values())
+
+
+def require_engine(engine: str) -> None:
+    """Refuses an unknown engine, with a ConfigError."""
+    if engine not in ENGINES:
+        raise ConfigError(f"unknown engine {engine!r}: there is {', '.join(ENGINES)}")
+
+
+def contender(model: BenchmarkModel, task: Task) -> Contender:
+    """The model on a random picture."""
+
+    def make() -> Run:
+        forward = _forward(model, task)
+        dtype = torch.float32 if model.ours else DTYPES[model.precision]
+        layout = _layout(model.network)
+        picture = _picture(model.network, task).to(task.device, dtype, memory_format=layout)
+        return torch.no_grad()(lambda: forward(picture))
+
+    return Contender(model.label, make)
+
+
+def _forward(model: BenchmarkModel, task: Task) -> Forward:
+    if model.ours:
+        assert isinstance(model.network, ELAN)
+        return ENGINES[task.engine](model, task)
+    # A copy, so that the network stays what it is.
+    network = copy.deepcopy(model.network).to(task.device, DTYPES[model.precision])
+    return network.to(memory_format=_layout(network))  # type: ignore[call-overload]
+
+
+def _layout(network: nn.Module) -> torch.memory_format:
+    """Convolutions alone are faster with channels last (EDSR on a CPU by a quarter); the others arrange features."""
+    return torch.channels_last if isinstance(network, (EDSR, IMDN)) else torch.contiguous_format
+
+
+def _picture(network: nn.Module, task: Task) -> Tensor:
+    """RGB in [0, 1], float32 (1, 3, H, W), or as three pictures for a network of one colour."""
+    colors = network.config.colors if isinstance(network, ELAN) else 3
+    generator = torch.Generator().manual_seed(SEED)
+    return torch.rand(3 // colors, colors, task.height, task.width, generator=generator)
+
+
+def exported_file(model: BenchmarkModel, task: Task) -> Path:
+    """Where the file of one of our networks is, for an engine that runs files."""
+    return task.folder / (hashlib.sha256(model.label.encode()).hexdigest()[:16] + SUFFIX_OF_ENGINE[task.engine])
+
+
+def _torch_engine(model: BenchmarkModel, task: Task) -> Forward:
+    """`TorchEngine`, which brings its answer back to the CPU, without the way there and back."""
+    assert isinstance(model.network, ELAN)
+    return TorchEngine(model.network, task.device, model.precision, closed=True).run
+
+
+def _file_engine(model: BenchmarkModel, task: Task) -> Forward:
+    """`FileEngine`, with the way of picture and answer, and what it pads."""
+    engine = open_engine(exported_file(model, task), str(task.device))
+    return lambda x: engine(x.reshape(1, -1, *x.shape[-2:]).cpu())
+
+
+ENGINES = {TORCH: _torch_engine, "onnx": _file_engine, "openvino": _file_engine}
+"""What runs our networks, a row each."""
+
+
+def _model(wish: Wish, scale: int | None, device: torch.device, engine: str) -> BenchmarkModel:
+    network, weights, ours = _network(wish.name, scale)
+    found: int = network.config.scale if isinstance(network, ELAN) else network.scale
+    return BenchmarkModel(wish.name, _precision(wish, ours, device, engine), found, weights, network.eval(), ours)
+
+
+def _precision(wish: Wish, ours: bool, device: torch.device, engine: str) -> str:
+    """Automatic is for ours what `elansr upscale` takes; for the others fp16 on CUDA and else fp32; in files fp32."""
+    if wish.precision == AUTO and ours and engine != TORCH:
+        return "fp32"
+    if wish.precision == AUTO and not ours:
+        return "fp16" if device.type == "cuda" else "fp32"
+    return pick_precision(wish.precision, device)
+
+
+def _network(name: str, scale: int | None) -> tuple[ELAN | Baseline, Weights, bool]:
+    """The network of a name or a file, what weights it has, and whether it is ours."""
+    if name in NETWORKS:
+        network, weights = _named(name, scale or DEFAULT_SCALE)
+        return network, weights, name in OURS
+    if is_path(name):
+        baseline = find_baseline(resolve(name))
+        return (
+            (_of_scale(name, baseline, scale), "file", False) if baseline else (load_network(name, scale), "file", True)
+        )
+    if name not in RELEASED and not family(name):
+        raise ConfigError(_unknown(name))
+    return load_network(name, scale or (None if name in RELEASED else DEFAULT_SCALE)), "released", True
+
+
+def _named(name: str, scale: int) -> tuple[ELAN | Baseline, Weights]:
+    """Random weights are the same in every process."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        try:
+            return NETWORKS[name](scale)
+        except ConfigError as error:
+            raise ConfigError(f"{name}: {error}") from error
+
+
+def _of_scale(name: str, baseline: Baseline, scale: int | None) -> Baseline:
+    if scale not in (None, baseline.scale):
+        raise ConfigError(f"{name}: weights for x{baseline.scale}, not x{scale}: leave the scale out or take others")
+    return baseline
+
+
+def _unknown(name: str) -> str:
+    known = [*NETWORKS, *RELEASED]
+    nearest = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {nearest[0]}? " if nearest else ""
+    return f"unknown model {name!r}: {hint}there are {', '.join(known)}; a file needs its path, e.g. ./{name}"
+
+
+def _elan(preset: PresetName, scale: int) -> tuple[ELAN, Weights]:
+    if scale in family(preset):
+        return load_network(preset, scale), "released"
+    return create_model(preset, scale), "random"
+
+
+def _authors(preset: PresetName, scale: int) -> tuple[ELAN, Weights]:
+    ours, weights = _elan(preset, scale)
+    network = authors_elan(ours.config)
+    network.load_state_dict(ours.state_dict())
+    return network, weights
+
+
+def _sharing(n_share: int, scale: int) -> tuple[ELAN, Weights]:
+    """ELAN-light with another number of blocks that share (arXiv 2203.06697, section 4.3)."""
+    return ELAN(dataclasses.replace(PRESETS["elan-light"], scale=scale, n_share=n_share)), "random"
+
+
+SHARING = {f"elan-light-share{n}": n for n in (0, 2, 3)}
+"""ELAN-light itself has n_share = 1."""
+OURS = ("elan-light", "elan", *SHARING)
+NETWORKS: dict[str, Callable[[int], tuple[ELAN | Baseline, Weights]]] = {
+    "elan-light": lambda scale: _elan("elan-light", scale),
+    "elan-light-authors": lambda scale: _authors("elan-light", scale),
+    "elan": lambda scale: _elan("elan", scale),
+    "elan-authors": lambda scale: _authors("elan", scale),
+    **{name: functools.partial(_sharing, n) for name, n in SHARING.items()},
+    "swinir-light": lambda scale: (SwinIR(scale, SWINIR_PRESETS["swinir-light"]), "random"),
+    "swinir": lambda scale: (SwinIR(scale, SWINIR_PRESETS["swinir"]), "random"),
+    "edsr-baseline": lambda scale: (EDSR(scale), "random"),
+    "imdn": lambda scale: (IMDN(scale), "random"),
+}
+"""What `--models` knows besides weights: of a scale, the network and which weights it has."""

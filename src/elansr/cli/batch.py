@@ -1,0 +1,209 @@
+"""`elansr batch`: the pictures of a store, upscaled on a Ray cluster."""
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing, suppress
+from json import dumps
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from elansr.cli import options as o
+from elansr.errors import ConfigError, ElansrError, MissingExtraError
+
+if TYPE_CHECKING:
+    from elansr.cluster.manifest import Row
+    from elansr.cluster.run import Plan
+
+WORK, CLUSTER = "What is done", "Cluster"
+SHOWN = 20
+"""Failures that are named at the end; the manifest has all of them."""
+
+INPUT_HELP = "A folder with all in it, a pattern, a picture or Parquet: a path, s3://, gs://, http:// ..."
+OUTPUT_HELP = "Folder of the results, which keep the folders of the input, and of manifest.parquet."
+SPLIT_HELP = "Pixels from which on a picture is shared by several workers; 0 is never."
+ADDRESS_HELP = "Of a Ray cluster. Default: the cores and GPUs of this machine."
+GPUS_HELP = "GPUs of a worker, such as 0.5. Default: 1 where the cluster has GPUs."
+RETRY_HELP = "Try again what failed before."
+DRY_HELP = "Only tell what there is to do."
+
+
+def batch(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help=INPUT_HELP)],
+    output: Annotated[str, typer.Argument(metavar="OUTPUT", help=OUTPUT_HELP)],
+    scale: o.Scale = None,
+    model: o.Model = "auto",
+    outscale: o.Outscale = None,
+    width: o.Width = None,
+    height: o.Height = None,
+    ext: o.Ext = "auto",
+    quality: o.Quality = None,
+    pyramid: o.Pyramid = False,
+    suffix: o.Suffix = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", rich_help_panel=WORK, help="Forget the manifest and make all anew.")
+    ] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", rich_help_panel=WORK, help=RETRY_HELP)] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", rich_help_panel=WORK, help=DRY_HELP)] = False,
+    image_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", rich_help_panel=WORK, help="Of Parquet. Default: the first of bytes."),
+    ] = None,
+    key_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", rich_help_panel=WORK, help="Names results. Default: file and row number."),
+    ] = None,
+    split_pixels: Annotated[
+        int, typer.Option("--split-pixels", min=0, metavar="N", rich_help_panel=WORK, help=SPLIT_HELP)
+    ] = 2**25,
+    address: Annotated[
+        str | None, typer.Option(metavar="auto|HOST:PORT", rich_help_panel=CLUSTER, help=ADDRESS_HELP)
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, metavar="N", rich_help_panel=CLUSTER, help="At most; 0 is all that fit.")
+    ] = 0,
+    cpus_per_worker: Annotated[
+        int, typer.Option(min=1, metavar="N", rich_help_panel=CLUSTER, help="Cores, and threads, of a worker.")
+    ] = 1,
+    gpus_per_worker: Annotated[
+        float | None, typer.Option(min=0, metavar="F", rich_help_panel=CLUSTER, help=GPUS_HELP)
+    ] = None,
+    tta: o.Tta = False,
+    border: o.Border = "closed",
+    margin: o.Margin = 0,
+    tile: o.Tile = 0,
+    device: o.Device = "auto",
+    precision: o.Precision = "auto",
+    engine: o.Engine = "auto",
+    max_pixels: o.MaxPixels = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document about the run.")] = False,
+) -> None:
+    """Upscale many pictures on several machines.
+
+    Ends with exit code 1 if some failed; OUTPUT/manifest.parquet has a row for each.
+    Started again, it does what is missing.
+    """
+    try:
+        from elansr.cluster import run as cluster
+        from elansr.cluster.ray_cluster import Resources
+        from elansr.cluster.settings import Settings
+        from elansr.cluster.sources import Columns
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"elansr batch needs {error.name}: pip install '.[ray]' in elansr's folder") from error
+    settings = Settings(
+        model=model,
+        scale=scale,
+        outscale=outscale,
+        width=width,
+        height=height,
+        ext=ext,
+        quality=quality,
+        pyramid=pyramid,
+        suffix=suffix,
+        tta=tta,
+        border=border,
+        margin=margin,
+        tile=tile,
+        device=device,
+        precision=precision,
+        engine=engine,
+        max_pixels=max_pixels,
+        split_pixels=split_pixels,
+    )
+    started = time.perf_counter()
+    if overwrite and retry_failed:
+        raise ConfigError("--overwrite makes all anew, what failed too: leave --retry-failed out")
+    plan = cluster.plan(source, output, settings, Columns(image_column, key_column), overwrite, retry_failed)
+    rows: list[Row] = []
+    try:
+        if not dry_run:
+            _follow(plan, cluster.run(plan, address, Resources(workers, cpus_per_worker, gpus_per_worker)), rows)
+    finally:
+        if json:
+            typer.echo(dumps(_record(plan, rows, time.perf_counter() - started), indent=2))
+    if dry_run:
+        for text in [_to_do(plan), *(f"no name: {item.problem}" for item in plan.refused[:SHOWN])]:
+            typer.echo(text, err=True)
+        return
+    for text in _summary(plan, rows, time.perf_counter() - started):
+        typer.echo(text, err=True)
+    raise typer.Exit(1 if _failed(plan, rows) else 0)
+
+
+def _follow(plan: "Plan", found: "Generator[Row, None, None]", rows: "list[Row]") -> None:
+    """Takes the rows as they come and shows on a terminal how it goes."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from elansr.cli.display import TELL_EVERY
+
+    console = Console(stderr=True)
+    columns = BarColumn(), MofNCompleteColumn(), TextColumn("pictures,"), TimeRemainingColumn(), TextColumn("left")
+    total = len(plan.missing) + len(plan.refused)
+    bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    started = told = 0.0
+    try:
+        with closing(found), bars:
+            bar = bars.add_task("", total=total)
+            for row in found:
+                rows.append(row)
+                bars.advance(bar)
+                now = time.perf_counter()
+                started, told = started or now, told or now
+                if not console.is_terminal and now - told >= TELL_EVERY:
+                    told = now
+                    typer.echo(_so_far(len(rows), total, now - started), err=True)
+    except KeyboardInterrupt:
+        through = f"{_through(plan, rows)} of {total} pictures are through; the same command goes on from there"
+        raise KeyboardInterrupt(through + (", without --overwrite" if plan.overwrite else "")) from None
+
+
+def _through(plan: "Plan", rows: "Sequence[Row]") -> int:
+    """Those that were told, and those that the workers had put on record besides."""
+    from elansr.cluster import run as cluster
+
+    with suppress(ElansrError):
+        return len({row.key for row in rows} | cluster.through(plan))
+    return len(rows)
+
+
+def _so_far(through: int, total: int, seconds: float) -> str:
+    """`seconds` are since the first picture: what starting took does not count for the others."""
+    minutes = seconds * (total - through) / max(through - 1, 1) / 60
+    return f"{through} of {total} pictures, about {max(minutes, 1):.0f} min left"
+
+
+def _failed(plan: "Plan", rows: "Sequence[Row]") -> "list[Row]":
+    """Of this run and of those before."""
+    return [*(row for row in rows if row.status == "failed"), *plan.failed]
+
+
+def _to_do(plan: "Plan") -> str:
+    counts = f"{len(plan.missing)} to do, {plan.there} done before, {len(plan.failed)} failed before"
+    pictures = "picture" if plan.total == 1 else "pictures"
+    return f"{plan.total} {pictures}: {counts}, {len(plan.refused)} without a name for the result"
+
+
+def _summary(plan: "Plan", rows: "Sequence[Row]", seconds: float) -> list[str]:
+    failed = _failed(plan, rows)
+    done = sum(row.status == "upscaled" for row in rows)
+    counts = f"{done} upscaled, {plan.there} done before, {len(failed)} failed in {seconds:.1f} s"
+    named = [f"failed: {row.error}" for row in failed[:SHOWN]]
+    more = [f"and {len(failed) - SHOWN} more: see the manifest"] if len(failed) > SHOWN else []
+    before = [f"{len(plan.failed)} of them failed before: --retry-failed tries them again"] if plan.failed else []
+    return [f"{counts}; results and manifest.parquet in {plan.output.url}", *named, *more, *before]
+
+
+def _record(plan: "Plan", rows: "Sequence[Row]", seconds: float) -> dict[str, object]:
+    return {
+        "input": plan.source.url,
+        "output": plan.output.url,
+        "manifest": plan.output.shown("manifest.parquet"),
+        "pictures": plan.total,
+        "to_do": len(plan.missing) + len(plan.refused) - len(rows),
+        "upscaled": sum(row.status == "upscaled" for row in rows),
+        "done_before": plan.there,
+        "failed": len(_failed(plan, rows)),
+        "seconds": round(seconds, 3),
+        "failures": [{"key": row.key, "source": row.source, "error": row.error} for row in _failed(plan, rows)],
+    }

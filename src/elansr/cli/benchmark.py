@@ -1,0 +1,142 @@
+"""`elansr benchmark`: how fast ELAN is beside other networks, and what each of them computes and takes."""
+
+import dataclasses
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from elansr.cli import options as o
+from elansr.cli.sizes import sides
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from elansr.benchmark.complexity import Complexity
+    from elansr.benchmark.models import BenchmarkModel, Task
+    from elansr.benchmark.speed import Race
+
+MODELS_HELP = (
+    "NAME[:PRECISION],...: elan-light, elan-light-authors, elan-light-share0 (2, 3), elan, elan-authors, swinir-light, "
+    "swinir, edsr-baseline, imdn, released weights, or a weights file. The first is compared with; those that name no "
+    "precision take --precision. Default: swinir-light,elan-light-authors,elan-light:fp32,elan-light."
+)
+SCALE_HELP = "Scale of the networks. Default: the weights' own, else 4."
+SIZE_HELP = "Width and height of the LR picture, in pixels."
+ENGINE_HELP = "What runs our networks; onnx and openvino export them first, to a temporary folder."
+ROUNDS_HELP = "How often each model is timed. Default: as often as takes about 30 s, 5 to 200 times."
+JSON_HELP = "Print one JSON document, with every latency, the machine and the command."
+
+
+def benchmark(
+    models: Annotated[str | None, typer.Option("-n", "--models", metavar="LIST", help=MODELS_HELP)] = None,
+    scale: Annotated[int | None, typer.Option("-s", "--scale", metavar="2|3|4", help=SCALE_HELP)] = None,
+    size: Annotated[str, typer.Option("--size", metavar="WIDTHxHEIGHT", help=SIZE_HELP)] = "320x180",
+    rounds: Annotated[int | None, typer.Option("--rounds", min=1, metavar="N", help=ROUNDS_HELP)] = None,
+    device: o.Device = "auto",
+    precision: o.Precision = "auto",
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="torch|onnx|openvino", rich_help_panel=o.SPEED, help=ENGINE_HELP)
+    ] = "torch",
+    threads: o.Threads = 0,
+    json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Time networks in turns, and count what they compute.
+
+    Multiply-adds, activations, latency, peak memory and throughput of ELAN, as elansr runs it and as its authors do,
+    and of SwinIR, EDSR and IMDN, on one random picture.
+    """
+    from elansr.benchmark.machine import machine
+    from elansr.benchmark.speed import timings
+    from elansr.cli.benchmark_report import Report, as_json, as_text
+
+    _use_threads(threads)
+    task, found = _plan(models, scale, size, device, precision, engine)
+    with _progress() as progress, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        task = _exported(found, dataclasses.replace(task, folder=Path(folder)), progress)
+        counts, peaks, race = _prepare(found, task, progress)
+        planned = rounds or race.enough
+        measured = _measure(race, planned, progress)
+    command = shlex.join(["elansr", *sys.argv[1:]])
+    report = Report(command, machine(task.device), task, found, counts, peaks, timings(measured), planned)
+    typer.echo(as_json(report) if json else as_text(report))
+    if len(measured) < planned:
+        raise KeyboardInterrupt(f"{len(measured)} of {planned} rounds were measured")
+
+
+def _use_threads(threads: int) -> None:
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def _plan(
+    models: str | None, scale: int | None, size: str, device: str, precision: str, engine: str
+) -> "tuple[Task, list[BenchmarkModel]]":
+    """What is to be done; every wrong option is refused here."""
+    from elansr.benchmark import models as b
+    from elansr.engines.device import pick_device
+
+    width, height = sides(size)
+    b.require_engine(engine)
+    task = b.Task(pick_device(device), width, height, engine)
+    wishes = b.parse(",".join(b.DEFAULT_MODELS) if models is None else models, precision)
+    found = b.benchmark_models(wishes, scale, task.device, engine)
+    return task, b.distinct(found) if models is None else found
+
+
+def _exported(models: "Sequence[BenchmarkModel]", task: "Task", progress: "Progress") -> "Task":
+    """Writes what an engine that runs files needs into the task's folder."""
+    from elansr.benchmark.models import TORCH, exported_file
+
+    if task.engine != TORCH:
+        from elansr.export.write import write_unchecked
+        from elansr.nn.elan import ELAN
+
+        for model in progress.track([model for model in models if model.ours], description="exporting"):
+            assert isinstance(model.network, ELAN)
+            write_unchecked(model.network, exported_file(model, task), task.engine, model.precision)
+    return task
+
+
+def _prepare(
+    models: "Sequence[BenchmarkModel]", task: "Task", progress: "Progress"
+) -> "tuple[list[Complexity], list[int | None], Race]":
+    """Counts, measures memory and warms up."""
+    from elansr.benchmark.complexity import complexity
+    from elansr.benchmark.models import contender
+    from elansr.benchmark.peak_memory import peak_memory
+    from elansr.benchmark.speed import Race
+
+    steps = progress.track(models, description="counting")
+    counts = [complexity(model.network, task.width, task.height) for model in steps]
+    peaks = [peak_memory(model, task) for model in progress.track(models, description="peak memory")]
+    progress.add_task("warm-up", total=None)
+    return counts, peaks, Race([contender(model, task) for model in models], task.device)
+
+
+def _measure(race: "Race", planned: int, progress: "Progress") -> list[tuple[float, ...]]:
+    """The rounds; after Ctrl-C those that are through, if there are any."""
+    measured: list[tuple[float, ...]] = []
+    try:
+        for seconds in progress.track(race.rounds(planned), total=planned, description="rounds"):
+            measured.append(seconds)  # noqa: PERF402 - what is there counts when the next round is interrupted
+    except KeyboardInterrupt:
+        if not measured:
+            raise
+    return measured
+
+
+def _progress() -> "Progress":
+    """Bars on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

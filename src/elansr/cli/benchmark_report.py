@@ -1,0 +1,208 @@
+"""The result of a benchmark as text and JSON."""
+
+import dataclasses
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from elansr.benchmark.complexity import METHOD, Complexity
+from elansr.benchmark.machine import Machine
+from elansr.benchmark.models import BenchmarkModel, Task
+from elansr.benchmark.speed import WARM_UP, Timing
+from elansr.images.formats import shown
+
+COLUMNS = (
+    "parameters",
+    "multiply-adds",
+    "activations",
+    "median",
+    "quartiles",
+    "SR megapixels/s",
+    "peak memory",
+    "speed",
+)
+LATENCY = {
+    "cuda": "between CUDA events",
+    "cpu": "by the clock",
+    "mps": "by the clock, the GPU waited for",
+}
+PEAK = {
+    "cuda": "allocated by PyTorch in a run of its own: weights, features and work space",
+    "cpu": "growth of a process of its own: weights, features and work space",
+    "mps": "not measured",
+}
+UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
+WIDE = 1000
+
+
+@dataclass(frozen=True)
+class Report:
+    """A benchmark and how it was made.
+
+    Attributes:
+        command: as it was typed.
+        machine: on which.
+        task: what every model did.
+        models: the first is what the others are compared with.
+        counts, peaks, timings: one a model.
+        planned: rounds; fewer were measured if it was interrupted.
+    """
+
+    command: str
+    machine: Machine
+    task: Task
+    models: Sequence[BenchmarkModel]
+    counts: Sequence[Complexity]
+    peaks: Sequence[int | None]
+    timings: Sequence[Timing]
+    planned: int
+
+    @property
+    def megapixels(self) -> float:
+        """Of the SR picture."""
+        return self.task.width * self.task.height * self.models[0].scale ** 2 / 1e6
+
+    @property
+    def measured(self) -> int:
+        """Rounds."""
+        return len(self.timings[0].seconds)
+
+
+def as_text(report: Report) -> str:
+    """For people."""
+    table = Table("model", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for row in zip(report.models, report.counts, report.peaks, report.timings, strict=True):
+        table.add_row(*_cells(report, *row))
+    text = io.StringIO()
+    Console(file=text, width=WIDE, color_system=None, markup=False).print(table)
+    lines = [_head(report), _where(report), "", *text.getvalue().splitlines(), "", *_notes(report)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def as_json(report: Report) -> str:
+    """For programs."""
+    scale = report.models[0].scale
+    width, height = report.task.width, report.task.height
+    document = {
+        "command": report.command,
+        "machine": dataclasses.asdict(report.machine),
+        "scale": scale,
+        "lr": {"width": width, "height": height},
+        "sr": {"width": width * scale, "height": height * scale},
+        "device": str(report.task.device),
+        "engine": report.task.engine,
+        "warm_up": WARM_UP,
+        "rounds": {"planned": report.planned, "measured": report.measured},
+        "methods": _methods(report),
+        "models": [
+            _record(report, *row)
+            for row in zip(report.models, report.counts, report.peaks, report.timings, strict=True)
+        ],
+    }
+    return json.dumps(document, indent=2, allow_nan=False)
+
+
+def _cells(
+    report: Report, model: BenchmarkModel, counts: Complexity, peak: int | None, timing: Timing
+) -> tuple[str, ...]:
+    lower, middle, upper = (_milliseconds(seconds) for seconds in timing.quartiles)
+    return (
+        shown(model.label),
+        _in_units(counts.parameters),
+        _in_units(counts.multiply_adds),
+        _in_units(counts.activations),
+        f"{middle} ms",
+        f"{lower} - {upper}",
+        f"{report.megapixels / timing.median:.3g}",
+        "-" if peak is None else f"{_in_units(peak)}B",
+        f"{timing.times_as_fast:.2f}x",
+    )
+
+
+def _record(
+    report: Report, model: BenchmarkModel, counts: Complexity, peak: int | None, timing: Timing
+) -> dict[str, object]:
+    lower, middle, upper = timing.quartiles
+    return {
+        "name": model.name,
+        "precision": model.precision,
+        "weights": model.weights,
+        **dataclasses.asdict(counts),
+        "latency": {
+            "median": middle,
+            "lower_quartile": lower,
+            "upper_quartile": upper,
+            "seconds": list(timing.seconds),
+        },
+        "sr_megapixels_per_second": report.megapixels / middle,
+        "peak_memory": peak,
+        "times_as_fast_as_the_first": timing.times_as_fast,
+    }
+
+
+def _head(report: Report) -> str:
+    scale, width, height = report.models[0].scale, report.task.width, report.task.height
+    rounds = str(report.measured) if report.measured == report.planned else f"{report.measured} of {report.planned}"
+    noun = "round" if report.planned == 1 else "rounds"
+    return f"x{scale}, LR {width}x{height}, SR {width * scale}x{height * scale}, {rounds} {noun}"
+
+
+def _where(report: Report) -> str:
+    it, engine = report.machine, "" if report.task.engine == "torch" else f", ours in {report.task.engine}"
+    if report.task.device.type != "cpu":
+        return f"{it.device}, PyTorch {it.torch}{engine}"
+    threads = "1 thread" if it.threads == 1 else f"{it.threads} threads"
+    return f"{it.device}, {threads}, PyTorch {it.torch}, native library: {it.native or 'none'}{engine}"
+
+
+def _methods(report: Report) -> dict[str, str]:
+    kind = report.task.device.type
+    return {
+        "complexity": METHOD,
+        "latency": f"forward pass of one picture that is on the device, {LATENCY[kind]}; rounds in turns",
+        "peak_memory": PEAK[kind],
+        "times_as_fast_as_the_first": "median over the rounds of the first model's latency by the model's own",
+    }
+
+
+def _notes(report: Report) -> list[str]:
+    """How the columns were made."""
+    methods = _methods(report)
+    papers = {
+        shown(model.name): _in_units(counts.multiply_adds_in_the_paper)
+        for model, counts in zip(report.models, report.counts, strict=True)
+        if counts.multiply_adds_in_the_paper is not None
+    }
+    weights = {shown(model.name): model.weights for model in report.models}
+    return [
+        methods["complexity"],
+        *([f"as ELAN's paper counts, without the products of shared attention: {_listed(papers)}"] if papers else []),
+        f"latency: {methods['latency']}",
+        f"peak memory: {methods['peak_memory']}",
+        f"speed: {methods['times_as_fast_as_the_first']}",
+        f"weights: {_listed(weights)}; random ones are as fast as trained ones",
+    ]
+
+
+def _listed(by_name: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in by_name.items())
+
+
+def _in_units(number: int) -> str:
+    """Three digits or more: 601 K, 47.9 G, 8.31 M."""
+    for unit, name in UNITS:
+        if number >= unit:
+            value = number / unit
+            return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {name}"
+    return str(number)
+
+
+def _milliseconds(seconds: float) -> str:
+    value = seconds * 1000
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"

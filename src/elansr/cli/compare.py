@@ -1,0 +1,115 @@
+"""`elansr compare`: pictures and models side by side, as a page with a slider or as a picture."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from elansr.cli import options as o
+from elansr.cli.interrupts import raise_pending
+from elansr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from elansr.evaluation.compare import Comparison, Progress
+
+PAGES, SHEETS = (".html", ".htm"), (".png",)
+
+NAMES_HELP = "Picture files; with --on also released weights, weights files and bicubic."
+OUTPUT_HELP = "What to write: .html, a page with a slider, or .png, a contact sheet."
+ON_HELP = "The photo that models work on."
+HR_HELP = "PHOTO is HR: models get its MATLAB bicubic LR; it becomes the last column, and PSNR-Y is printed."
+CROP_HELP = "What to show enlarged, in pixels; may be given several times. Default: where the pictures differ most."
+JPEG_HELP = "Embed JPEGs of this quality in the page, for large pictures. Default: without loss."
+SCALE_HELP = "Scale of the models. Default: the weights' own, else 4."
+
+
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="A B [C ...]", help=NAMES_HELP)],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="PAGE.html|SHEET.png", help=OUTPUT_HELP)],
+    on: Annotated[Path | None, typer.Option("--on", metavar="PHOTO", help=ON_HELP)] = None,
+    hr: Annotated[bool, typer.Option("--hr", help=HR_HELP)] = False,
+    scale: Annotated[int | None, typer.Option("-s", "--scale", metavar="2|3|4", help=SCALE_HELP)] = None,
+    crops: Annotated[list[str] | None, typer.Option("--crop", metavar="X,Y,W,H", help=CROP_HELP)] = None,
+    jpeg: Annotated[int | None, typer.Option("--jpeg", min=1, max=100, metavar="1..100", help=JPEG_HELP)] = None,
+    overwrite: o.Overwrite = False,
+    device: o.Device = "auto",
+    precision: o.Precision = "auto",
+    max_pixels: o.MaxPixels = None,
+) -> None:
+    """Put pictures, or what models make of a photo, side by side."""
+    is_page = _is_page(output, jpeg)
+    _require_no_input(output, [*names, *([str(on)] if on else [])])
+    from elansr.evaluation.compare import Setting
+    from elansr.evaluation.compare import compare as gather
+    from elansr.evaluation.comparison_page import check_size, write_comparison
+    from elansr.evaluation.contact_sheet import write_sheet
+    from elansr.evaluation.crops import Box
+    from elansr.evaluation.embedding import check_page
+    from elansr.images.files import DEFAULT_MAX_PIXELS
+
+    check_page(output, overwrite)
+    boxes = [Box.parse(crop) for crop in crops or ()]
+
+    def check(size: tuple[int, int], count: int) -> None:
+        for box in boxes:
+            box.require_inside(*size)
+        if is_page:
+            check_size(size, count, jpeg)
+
+    setting = Setting(scale, device, precision, max_pixels or DEFAULT_MAX_PIXELS, check)
+    with _bars() as tell:
+        comparison = gather(names, on, hr, setting, tell)
+        if is_page:
+            write_comparison(comparison, output, boxes, jpeg, overwrite, tell)
+        else:
+            write_sheet(comparison, output, boxes, overwrite)
+    _say(comparison, output)
+
+
+def _is_page(output: Path, jpeg: int | None) -> bool:
+    suffix = output.suffix.lower()
+    if suffix not in (*PAGES, *SHEETS):
+        raise ConfigError(f"-o {output}: must end in .html for a page with a slider, or in .png for a contact sheet")
+    if jpeg is not None and suffix in SHEETS:
+        raise ConfigError(f"--jpeg is for pages; {output} is a PNG, which has no quality: leave --jpeg out")
+    return suffix in PAGES
+
+
+def _require_no_input(output: Path, inputs: list[str]) -> None:
+    if any(os.path.realpath(name) == os.path.realpath(output) for name in inputs):
+        raise ConfigError(f"-o {output}: is one of the pictures that are compared; give another name")
+
+
+@contextmanager
+def _bars() -> "Iterator[Progress]":
+    """A bar for everything that takes long, on a terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import Progress, TaskID
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(label: str, done: int, total: int) -> None:
+            raise_pending()
+            if label not in tasks:
+                tasks[label] = bars.add_task(escape(label))
+            bars.update(tasks[label], completed=done, total=total)
+
+        yield tell
+
+
+def _say(comparison: "Comparison", output: Path) -> None:
+    """PSNR-Y on stdout, one line a side; what was written on stderr."""
+    from elansr.images.formats import shown
+
+    for side in comparison.sides:
+        if side.psnr is not None:
+            typer.echo(f"{side.label}  {side.psnr:.3f} dB PSNR-Y, border of {comparison.border}")
+    width, height = comparison.size
+    notes = "".join(f"; {side.label} {side.note}" for side in comparison.sides if side.note)
+    typer.echo(f"{shown(output)}: {len(comparison.sides)} pictures of {width}x{height}{notes}", err=True)

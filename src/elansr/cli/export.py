@@ -1,0 +1,82 @@
+"""`elansr export`: weights as a file for ONNX Runtime, OpenVINO, TensorRT or plain PyTorch."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from elansr.cli import options as o
+from elansr.cli.sizes import sides
+from elansr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from elansr.export.write import Written
+
+TO_HELP = "onnx: ONNX Runtime, TensorRT and others. openvino: .xml and .bin. pt2: torch.export, one size only."
+PRECISION_HELP = "Of weights and body; logits and softmax stay in fp32. bf16 not for onnx."
+SIZE_HELP = "The one size of pictures that the file takes, in multiples of 16 pixels."
+DYNAMIC_HELP = "Any batch and any size in multiples of 16 pixels: the default, but not for pt2."
+OUTPUT_HELP = "File to write: .onnx, .xml or .pt2. Default: the weights' name in this folder."
+SCALE_HELP = "Scale of a family, such as elan-light."
+
+
+def export(
+    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Released weights, or a weights file.")],
+    to: Annotated[Literal["onnx", "openvino", "pt2"], typer.Option("--to", help=TO_HELP)] = "onnx",
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="PATH", help=OUTPUT_HELP)] = None,
+    scale: Annotated[int | None, typer.Option("-s", "--scale", metavar="2|3|4", help=SCALE_HELP)] = None,
+    precision: Annotated[Literal["fp32", "fp16", "bf16"], typer.Option("--precision", help=PRECISION_HELP)] = "fp32",
+    size: Annotated[str | None, typer.Option("--size", metavar="WIDTHxHEIGHT", help=SIZE_HELP)] = None,
+    dynamic: Annotated[bool, typer.Option("--dynamic", help=DYNAMIC_HELP)] = False,
+    border: Annotated[Literal["closed", "cyclic"], typer.Option("--border", help=o.BORDER_HELP)] = "closed",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Export weights to ONNX, OpenVINO or PyTorch.
+
+    The written file is run on a photo and compared with PyTorch; if it differs too much, nothing is kept.
+    `elansr upscale -n FILE` runs ONNX and OpenVINO files.
+    """
+    if dynamic and size is not None:
+        raise ConfigError("--size and --dynamic contradict each other: give one of them")
+    extent = None if size is None else sides(size)[::-1]
+    with _spinner(f"exporting {model}"):
+        from elansr.export.write import export, named
+
+        written = export(
+            model,
+            output or named(model, scale, to),
+            to,
+            scale=scale,
+            precision=precision,
+            size=extent,
+            closed=border == "closed",
+            overwrite=overwrite,
+        )
+    typer.echo(_line(written, to), err=True)
+
+
+def _line(written: "Written", to: str) -> str:
+    """What was written and how far it is from PyTorch."""
+    from elansr.images.formats import shown
+
+    exported, parity = written.exported, written.parity
+    height, width = exported.size or (0, 0)
+    size = f"{width}x{height}" if exported.size else f"any multiple of {exported.config.multiple}"
+    kind = f"{to}, {exported.precision}, x{exported.config.scale}, {size}, {written.bytes / 1e6:.1f} MB"
+    apart = f"worst sample {parity.worst * 255:.3f}/255, PSNR-Y {0.0 - round(parity.loss, 4):+.4f} dB"
+    return f"{exported.model} -> {shown(written.files[0])}: {kind}; beside PyTorch in fp32: {apart}"
+
+
+@contextlib.contextmanager
+def _spinner(text: str) -> Iterator[None]:
+    """A sign of life on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task(text, total=None)
+        yield

@@ -1,0 +1,105 @@
+"""`elansr serve`: the REST API and the web page."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from elansr.cli import options as o
+from elansr.errors import ConfigError, MissingExtraError
+
+KEY = "ELANSR_API_KEY"
+NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+LIMITS = "Limits"
+
+MODEL_HELP = (
+    "What requests that name no model get: released weights, see `elansr info`, or a file, offered by its name."
+)
+KEY_HELP = f"File with the key that clients must send; or set {KEY}. Default: no key."
+PAGE_HELP = "Also serve the web page."
+GRACE_HELP = "How long requests in work may take to finish after SIGTERM or Ctrl-C."
+TILE_HELP = "Side of a tile: smaller ones take less memory and turns, larger ones less time. 0: by the memory."
+AT_ONCE_HELP = "Requests in work; 0 takes as many, up to 4, as fit into memory."
+
+
+def _limit(name: str, kind: str, text: str, least: float = 1) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(name, min=least, metavar=kind, rich_help_panel=LIMITS, help=text)
+    return option
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="0.0.0.0 is for everybody.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="0 takes a free one.")] = 8000,
+    page: Annotated[bool, typer.Option("--page/--no-page", help=PAGE_HELP)] = True,
+    api_key_file: Annotated[Path | None, typer.Option("--api-key-file", metavar="FILE", help=KEY_HELP)] = None,
+    grace: Annotated[float, typer.Option("--grace", min=0, metavar="SECONDS", help=GRACE_HELP)] = 60,
+    model: Annotated[
+        str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=o.NETWORK, help=MODEL_HELP)
+    ] = "auto",
+    max_bytes: Annotated[int, _limit("--max-bytes", "N", "Bytes of a file (413).")] = 32 * 2**20,
+    max_pixels: Annotated[int, _limit("--max-pixels", "N", "Pixels of a picture (422).")] = 2**25,
+    max_result_pixels: Annotated[int, _limit("--max-result-pixels", "N", "Pixels of a result (422).")] = 2**27,
+    seconds: Annotated[float, _limit("--seconds", "S", "That a request may take, with waiting (503).", 0.001)] = 600,
+    queue: Annotated[int, _limit("--queue", "N", "Requests that wait (429).", 0)] = 32,
+    at_once: Annotated[int, _limit("--at-once", "N", AT_ONCE_HELP, 0)] = 0,
+    tile: Annotated[
+        int, typer.Option("-t", "--tile", min=0, metavar="PIXELS", rich_help_panel=o.SPEED, help=TILE_HELP)
+    ] = 256,
+    device: o.Device = "auto",
+    precision: o.Precision = "auto",
+    threads: o.Threads = 0,
+) -> None:
+    """Serve a REST API and a web page.
+
+    Prints where when it is ready.
+    After SIGTERM or Ctrl-C it takes no more requests, finishes those it has, and ends; a second one ends it at once.
+    """
+    _require_extra()
+    os.environ.setdefault("VIPS_BLOCK_UNTRUSTED", "1")  # loaders that libvips itself calls unsafe for foreign files
+    from elansr.server.limits import Limits
+    from elansr.server.rest import create_app
+    from elansr.server.run import listen, url
+    from elansr.server.run import serve as run
+    from elansr.server.service import Service
+
+    key = _api_key(api_key_file)
+    limits = Limits(max_bytes, max_pixels, max_result_pixels, seconds, queue, at_once)
+    with listen(host, port) as listening:
+        service = Service(limits, model=model, device=device, precision=precision, tile=tile, threads=threads)
+        app = create_app(service, api_key=key, page=page)
+        place = url(listening)
+        run(app, service, listening, grace, lambda: typer.echo(_ready(place, key is not None)))
+
+
+def _ready(place: str, guarded: bool) -> str:
+    return f"elansr serves on {place} (REST: {place}/docs, {'with' if guarded else 'without'} an API key)"
+
+
+def _require_extra() -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(f"elansr serve needs {', '.join(missing)}: pip install '.[web]' in elansr's folder")
+
+
+def _api_key(file: Path | None) -> str | None:
+    """The key from a file, else from the environment; never from the command line, which everybody can list."""
+    if file is None:
+        key, origin = os.environ.get(KEY), KEY
+        if key is None:
+            return None
+    else:
+        origin = str(file)
+        try:
+            key = file.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "not text"
+            raise ConfigError(f"{file}: the API key cannot be read ({why}): check the file") from error
+    key = key.strip()
+    if not key:
+        raise ConfigError(f"{origin}: is empty, where the API key should be: write one into it, or leave it out")
+    if len(key.splitlines()) > 1:
+        raise ConfigError(f"{origin}: has several lines, where the API key should be one: leave that one in it")
+    return key

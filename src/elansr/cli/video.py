@@ -1,0 +1,167 @@
+"""`elansr video`: a video in, a larger video out."""
+
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from elansr.cli import options as o
+from elansr.errors import ElansrError
+
+if TYPE_CHECKING:
+    from elansr.upscaling.upscaler import Upscaler
+    from elansr.video.upscale import Choice, Encoding, VideoFile, VideoOutcome
+
+OUTPUT_HELP = "File to write: .mp4, .mov, .mkv or .webm. Default: beside the input, named clip_x2.mp4."
+SCALE_HELP = "Scale of the network. Default: 2, or that of the weights that -n names."
+MODEL_HELP = (
+    "Released weights, see `elansr info`, a weights file, or what `elansr export` wrote. auto: -real weights where the "
+    "scale has them, else those for clean pictures; these also for a codec that loses nothing."
+)
+CODEC_HELP = "Encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, ffv1 ..."
+CRF_HELP = "Quality of encoders that have it: lower is better and larger. Default: 18 for libx264."
+PRESET_HELP = "Speed of encoders that have it, such as slow. Default: medium for libx264."
+PIX_FMT_HELP = "Pixel format. Default: the depth and the chroma of the input where the encoder takes them."
+
+
+def video(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="PATH", rich_help_panel=o.RESULT, help=OUTPUT_HELP)
+    ] = None,
+    scale: Annotated[
+        int | None, typer.Option("-s", "--scale", metavar="2|3|4", rich_help_panel=o.NETWORK, help=SCALE_HELP)
+    ] = None,
+    model: Annotated[
+        str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=o.NETWORK, help=MODEL_HELP)
+    ] = "auto",
+    codec: Annotated[
+        str, typer.Option("--codec", metavar="NAME", rich_help_panel=o.RESULT, help=CODEC_HELP)
+    ] = "libx264",
+    crf: Annotated[
+        float | None, typer.Option("--crf", min=0, metavar="N", rich_help_panel=o.RESULT, help=CRF_HELP)
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", rich_help_panel=o.RESULT, help=PRESET_HELP)
+    ] = None,
+    pix_fmt: Annotated[
+        str | None, typer.Option("--pix-fmt", metavar="NAME", rich_help_panel=o.RESULT, help=PIX_FMT_HELP)
+    ] = None,
+    overwrite: o.Overwrite = False,
+    tta: o.Tta = False,
+    border: o.Border = "closed",
+    margin: o.Margin = 0,
+    tile: o.Tile = 0,
+    device: o.Device = "auto",
+    precision: o.Precision = "auto",
+    engine: o.Engine = "auto",
+    threads: o.Threads = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document about the result.")] = False,
+) -> None:
+    """Upscale a video.
+
+    Every frame keeps its time; audio and subtitles are copied.
+    Started again after an interrupt, it goes on where it was.
+    """
+    try:
+        from elansr.video.upscale import Encoding, VideoFile, choose_weights
+
+        if threads:
+            import torch
+
+            torch.set_num_threads(threads)
+        found = VideoFile(source)
+        choice = choose_weights(model, scale, found)
+        from elansr.upscaling.upscaler import load
+
+        upscaler = load(
+            choice.model,
+            scale=scale,
+            device=device,
+            precision=precision,
+            tile=tile,
+            border=border,
+            margin=margin,
+            tta=tta,
+            engine=engine,
+        )
+        target = output or _beside(source, upscaler.scale)
+        outcome = _run(found, target, upscaler, Encoding(codec, crf, preset, pix_fmt), overwrite)
+    except ElansrError as error:
+        if json:
+            typer.echo(dumps({"source": str(source), "status": "failed", "error": str(error)}, indent=2))
+        raise
+    typer.echo(_line(outcome, choice), err=True)
+    if json:
+        typer.echo(dumps(_record(outcome, choice, upscaler.scale), indent=2))
+
+
+def _beside(source: Path, scale: int) -> Path:
+    """clip.mp4 -> clip_x2.mp4; a container that is not written becomes Matroska, which takes everything."""
+    from elansr.video.containers import CONTAINERS
+
+    suffix = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
+    return source.with_name(f"{source.stem}_x{scale}{suffix}")
+
+
+def _run(
+    source: "VideoFile", target: Path, upscaler: "Upscaler", encoding: "Encoding", overwrite: bool
+) -> "VideoOutcome":
+    """Upscales and shows on a terminal how it goes, in frames."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from elansr.video.upscale import upscale_video
+
+    console = Console(stderr=True)
+    name = TextColumn("{task.description}", markup=False)
+    columns = (
+        name,
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames,"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        bar = bars.add_task(source.path.name, total=source.about.frames)
+
+        def show(done: int, total: int) -> None:
+            bars.update(bar, completed=done, total=total)
+
+        return upscale_video(source, target, upscaler, encoding, overwrite=overwrite, on_progress=show)
+
+
+def _line(outcome: "VideoOutcome", choice: "Choice") -> str:
+    """What became of the video."""
+    from elansr.images.formats import shown
+
+    sizes = "{}x{} -> {}x{}".format(*outcome.input_size, *outcome.output_size)
+    frames = f"{outcome.frames} frame{'' if outcome.frames == 1 else 's'}" + (
+        f" ({outcome.repeated} repeated)" if outcome.repeated else ""
+    )
+    reason = f" ({choice.reason})" if choice.reason else ""
+    encoded = f"{outcome.codec} {outcome.pix_fmt}"
+    files = f"{shown(outcome.source)} -> {shown(outcome.target)}"
+    return f"{files}: {sizes}, {frames}, {encoded}, {outcome.seconds:.1f} s, {shown(choice.model)}{reason}"
+
+
+def _record(outcome: "VideoOutcome", choice: "Choice", scale: int) -> dict[str, object]:
+    return {
+        "source": str(outcome.source),
+        "target": str(outcome.target),
+        "status": "done",
+        "error": None,
+        "seconds": round(outcome.seconds, 3),
+        "frames": outcome.frames,
+        "repeated": outcome.repeated,
+        "width": outcome.output_size[0],
+        "height": outcome.output_size[1],
+        "codec": outcome.codec,
+        "pix_fmt": outcome.pix_fmt,
+        "model": choice.model,
+        "model_reason": choice.reason or None,
+        "scale": scale,
+        "notes": list(outcome.notes),
+    }

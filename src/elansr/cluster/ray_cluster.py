@@ -1,0 +1,262 @@
+"""Ray, quiet: a cluster of this machine or one that is there, workers that hold the network, and what they give."""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from elansr.cluster.manifest import Row, from_json, to_json
+from elansr.cluster.parcels import Task, Worker
+from elansr.cluster.quiet import last_word, quiet
+from elansr.cluster.scratch import sweep
+from elansr.cluster.sources import Item
+from elansr.errors import ConfigError, DeviceError, ElansrError, MissingExtraError
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+try:
+    import ray
+    import ray.data
+    from ray.exceptions import RayError
+except ImportError as missing:
+    raise MissingExtraError(f"elansr batch needs {missing.name}: pip install '.[ray]' in elansr's folder") from missing
+
+BLOCKS = 2000
+"""The most pieces that a data set is cut into; a worker takes a piece at a time."""
+REACH = 10
+"""Seconds that the address of a cluster may take to answer."""
+STORE = 2**28
+"""Bytes of Ray's object store on this machine: only names and rows go through it."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the workers of a run take.
+
+    Attributes:
+        workers: how many at most; 0 is as many as fit.
+        cpus: of each.
+        gpus: of each; None is one where the cluster has GPUs and the device asked for is one of them or "auto".
+    """
+
+    workers: int = 0
+    cpus: int = 1
+    gpus: float | None = None
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The workers that a cluster has room for, and what each takes."""
+
+    workers: int
+    cpus: int
+    gpus: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something for a worker to do.
+
+    Attributes:
+        kind: "parcel", all of some pictures; "share" and "join", of one that is split.
+        name: unlike that of any other of the run.
+        items: the pictures.
+        number: of the share.
+        seconds: that the shares took, for the row of what is joined.
+    """
+
+    kind: str
+    name: str
+    items: tuple[Item, ...]
+    number: int = 0
+    seconds: float = 0.0
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Starts Ray on this machine, or connects to a cluster; a process that is connected already stays so.
+
+    Raises:
+        ConfigError: no cluster answers.
+    """
+    if ray.is_initialized():
+        with quiet():
+            yield
+        return
+    _require_answer(address)
+    with last_word():
+        yield from _connected(address)
+
+
+def _connected(address: str | None) -> Iterator[None]:
+    options: dict[str, Any] = {"address": address or "local"}
+    if address is None:
+        options |= {"include_dashboard": False, "object_store_memory": STORE}
+    ended = signal.getsignal(signal.SIGTERM)
+    with quiet():
+        try:
+            started = ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
+        except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+            raise ConfigError(f"{_called(address)}: {_line(error)}: {_way_in(address)}") from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ended)  # Ray puts one there that exits without a word
+        logs_matter = False
+        try:
+            yield
+        except _GaveUpError:  # it sends to the logs
+            logs_matter = True
+            raise
+        finally:
+            ray.shutdown()
+            sweep()
+            if not (address or logs_matter):
+                shutil.rmtree(started.address_info["session_dir"], ignore_errors=True)
+
+
+def fitted(resources: Resources, device: str) -> Crew:
+    """The workers that the cluster has room for.
+
+    Raises:
+        DeviceError: not for one.
+    """
+    there = ray.cluster_resources()
+    has_gpu, wants_gpu = there.get("GPU", 0) > 0, device == "auto" or device.startswith("cuda")
+    gpus = resources.gpus if resources.gpus is not None else float(has_gpu and wants_gpu)
+    room = int(there.get("CPU", 0) // resources.cpus)
+    if gpus:
+        room = min(room, int(there.get("GPU", 0) / gpus + 1e-6))
+    if room < 1:
+        asked = f"{resources.cpus} CPU(s) and {gpus:g} GPU(s) for a worker"
+        has = f"{there.get('CPU', 0):g} and {there.get('GPU', 0):g}"
+        raise DeviceError(f"{asked}: the cluster has {has}; ask for less with --cpus-per-worker or --gpus-per-worker")
+    return Crew(min(room, resources.workers or room), resources.cpus, gpus)
+
+
+def attempts() -> Any:
+    """What counts attempts, for all workers of a run."""
+    return ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Attempts).remote()
+
+
+def done(work: Sequence[Work], task: Task, attempts: Any, crew: Crew, worker: type[Worker] = Worker) -> Iterator[Row]:
+    """Has the work done, in any order.
+
+    Args:
+        work: what is to be done.
+        task: what every worker is told.
+        attempts: see there.
+        crew: see there.
+        worker: what is to be made on each.
+
+    Yields:
+        Each row as soon as the worker has told it, once, whatever dies.
+
+    Raises:
+        ElansrError: what no worker can do, such as writing to the output.
+    """
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = context.print_on_execution_start = False
+    context.target_max_block_size = 1  # a row goes to the driver when it is there, not with the last of its parcel
+    rows = [{"work": json.dumps(asdict(piece))} for piece in work]
+    most = min(crew.workers, len(rows))
+    results = ray.data.from_items(rows, override_num_blocks=min(len(rows), BLOCKS)).map_batches(
+        _Actor,
+        compute=ray.data.ActorPoolStrategy(min_size=1, initial_size=most, max_size=most),
+        batch_size=None,
+        num_cpus=crew.cpus,
+        num_gpus=crew.gpus,
+        fn_constructor_args=(task, attempts, worker),
+    )
+    try:
+        for batch in results.iter_batches(batch_size=None, prefetch_batches=0):
+            yield from (from_json(text) for text in batch["row"])
+    except (RayError, RuntimeError, SystemError) as error:
+        raise _ours(error) from error
+
+
+def rows_of(worker: Worker, work: dict[str, Any]) -> Iterator[Row]:
+    """What becomes of some work, a `Work` as JSON has it, in the hands of a worker.
+
+    It is as many rows in the same order each time: Ray leaves out those that it has when it does work again.
+    """
+    items = [Item(**item) for item in work["items"]]
+    if work["kind"] == "parcel":
+        yield from worker.parcel(work["name"], items)
+    elif work["kind"] == "share":
+        yield worker.share(work["name"], items[0], work["number"])
+    else:
+        yield worker.joined(work["name"], items[0], work["seconds"])
+
+
+class _GaveUpError(DeviceError):
+    """The cluster ended the work; its logs tell why."""
+
+
+class _Attempts:
+    """Counts what was begun, for all workers of a run."""
+
+    def __init__(self) -> None:
+        self._begun: Counter[str] = Counter()
+
+    def begin(self, name: str) -> int:
+        self._begun[name] += 1
+        return self._begun[name]
+
+
+class _Actor:
+    """A worker as Ray Data calls it."""
+
+    def __init__(self, task: Task, attempts: Any, worker: type[Worker]) -> None:
+        logging.disable(logging.WARNING)
+        self._worker = worker(task, lambda name: int(ray.get(attempts.begin.remote(name))))
+
+    def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for text in batch["work"]:
+            for row in rows_of(self._worker, json.loads(text)):
+                yield {"row": [to_json(row)]}
+
+
+def _require_answer(address: str | None) -> None:
+    """Asks a host and port before Ray does, which tries for a minute."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), REACH).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"{_called(address)}: nothing answers there ({error}): check the address") from error
+
+
+def _ours(error: BaseException) -> ElansrError:
+    """The error of ours behind one of Ray's, else Ray's in a line."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ElansrError):
+            return cause
+        cause = getattr(cause, "cause", None) or cause.__cause__
+    return _GaveUpError(f"the cluster gave up: {_line(error)}: see the logs of Ray on its machines; run again to go on")
+
+
+def _way_in(address: str | None) -> str:
+    """What to do about a cluster that cannot be reached, though its port may answer."""
+    if address is None or os.environ.get("RAY_AUTH_MODE"):
+        return "start one with `ray start --head`"
+    if address != "auto" and ":" not in address:
+        return "give auto or HOST:PORT"
+    return "start one with `ray start --head`; if it runs, it may want a token: set RAY_AUTH_MODE=token"
+
+
+def _called(address: str | None) -> str:
+    return "Ray on this machine" if address is None else f"--address {address}"
+
+
+def _line(error: BaseException) -> str:
+    """The telling line of a long report: the last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__

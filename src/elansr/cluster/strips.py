@@ -1,0 +1,190 @@
+"""One large picture on several workers: each makes some rows of tiles, one of them joins them.
+
+A row of tiles depends on the picture alone, and finished rows are blended with the row of tiles above (`tiling`). So a
+share begins one row of tiles early and throws that one away, and its rows are those that one process would have made:
+the joined file is equal, byte for byte, to that of `elansr upscale` with tiles of the same side.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elansr.cluster.manifest import STRIPS
+from elansr.cluster.settings import Settings
+from elansr.cluster.sources import Item
+from elansr.cluster.stores import Store, fetch
+from elansr.errors import DeviceError, PictureError
+from elansr.images.formats import format_of_suffix
+from elansr.images.rows_on_disk import Plane, write_rows
+from elansr.images.streaming import Stream, blank, open_stream
+from elansr.upscaling.jobs import Job
+from elansr.upscaling.outcome import Outcome
+from elansr.upscaling.spool import Mark
+from elansr.upscaling.tiling import Axis
+
+if TYPE_CHECKING:
+    from elansr.upscaling.choice import Upscalers
+    from elansr.upscaling.upscaler import Upscaler
+
+SPLIT_TILE = 384
+"""Side of the tiles, where the user names none: it must not follow the memory that a worker happens to have free."""
+ROWS_OF_TILES = 4
+"""Of a share, at least: each makes one more, which is thrown away."""
+WIDEST = 2**31
+"""Bytes of one row of tiles of the result, in float32, up to which a picture is split: a worker holds a few of them."""
+_KINDS = ("tiff", "png", "jpeg")
+"""Formats that are encoded row by row."""
+
+
+def tile_of(settings: Settings) -> int:
+    """The side of the tiles of pictures that are split."""
+    return settings.tile or SPLIT_TILE
+
+
+def shares(height: int, settings: Settings) -> int:
+    """How many shares a picture of `height` rows has."""
+    return height // (ROWS_OF_TILES * tile_of(settings))
+
+
+def split_size(job: Job, settings: Settings, longest: int) -> tuple[int, int] | None:
+    """Width and height of a picture that is left to several workers; None for one that is not.
+
+    Those are stills without alpha that can be read and written in rows, with more pixels than `split_pixels`, not more
+    than `longest`, and high enough for two shares.
+
+    Raises:
+        PictureError: no picture.
+    """
+    if not settings.split_pixels or settings.pyramid or settings.size.label:
+        return None
+    stream = open_stream(job.source)
+    if stream is None or stream.obstacle or format_of_suffix(job.target) not in _KINDS:
+        return None
+    height, width, channels = stream.picture.pixels.shape
+    wide = width * tile_of(settings) * (settings.scale or 4) ** 2 * channels * 4 > WIDEST
+    small = height * width <= settings.split_pixels or shares(height, settings) < 2
+    return None if wide or small or channels not in (1, 3) or height * width > longest else (width, height)
+
+
+class Split:
+    """A picture in shares.
+
+    Args:
+        file: the picture.
+        item: what it is called.
+        output: where the rows that are done are kept.
+        settings: of the run.
+    """
+
+    def __init__(self, file: Path, item: Item, output: Store, settings: Settings) -> None:
+        stream = open_stream(file)
+        if stream is None:
+            raise PictureError(f"{item.source}: the file has changed since it was looked at; run again")
+        self._stream: Stream = stream
+        self._output, self._settings, self._item = output, settings, item
+        self._shape: tuple[int, int, int] = stream.picture.pixels.shape
+        self.count = shares(self._shape[0], settings)
+        about = [item.key, file.stat().st_size, self._shape, settings.fingerprint(), tile_of(settings)]
+        self._folder = f"{STRIPS}/{sha256(json.dumps(about).encode()).hexdigest()[:16]}"
+
+    def make(self, number: int, upscalers: "Upscalers", folder: Path) -> None:
+        """Makes share `number` of the rows of the result, unless they are there.
+
+        Args:
+            number: from 0.
+            upscalers: with the tile of `tile_of`.
+            folder: where they are written before they are moved.
+
+        Raises:
+            ElansrError: the picture cannot be read, or the memory does not suffice for its tiles.
+        """
+        if self._output.exists(self._share(number)):
+            return
+        upscaler, _ = upscalers(self._stream.picture)
+        rows = folder / f"{number}.rows"
+        with open(rows, "wb") as file:
+            for strip in self._strips(number, upscaler):
+                file.write(np.ascontiguousarray(strip).data)
+            file.flush()
+            os.fsync(file.fileno())
+        self._output.put(rows, self._share(number))
+
+    def join(self, job: Job, upscalers: "Upscalers", quality: int | None) -> Outcome:
+        """Writes the result from all shares.
+
+        Raises:
+            ElansrError: a share is missing, or the result cannot be written.
+        """
+        started = time.perf_counter()
+        upscaler, choice = upscalers(self._stream.picture)
+        height, width, channels = self._shape
+        size = height * upscaler.scale, width * upscaler.scale
+        page = blank(size, channels, self._stream.picture.pixels.dtype == np.uint16)
+        rows = job.target.with_suffix(".rows")
+        self._gather(rows)
+        if rows.stat().st_size != page.nbytes:
+            self.delete()
+            raise PictureError(f"{self._item.source}: its shares were not whole; run again to make them anew")
+        picture = self._stream.picture.with_pages([page])
+        write_rows([Plane(rows, channels)], picture, job.target, quality=quality, overwrite=True, progress=_unwatched)
+        rows.unlink()
+        seconds = time.perf_counter() - started
+        given, scale = (width, height), upscaler.scale
+        return Outcome(job.source, job.target, "done", "", seconds, given, size[::-1], 1, scale, choice)
+
+    def delete(self) -> None:
+        """Deletes the shares."""
+        for number in range(self.count):
+            self._output.delete(self._share(number))
+
+    def _gather(self, rows: Path) -> None:
+        """Writes the samples of all shares into a file, from top to bottom."""
+        part = rows.with_suffix(".part")
+        with open(rows, "wb") as file:
+            for number in range(self.count):
+                fetch(self._output, self._output.path(self._share(number)), part)
+                with open(part, "rb") as samples:
+                    shutil.copyfileobj(samples, file, 2**20)
+                part.unlink()
+
+    def _share(self, number: int) -> str:
+        return f"{self._folder}/{number:05}.rows"
+
+    def _strips(self, number: int, upscaler: "Upscaler") -> Iterator[NDArray[Any]]:
+        """The strips of a share; those of the last one go on to the end of the picture."""
+        tile, dtype = _on_grid(tile_of(self._settings), upscaler), self._stream.picture.pixels.dtype
+        tops = _tops(self._shape[0], tile, upscaler)
+        first, stop = (len(tops) * n // self.count for n in (number, number + 1))
+        after = Mark(tops[first - 1], tile) if first else None
+        with self._stream.rows() as rows:
+            for done, strip in enumerate(upscaler.strips(rows, self._shape, dtype, _unwatched, after), start=first + 1):
+                if strip.mark.tile != tile:
+                    raise DeviceError(f"{self._item.source}: no memory for tiles of {tile}: give a smaller --tile")
+                yield strip.pixels
+                if done == stop < len(tops):
+                    return
+
+
+def _tops(height: int, tile: int, upscaler: "Upscaler") -> list[int]:
+    """Where the rows of tiles of a picture start, as `Tiler` goes through them."""
+    axis, tops = Axis(height, 0), [0]
+    while (end := axis.cores(tile, upscaler.config.multiple, tops[-1])[0].stop) < height:
+        tops.append(end)
+    return tops
+
+
+def _on_grid(tile: int, upscaler: "Upscaler") -> int:
+    grid = upscaler.config.multiple
+    return max(tile // grid, 1) * grid
+
+
+def _unwatched(_done: int, _total: int) -> None:
+    """Progress that nobody watches."""

@@ -1,0 +1,180 @@
+"""What a file's structure tells and libvips does not: its pages, whether its end is there, how much detail it lost.
+
+Messages of the errors raised here lack the file's name; the reader adds it.
+"""
+
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple
+
+from elansr.errors import PictureError
+from elansr.images.formats import FormatName
+from elansr.images.jpeg_tables import Table, quality_of, tables_in
+from elansr.images.tags import Directory, Field, TagError, TagFile
+
+_RAW = "a camera raw file is not read; develop it to a 16-bit TIFF first"
+_CUT = "truncated: the file ends before the picture does; copy or download it again"
+
+
+class Structure(NamedTuple):
+    """What was found.
+
+    Attributes:
+        lossy: Whether the pixels were compressed with loss.
+        pages: Which pages of the file are pictures.
+        quality: Of a JPEG, 1 to 100 as libjpeg counts it, see `jpeg_tables.quality_of`; None where nothing tells it.
+    """
+
+    lossy: bool
+    pages: tuple[int, ...] = (0,)
+    quality: int | None = None
+
+
+def inspect(kind: FormatName, stream: BinaryIO) -> Structure:
+    """Walks through the structure of a picture file without decoding it.
+
+    Args:
+        kind: Its format.
+        stream: The file, open for reading; its position is moved.
+
+    Raises:
+        PictureError: The end is missing, or it is a variant that would lose frames or show a thumbnail.
+    """
+    walk = _WALKS.get(kind)
+    return walk(stream) if walk else Structure(lossy=kind == "avif")
+
+
+def _jpeg(stream: BinaryIO) -> Structure:
+    """Goes from marker to marker up to the first scan, for the steps by which the first component was divided.
+
+    What is wrong with the file is left to libjpeg to say.
+    """
+    tables: dict[int, Table] = {}
+    luma, at = b"", 2
+    for _ in range(_MOST_MARKERS):
+        head = _at(stream, at, 4)
+        if len(head) < 4 or head[0] != 0xFF or head[1] in _NO_MORE_HEADERS:
+            break
+        size = int.from_bytes(head[2:], "big")
+        if head[1] == _TABLES:
+            tables |= tables_in(stream.read(max(0, size - 2)))
+        elif head[1] in _FRAMES:
+            luma = stream.read(9)[8:]
+        at += 1 if head[1] == 0xFF else 2 if head[1] in _ALONE else 2 + size
+    steps = tables.get(luma[0]) if luma else None
+    return Structure(lossy=True, quality=None if steps is None else quality_of(steps))
+
+
+_MOST_MARKERS = 4096  # a profile or EXIF of the largest size takes 255; a file of nothing but 0xFF must not take hours
+_TABLES = 0xDB
+_NO_MORE_HEADERS = (0xDA, 0xD9)  # the first scan; the end
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_ALONE = {0x01, *range(0xD0, 0xD9)}
+
+
+def _png(stream: BinaryIO) -> Structure:
+    """Goes from chunk to chunk up to IEND, which libpng does not miss."""
+    at = 8
+    while len(head := _at(stream, at, 12)) == 12:
+        if head[4:8] == b"IEND":
+            return Structure(lossy=False)
+        if head[4:8] == b"acTL" and int.from_bytes(head[8:], "big") > 1:
+            raise PictureError("an animated PNG is not read; convert it to animated WebP or GIF first")
+        at += 12 + int.from_bytes(head[:4], "big")
+    raise PictureError(_CUT)
+
+
+def _webp(stream: BinaryIO) -> Structure:
+    """Looks for the first bit stream, of the picture or of its first frame: `VP8L` is lossless."""
+    at = 12
+    while len(head := _at(stream, at, 8)) == 8:
+        if head[:4] in (b"VP8 ", b"VP8L"):
+            return Structure(lossy=head[:4] == b"VP8 ")
+        size = int.from_bytes(head[4:], "little")
+        at += 24 if head[:4] == b"ANMF" else 8 + size + size % 2
+    raise PictureError(_CUT)
+
+
+def _gif(stream: BinaryIO) -> Structure:
+    """Goes from block to block up to the trailer: libvips takes a cut animation for a shorter one."""
+    stream.seek(0)
+    data = stream.read()
+    try:
+        at = 13 + _color_table(data[10])
+        while data[at] != 0x3B:
+            if data[at] == 0x2C:
+                at = _after_blocks(data, at + 11 + _color_table(data[at + 9]))
+            elif data[at] == 0x21:
+                at = _after_blocks(data, at + 2)
+            else:
+                raise PictureError(
+                    "damaged: bytes between the frames that GIF does not know; copy or download it again"
+                )
+    except IndexError as error:
+        raise PictureError(_CUT) from error
+    return Structure(lossy=False)
+
+
+def _color_table(flags: int) -> int:
+    """The size of the colour table that the flags of a GIF screen or frame announce."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _after_blocks(data: bytes, at: int) -> int:
+    """Where a chain of GIF data blocks ends."""
+    while data[at]:
+        at += data[at] + 1
+    return at + 1
+
+
+def _tiff(stream: BinaryIO) -> Structure:
+    """Follows the chain of pages, leaving out thumbnails, smaller copies and masks."""
+    if _at(stream, 8, 2) == b"CR":
+        raise PictureError(_RAW)
+    try:
+        directories = _tiff_directories(TagFile(stream))
+    except TagError as error:
+        raise PictureError(_CUT) from error
+    pages = tuple(index for index, page in enumerate(directories) if not _is_secondary(page))
+    if not pages or _DNG_VERSION in directories[0]:
+        raise PictureError(_RAW)
+    return Structure(any(_number(directories[page], _COMPRESSION) in _LOSSY for page in pages), pages)
+
+
+_NEW_SUBFILE, _SUBFILE, _COMPRESSION, _DNG_VERSION = 254, 255, 259, 50706
+_LOSSY = (6, 7, 33003, 33005, 34712, 34892, 50001, 50002)  # JPEG old and new, JPEG 2000, lossy JPEG, WebP, JPEG XL
+
+
+def _tiff_directories(file: TagFile) -> list[Directory]:
+    found: list[Directory] = []
+    seen: set[int] = set()
+    at = file.first()
+    while at and at not in seen:
+        seen.add(at)
+        directory, at = file.directory(at)
+        found.append(directory)
+    if at or not found:
+        raise PictureError("damaged: the pages of the TIFF lead in a circle or nowhere; copy or download it again")
+    return found
+
+
+def _is_secondary(page: Directory) -> bool:
+    return bool(_number(page, _NEW_SUBFILE) & 0b101) or _number(page, _SUBFILE) == 2
+
+
+def _number(directory: Directory, tag: int) -> int:
+    field = directory.get(tag)
+    return field.numbers()[0] if isinstance(field, Field) and field.numbers() else 0
+
+
+def _at(stream: BinaryIO, at: int, size: int) -> bytes:
+    stream.seek(at)
+    return stream.read(size)
+
+
+_WALKS: dict[FormatName, Callable[[BinaryIO], Structure]] = {
+    "jpeg": _jpeg,
+    "png": _png,
+    "webp": _webp,
+    "gif": _gif,
+    "tiff": _tiff,
+}

@@ -1,0 +1,81 @@
+"""A picture in memory: its pixels and what its file said about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elansr.errors import PictureError
+from elansr.images.formats import FormatName
+
+Pixels: TypeAlias = NDArray[np.uint8 | np.uint16]
+"""uint8 0-255 or uint16 0-65535, (H, W, C): C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha, not multiplied."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture: a still, an animation or the pages of a TIFF.
+
+    Attributes:
+        pages: One array per page or frame, all of one shape and dtype, upright (see `Pixels`).
+        format: The format of the file it came from.
+        lossy: Whether that file was compressed with loss: JPEG, lossy WebP, AVIF (always taken as lossy), lossy
+            compression inside a TIFF.
+        quality: Of that file if it was a JPEG, 1-100 as libjpeg counts it, from its quantisation table of luma; an
+            estimate where the table is not libjpeg's. None of other formats, or where the file does not say.
+        icc: The colour profile that the pixels are meant in; None is sRGB.
+        exif: The EXIF block, starting with `Exif` and two zeros, with orientation 1 and no thumbnail.
+        xmp: The XMP packet.
+        durations: Milliseconds that each frame of an animation shows; empty for pages that do not move.
+        loops: How often an animation plays; 0 is for ever.
+        dpi: Horizontal and vertical resolution in dots per inch; 72 where the file says nothing.
+
+    Raises:
+        PictureError: The pages or durations break these rules.
+    """
+
+    pages: tuple[Pixels, ...]
+    format: FormatName = "png"
+    lossy: bool = False
+    quality: int | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    durations: tuple[int, ...] = ()
+    loops: int = 0
+    dpi: tuple[float, float] = (72.0, 72.0)
+
+    def __post_init__(self) -> None:
+        if not self.pages:
+            raise PictureError("a picture of no pages; give it at least one array (H, W, C)")
+        for page in self.pages:
+            _check(page)
+        kinds = {(page.shape, str(page.dtype)) for page in self.pages}
+        if len(kinds) > 1:
+            raise PictureError(f"pages of different kinds {sorted(kinds)}; make a picture of each")
+        if self.durations and len(self.durations) != len(self.pages):
+            raise PictureError(f"{len(self.durations)} durations for {len(self.pages)} frames; give one for each")
+
+    @property
+    def pixels(self) -> Pixels:
+        """The one page of a still.
+
+        Raises:
+            PictureError: There are several; use `pages`.
+        """
+        if len(self.pages) > 1:
+            raise PictureError(f"the picture has {len(self.pages)} pages, not one; work on each of `pages`")
+        return self.pages[0]
+
+    def with_pages(self, pages: Sequence[Pixels]) -> "Picture":
+        """Returns a picture of other pixels, such as the upscaled ones, that tells the same about them."""
+        return replace(self, pages=tuple(pages))
+
+
+def _check(page: Pixels) -> None:
+    if page.ndim != 3 or page.shape[2] not in (1, 2, 3, 4) or not page.size:
+        raise PictureError(f"pixels of shape {page.shape}; use (height, width, channels) with 1 to 4 channels")
+    if page.dtype not in (np.uint8, np.uint16):
+        raise PictureError(f"pixels of type {page.dtype}; use uint8 (0-255) or uint16 (0-65535)")

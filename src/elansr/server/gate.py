@@ -1,0 +1,134 @@
+"""What every request passes before anything of it is read: the key, and whether there is room."""
+
+import asyncio
+import base64
+import binascii
+import hmac
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from elansr.errors import ConfigError
+from elansr.server.answers import refusal
+from elansr.server.limits import Rejected, queue_full
+from elansr.server.lingering import Lingering, Message, Receive, Send
+from elansr.server.metrics import Metrics
+from elansr.server.service import Service
+
+UPSCALE, HEALTH, METRICS, REST = "/v1/upscale", "/healthz", "/metrics", "/v1"
+GUARDED = (REST, METRICS, "/docs", "/openapi.json")
+"""What starts like this asks for the key; the page has a login of its own, and health is for everybody."""
+
+READ_ON = 3
+"""How many times the largest upload is read of one that is refused, so that its client sees why."""
+LINGER = 30.0
+"""Seconds that this may take."""
+
+_LOG = logging.getLogger(__name__)
+
+Scope = Message
+ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def checked_key(key: str | None) -> str | None:
+    """The same key, if clients can send it.
+
+    Raises:
+        ConfigError: it is empty, of several lines, or has blanks around it, which HTTP drops.
+    """
+    if key is None or (key and key == key.strip() and len(key.splitlines()) == 1):
+        return key
+    raise ConfigError("api_key: must be one line, not empty and without blanks around it; None is no key")
+
+
+class Gate:
+    """ASGI middleware, the outermost.
+
+    Args:
+        app: behind it.
+        service: that the requests are for.
+        metrics: where answers are counted.
+        api_key: that `GUARDED` asks for, as a bearer's token, or where browsers go as a password; None is no key.
+    """
+
+    def __init__(self, app: ASGI, service: Service, metrics: Metrics, api_key: str | None) -> None:
+        self._app, self._service, self._metrics = app, service, metrics
+        self._key = None if api_key is None else api_key.encode()
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets a request through, or answers it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        upscale = (scope["path"], scope["method"]) == (UPSCALE, "POST")
+        if upscale:
+            patient = Lingering(scope, receive, send, READ_ON * self._service.limits.max_bytes, LINGER)
+            receive, send = patient.receive, self._counting(patient.send)
+        if not self._may_enter(scope):
+            await self._ask_for_key(scope, receive, send)
+        elif upscale:
+            await self._upscale(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _upscale(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets in as many as may be in work and wait; those count who still upload or have not taken their result."""
+        try:
+            self._require_room()
+        except Rejected as error:
+            await refusal(error)(scope, receive, send)
+            return
+        self._inside += 1
+        try:
+            await self._app(scope, receive, self._hurried(send))
+        except (asyncio.TimeoutError, TimeoutError):
+            _LOG.warning("a client did not take its result in %g s", self._service.limits.seconds)
+        finally:
+            self._inside -= 1
+
+    def _require_room(self) -> None:
+        self._service.require_room()
+        limits = self._service.limits
+        if self._inside >= limits.queue + limits.at_once:
+            raise queue_full(limits.queue, self._service.retry_after())
+
+    def _counting(self, send: Send) -> Send:
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._metrics.answered(message["status"])
+            await send(message)
+
+        return counting
+
+    def _hurried(self, send: Send) -> Send:
+        """`send` that gives up on a client who does not take the result in the time that a request has."""
+        until: float | None = None
+
+        async def hurried(message: Message) -> None:
+            nonlocal until
+            until = until or time.monotonic() + self._service.limits.seconds
+            await asyncio.wait_for(send(message), max(until - time.monotonic(), 0.001))
+
+        return hurried
+
+    def _may_enter(self, scope: Scope) -> bool:
+        path = scope["path"]
+        if self._key is None or not path.startswith(GUARDED):
+            return True
+        kind, _, text = dict(scope["headers"]).get(b"authorization", b"").partition(b" ")
+        keys = {b"bearer": text.strip(), b"basic": b"" if path.startswith(REST) else _password(text.strip())}
+        return hmac.compare_digest(keys.get(kind.lower(), b""), self._key)
+
+    async def _ask_for_key(self, scope: Scope, receive: Receive, send: Send) -> None:
+        why = Rejected(401, "unauthorized", "this service asks for its API key: send it as `Authorization: Bearer KEY`")
+        kind = "Bearer" if scope["path"].startswith(REST) else "Basic"
+        await refusal(why, {"WWW-Authenticate": f'{kind} realm="elansr"'})(scope, receive, send)
+
+
+def _password(encoded: bytes) -> bytes:
+    """Of HTTP's basic scheme, in which browsers ask people; the user's name may be any."""
+    try:
+        return base64.b64decode(encoded, validate=True).partition(b":")[2]
+    except (binascii.Error, ValueError):
+        return b""

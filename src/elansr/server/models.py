@@ -1,0 +1,124 @@
+"""The weights that a service offers, each loaded once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+
+from elansr.errors import ConfigError, WeightsError
+from elansr.images.files import Picture
+from elansr.upscaling.choice import CLEAN, Upscalers, weights_for
+from elansr.upscaling.final_size import SCALES, FinalSize
+from elansr.upscaling.upscaler import Upscaler
+from elansr.weights.released import AUTO, RELEASED, family, is_path
+
+_FAMILIES = tuple(dict.fromkeys(row.family for row in RELEASED.values()))
+_NAMES = (AUTO, *_FAMILIES, *RELEASED)
+
+
+class Offer(NamedTuple):
+    """One row of what clients may ask for.
+
+    Attributes:
+        name: what they say.
+        scales: that they may ask for; of several, what they leave out follows from the size, see `Wanted`.
+        description: one line.
+        default: whether it is taken where a request names none.
+    """
+
+    name: str
+    scales: tuple[int, ...]
+    description: str
+    default: bool
+
+    @property
+    def scale(self) -> int | None:
+        """Of the network; None where it depends on what is asked for."""
+        return self.scales[0] if len(self.scales) == 1 else None
+
+
+class Models:
+    """What clients may name, which are never files: released names and families, "auto", and the operator's choice.
+
+    Args:
+        chosen: by the operator, as `elansr upscale -n` takes it: a file is offered under its stem.
+        load: gives the upscaler of a released name or a path.
+
+    Raises:
+        ConfigError: a file whose stem is a name of released weights.
+    """
+
+    def __init__(self, chosen: str, load: Callable[[str], Upscaler]) -> None:
+        self._chosen, self._load, self._lock = chosen, load, Lock()
+        self._loaded: dict[str, Upscaler] = {}
+        self.default = Path(chosen).stem if is_path(chosen) else chosen
+        if is_path(chosen) and self.default in _NAMES:
+            raise ConfigError(f"{chosen}: {self.default} is the name of weights that come with elansr: rename the file")
+
+    @property
+    def offers(self) -> list[Offer]:
+        """All that clients may name, the default first."""
+        rows = [Offer(AUTO, tuple(sorted(family(CLEAN))), "chosen by how the file was compressed", False)]
+        rows += [Offer(name, tuple(sorted(family(name))), _of(name), False) for name in _FAMILIES]
+        rows += [Offer(row.name, (row.scale,), row.description, False) for row in RELEASED.values()]
+        if self.default not in _NAMES:
+            loaded = self._loaded.get(self._chosen)
+            rows.append(Offer(self.default, (loaded.scale,) if loaded else SCALES, "chosen by the operator", False))
+        rows = [row._replace(default=row.name == self.default) for row in rows]
+        return sorted(rows, key=lambda row: not row.default)
+
+    def prepare(self) -> None:
+        """Loads what a request that names nothing needs.
+
+        Raises:
+            ElansrError: unusable weights, or a device that is not there.
+        """
+        choose = Upscalers(self._chosen, None, FinalSize(), self._get)
+        for lossy in (False, True):
+            choose(Picture((np.zeros((1, 1, 3), np.uint8),), lossy=lossy))
+
+    def upscalers(
+        self, name: str | None, scale: int | None, size: FinalSize, share: Callable[[Upscaler], Upscaler]
+    ) -> Upscalers:
+        """What chooses and gives the upscaler for a request.
+
+        Args:
+            name: one of `offers`; None is the default.
+            scale: of the network, see `Wanted`.
+            size: of the result.
+            share: makes an upscaler the request's own.
+
+        Raises:
+            WeightsError: an unknown name, or a scale that there are no weights for.
+        """
+        if name not in (None, self.default, *_NAMES):
+            known = ", ".join(row.name for row in self.offers)
+            raise WeightsError(f"unknown model {name!a}: there are {known}")
+        model = self._chosen if name in (None, self.default) else name
+        if scale is not None and not is_path(model):
+            weights_for(model, scale, lossy=False, file_format="png")
+        return Upscalers(model, scale, size, lambda chosen, wanted: share(self._get(chosen, wanted)))
+
+    def any_loaded(self) -> Upscaler | None:
+        """One that is loaded already; None where none is."""
+        return next(iter(self._loaded.values()), None)
+
+    def shown(self, chosen: str) -> str:
+        """What clients know weights as."""
+        return self.default if chosen == self._chosen else chosen
+
+    def _get(self, name: str, scale: int | None = None) -> Upscaler:
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = self._load(name)
+        found = self._loaded[name].scale
+        if scale not in (None, found):
+            raise WeightsError(f"{self.shown(name)}: weights for x{found}, not x{scale}: leave the scale out")
+        return self._loaded[name]
+
+
+def _of(name: str) -> str:
+    """What a family is, in a line: "at the scale asked for: elan-light-x2, elan-light-x3, elan-light-x4"."""
+    return f"at the scale asked for: {', '.join(family(name)[scale].name for scale in sorted(family(name)))}"

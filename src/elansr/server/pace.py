@@ -1,0 +1,49 @@
+"""How long work will take: by what pictures took so far, and until one is through, by a small one of noise."""
+
+import time
+from threading import Lock
+
+import numpy as np
+
+from elansr.errors import ElansrError
+from elansr.upscaling.upscaler import Upscaler
+
+TRIAL = 96
+"""Side of the picture of noise, in pixels."""
+MEMORY = 0.8
+"""What a picture still counts when the next one is through."""
+
+
+class Pace:
+    """Seconds a pixel of the source, which hardly depend on the scale: the network works at the size of the source.
+
+    Large pictures count more, and so does what was done last.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._seconds = self._pixels = 0.0
+        self._trial = 0.0
+
+    def count(self, seconds: float, pixels: int) -> None:
+        """Told of a picture that is done: how long it took, and pixels of its source, all pages counted."""
+        with self._lock:
+            self._seconds = MEMORY * self._seconds + seconds
+            self._pixels = MEMORY * self._pixels + pixels
+
+    def seconds(self, pixels: int) -> float | None:
+        """About how long so many pixels will take; None as long as nothing is known."""
+        with self._lock:
+            pace = self._seconds / self._pixels if self._pixels else self._trial
+        return pace * pixels or None
+
+    def try_out(self, upscaler: Upscaler) -> None:
+        """Measures a first figure; where it fails there is none, as with a model of one fixed size."""
+        noise = np.random.default_rng(0).integers(0, 256, (TRIAL, TRIAL, 3), dtype=np.uint8)
+        try:
+            upscaler(noise[: TRIAL // 2, : TRIAL // 2])  # the first time costs more than the others
+            started = time.perf_counter()
+            upscaler(noise)
+            self._trial = (time.perf_counter() - started) / TRIAL**2
+        except ElansrError:
+            pass

@@ -1,0 +1,74 @@
+"""What of Gradio can be reached: what the page needs, and requests of a size that the page would send.
+
+Everything else is answered here, in the one shape of refusals.
+
+Gradio answers more than that: it fetches files from other servers, edits its own program, reads JSON of any size.
+"""
+
+from pathlib import Path
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from elansr.server.answers import not_there, refusal
+from elansr.server.limits import Rejected, too_many_bytes
+from elansr.server.page.login import PATH as LOGIN
+
+API = "/gradio_api/"
+NEEDED = ("queue/join", "queue/data", "heartbeat/", "startup-events", "login_check", "theme.css", "upload")
+"""Beginnings of the paths below `API` that the page asks for; its files come on top."""
+READ = "GET, HEAD"
+METHODS = {"/": READ, "/config": "GET", "/theme.css": "GET", "/favicon.ico": "GET", "/robots.txt": "GET"} | {
+    LOGIN: "POST",
+    "/logout": "GET",
+}
+"""Paths of Gradio beside `API` that browsers ask for, and how."""
+ASSETS = ("/assets/", "/static/")
+"""Beginnings of those of the page's programs and fonts."""
+MOST_TOLD = 2**20
+"""Bytes of a request that sends no picture."""
+ENVELOPE = 2**16
+"""Bytes of a request with a picture beside the picture."""
+
+
+class Guard:
+    """Keeps everything else away from the page.
+
+    Args:
+        app: the page.
+        folder: the only one whose files can be fetched.
+        max_bytes: of a picture.
+    """
+
+    def __init__(self, app: ASGIApp, folder: Path, max_bytes: int) -> None:
+        self._app, self._files, self._max_bytes = app, f"{API}file={folder}/", max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or answers it."""
+        refused = self._refused(scope) if scope["type"] == "http" else None
+        await (refused or self._app)(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> Response | None:
+        """The answer to a request that is not passed on."""
+        path, method = scope["path"], scope["method"]
+        allow = self._methods(path)
+        if method not in allow.split(", "):
+            return not_there(method, path, allow)
+        return self._too_large(scope, path) if method == "POST" else None
+
+    def _methods(self, path: str) -> str:
+        """What may be done with a path of the page; "" where it is none."""
+        if path.startswith(self._files):
+            return READ
+        if path.startswith(ASSETS):
+            return "GET"
+        if path.startswith(tuple(API + name for name in NEEDED)):
+            return "GET, POST"
+        return METHODS.get(path, "")
+
+    def _too_large(self, scope: Scope, path: str) -> Response | None:
+        most = self._max_bytes + ENVELOPE if path.startswith(f"{API}upload") else MOST_TOLD
+        told = dict(scope["headers"]).get(b"content-length", b"")
+        if not told.isdigit():
+            return refusal(Rejected(411, "length_required", "say how long the request is: send its Content-Length"))
+        return refusal(too_many_bytes(most)) if int(told) > most else None

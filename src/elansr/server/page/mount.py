@@ -1,0 +1,174 @@
+"""Puts the page beside REST, with a lifespan of its own in that of the application."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from fastapi import FastAPI
+from starlette.routing import Mount
+
+from elansr.errors import MissingExtraError
+from elansr.server.gate import checked_key
+from elansr.server.page.actions import Actions
+from elansr.server.page.assets import ASSETS, asset
+from elansr.server.page.guard import Guard
+from elansr.server.page.login import Login
+from elansr.server.page.models import kinds, scale_first
+from elansr.server.page.scratch import Scratch
+from elansr.server.service import Service
+
+SWEEP_SECONDS = 60.0
+"""Between two looks for files that are old or too many."""
+LOGIN = "This server asks for its API key: enter it as the password. The user name may stay empty."
+FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
+
+
+def mount(app: FastAPI, service: Service, *, api_key: str | None = None) -> FastAPI:
+    """Adds the page at "/", behind every route that the application has by then.
+
+    Args:
+        app: the application; add its own routes before.
+        service: does the work and knows the limits and the models.
+        api_key: that REST asks for; the page asks for it too then, as a password. None is a page for everybody.
+
+    Returns:
+        The same application. Its lifespan deletes the page's files at the end.
+
+    Raises:
+        ConfigError: a key that no client can send.
+        MissingExtraError: Gradio is not installed.
+    """
+    api_key = checked_key(api_key)
+    gr, layout_of = _gradio()
+    service.try_out()
+    scratch = Scratch()
+    rows = {kind.name: kind for kind in kinds(service.models.offers)}
+    first = next(iter(rows.values()))
+    actions = Actions(service, rows, scratch)
+    layout = layout_of(actions, rows, scale_first(service.models.offers, first), service.limits)
+
+    def build() -> None:
+        places = {"allowed_paths": [str(scratch.folder)], "max_file_size": service.limits.max_bytes}
+        gr.mount_gradio_app(app, layout.blocks(), "/", **places, **_look(gr), **_login(api_key), **_left_out())
+        mounted = cast("Mount", app.routes[-1])
+        mounted.app = Guard(Login(mounted.app), scratch.folder, service.limits.max_bytes)
+
+    with _environment(scratch.folder):
+        _in_loop(build)
+    _live_with(app, actions, scratch)
+    return app
+
+
+def _gradio() -> tuple[Any, Any]:
+    """Gradio, and the layout, which is made of its parts."""
+    try:
+        import gradio
+    except ImportError as error:
+        raise MissingExtraError(
+            "the web page needs Gradio: install it with pip install '.[web]' in elansr's folder"
+        ) from error
+    from elansr.server.page.layout import Layout
+
+    return gradio, Layout
+
+
+def _in_loop(build: Callable[[], None]) -> None:
+    """Calls what makes locks: Gradio would open an event loop for each, and close none, where none runs."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(_called(build))
+    else:
+        build()
+
+
+async def _called(build: Callable[[], None]) -> None:
+    build()
+
+
+@contextmanager
+def _environment(folder: Path) -> Iterator[None]:
+    """While it is built, Gradio is told where files go, and to ask nobody for its newest version."""
+    told = {"GRADIO_TEMP_DIR": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _look(gr: Any) -> dict[str, Any]:
+    """Colours that can be read in light and dark, and fonts that are on every machine."""
+    theme = gr.themes.Default(
+        primary_hue="teal", neutral_hue="slate", font=FONT, font_mono=("ui-monospace", "monospace"), radius_size="lg"
+    ).set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        block_info_text_color="*neutral_600",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_text_color="white",
+    )
+    head = f"{asset('head.html')}<script>{asset('keys.js')}</script>"
+    return {"theme": theme, "css": asset("style.css"), "head": head, "favicon_path": str(ASSETS / "favicon.png")}
+
+
+def _login(api_key: str | None) -> dict[str, Any]:
+    """Asks for the key before it shows anything, where there is one."""
+    if api_key is None:
+        return {}
+    return {"auth": lambda _name, given: _same(given, api_key), "auth_message": LOGIN}
+
+
+def _same(given: str, wanted: str) -> bool:
+    return secrets.compare_digest(given.encode(), wanted.encode())
+
+
+def _left_out() -> dict[str, Any]:
+    """What Gradio would add to the page, and tell about errors."""
+    nothing = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    return {
+        "footer_links": [],
+        "run_history": False,
+        "show_error": False,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "pwa": False,
+        "mcp_server": False,
+        "app_kwargs": nothing,
+    }
+
+
+def _live_with(app: FastAPI, actions: Actions, scratch: Scratch) -> None:
+    """Sweeps while the application runs and deletes everything when it ends."""
+    around = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(running: FastAPI) -> AsyncIterator[Any]:
+        async with around(running) as state:
+            sweeping = asyncio.create_task(_sweep(scratch))
+            try:
+                yield state
+            finally:
+                sweeping.cancel()
+                actions.close()
+                scratch.close()
+
+    app.router.lifespan_context = lifespan
+
+
+async def _sweep(scratch: Scratch) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.to_thread(scratch.sweep)

@@ -1,0 +1,246 @@
+"""The REST API of a service, and everything that is mounted beside it.
+
+POST /v1/upscale    a picture in, a larger one out
+GET  /v1/models     what can be asked for
+GET  /healthz       whether it takes requests
+GET  /metrics       for Prometheus
+HEAD                whatever can be got
+GET  /docs          the API to read and try, from /openapi.json
+GET  /              the web page, if gradio is installed
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+import elansr
+from elansr.server.answers import answer_errors, not_there, refusal
+from elansr.server.gate import HEALTH, METRICS, REST, UPSCALE, Gate, checked_key
+from elansr.server.limits import cancelled, shutting_down, too_slow
+from elansr.server.metrics import Metrics
+from elansr.server.openapi import ERROR_SCHEMA, picture_response, refusals, upscale_form
+from elansr.server.service import Result, Service, Task
+from elansr.server.upload import read_upload
+
+NO_PAGE = (
+    "elansr serve: the REST API is at /v1 and described at /docs. "
+    "There is no web page: --no-page left it out, or gradio is missing (pip install '.[web]' in elansr's folder).\n"
+)
+MODELS = f"{REST}/models"
+READ = "GET, HEAD"
+DOCS = ("/docs", "/docs/oauth2-redirect", "/openapi.json")
+METHODS = {UPSCALE: "POST"} | dict.fromkeys((MODELS, HEALTH, METRICS, *DOCS), READ)
+PIECE = 2**18
+"""Bytes of a result that are handed to the network at a time: what a slow client has not taken stays ours to drop."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of `GET /v1/models`; `scale` is null where `scales` has several."""
+
+    name: str
+    scale: int | None
+    scales: tuple[int, ...]
+    description: str
+    default: bool
+
+
+@dataclass(frozen=True)
+class ModelList:
+    """The answer of `GET /v1/models`."""
+
+    models: list[Row]
+
+
+@dataclass(frozen=True)
+class Health:
+    """The answer of `GET /healthz`."""
+
+    status: str
+    version: str
+
+
+def create_app(service: Service, *, api_key: str | None = None, page: bool = True) -> FastAPI:
+    """The app that serves a service.
+
+    Args:
+        service: does the work.
+        api_key: that clients must know; None lets everybody in.
+        page: whether the web page is at "/", where gradio is installed.
+
+    Raises:
+        ConfigError: a key that no client can send.
+    """
+    api_key = checked_key(api_key)
+    metrics = Metrics(service)
+    about = {"title": "elansr", "description": "Image super-resolution with ELAN.", "version": elansr.__version__}
+    app = FastAPI(**about, redoc_url=None)
+    answer_errors(app)
+    _add_upscale(app, service)
+    _add_models(app, service)
+    _add_operations(app, service, metrics)
+    _add_nothing_else(app)
+    _describe(app, secured=api_key is not None)
+    if page and find_spec("gradio"):
+        from elansr.server.page.mount import mount
+
+        app = mount(app, service, api_key=api_key)
+    else:
+        _add_no_page(app)
+    app.add_middleware(Gate, service=service, metrics=metrics, api_key=api_key)
+    return app
+
+
+def _add_upscale(app: FastAPI, service: Service) -> None:
+    async def upscale(request: Request) -> Response:
+        """Upscales a picture."""
+        upload = await read_upload(request, service.limits.max_bytes)
+        task = service.submit(*upload)
+        del upload
+        return _picture(await _finished(task, request))
+
+    names = [offer.name for offer in service.models.offers]
+    app.add_api_route(
+        UPSCALE,
+        upscale,
+        methods=["POST"],
+        response_class=Response,
+        responses={200: picture_response(), **refusals(401, 408, 413, 415, 422, 429, 500, 503)},
+        openapi_extra={"requestBody": upscale_form(names, service.limits)},
+    )
+
+
+def _add_models(app: FastAPI, service: Service) -> None:
+    async def models() -> ModelList:
+        """Lists what can be asked for as `model`."""
+        rows = [Row(row.name, row.scale, row.scales, row.description, row.default) for row in service.models.offers]
+        return ModelList(rows)
+
+    _add_read(app, MODELS, models, responses=refusals(401))
+
+
+def _add_operations(app: FastAPI, service: Service, metrics: Metrics) -> None:
+    async def healthz() -> Any:
+        """Says whether requests are taken; the default weights are loaded before the first answer."""
+        if service.closing:
+            return refusal(shutting_down())
+        return JSONResponse(asdict(Health("ok", elansr.__version__)))
+
+    async def prometheus() -> Response:
+        """Counts and times, in Prometheus' text format."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    _add_read(app, HEALTH, healthz, response_model=Health, responses=refusals(503))
+    text = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+    _add_read(app, METRICS, prometheus, response_class=Response, responses={**text, **refusals(401)})
+
+
+def _add_read(app: FastAPI, path: str, answer: Callable[[], Any], **described: Any) -> None:
+    """Adds a route for GET, and for HEAD, of which HTTP servers leave the body out."""
+    app.add_api_route(path, answer, methods=["GET"], **described)
+    app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
+
+
+def _add_no_page(app: FastAPI) -> None:
+    async def no_page() -> Response:
+        return PlainTextResponse(NO_PAGE)
+
+    app.add_api_route("/", no_page, methods=["GET", "HEAD"], include_in_schema=False)
+
+
+def _add_nothing_else(app: FastAPI) -> None:
+    """Answers what is no route of ours itself: the page, which takes any path, must not."""
+
+    async def nothing(request: Request) -> Response:
+        return not_there(request.method, request.url.path, METHODS.get(request.url.path, ""))
+
+    every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+    for path in (f"{REST}/{{rest:path}}", HEALTH, METRICS, *DOCS):
+        app.add_api_route(path, nothing, methods=every, include_in_schema=False)
+
+
+def _describe(app: FastAPI, secured: bool) -> None:
+    """Adds what FastAPI does not know to the OpenAPI."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document: dict[str, Any] = generate()
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {})["Error"] = ERROR_SCHEMA
+        if secured:
+            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"key": []}]
+            document["paths"][HEALTH]["get"]["security"] = []
+        return document
+
+    app.openapi = openapi
+
+
+async def _finished(task: Task, request: Request) -> Result:
+    """Waits for the result; what is left of the work is dropped when the client goes away or the time is up.
+
+    Raises:
+        Rejected: there is no result.
+    """
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def tell(_future: object) -> None:  # not asyncio.wrap_future, which keeps the result in a reference cycle
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(done.set)
+
+    task.future.add_done_callback(tell)
+    gone, ended = asyncio.ensure_future(_gone(request)), asyncio.ensure_future(done.wait())
+    waited: set[asyncio.Future[Any]] = {gone, ended}
+    try:
+        await asyncio.wait(waited, timeout=task.remaining, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:  # the server ends at once
+        task.cancel()
+        raise
+    finally:
+        gone.cancel()
+        ended.cancel()
+    if task.future.done():
+        return task.future.result()
+    if gone.done():
+        task.cancel()
+        raise cancelled()
+    task.give_up()
+    raise too_slow(task.seconds)
+
+
+async def _gone(request: Request) -> None:
+    """Returns when the client has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _picture(result: Result) -> Response:
+    headers = {
+        "Content-Disposition": _attachment(result.file_name),
+        "Content-Length": str(len(result.data)),
+        "X-Content-Type-Options": "nosniff",
+        "X-Elansr-Model": quote(result.model),
+        "X-Elansr-Reason": quote(result.reason, safe=" ,"),
+        "X-Elansr-Seconds": f"{result.seconds:.3f}",
+    }
+    return StreamingResponse(_pieces(result.data), headers=headers, media_type=result.media_type)
+
+
+async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), PIECE):
+        yield data[start : start + PIECE]
+
+
+def _attachment(name: str) -> str:
+    """`Content-Disposition` with a name that may have any characters (RFC 6266, RFC 5987)."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%;' else "_" for c in name)
+    exact = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
+    return f'attachment; filename="{plain}"{exact}'

@@ -1,0 +1,216 @@
+"""`Service`: takes requests on, within limits, and does them; what REST and the web page share.
+
+submit -> Task, waiting      -> in work, in a thread of its own   -> Result
+          at most `queue`       at most `at_once`                    or Rejected
+          429 beyond            tiles take turns in one network thread
+"""
+
+import math
+import time
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Condition
+
+from elansr.errors import ElansrError
+from elansr.server.limits import Limits, Rejected, queue_full, shutting_down, too_many_bytes
+from elansr.server.models import Models
+from elansr.server.pace import Pace
+from elansr.server.task import Ended, Task
+from elansr.server.work import Result, Wanted, Work, rejected
+from elansr.upscaling.choice import Upscalers
+from elansr.upscaling.shared_engine import Turns, use_one_core
+from elansr.upscaling.upscaler import load
+
+__all__ = ["Ended", "Limits", "Rejected", "Result", "Service", "Task", "Wanted"]
+
+TILE = 256
+"""Side of a tile: a turn of a few seconds on a CPU of two cores, and half a GB at its peak."""
+SHORTEST_RETRY, LONGEST_RETRY = 1, 120
+
+
+class Service:
+    """Upscales pictures for several clients at once.
+
+    Args:
+        limits: of what it takes on.
+        model: what requests that name none get: "auto", a released name or family, or a file.
+        device, precision, tile: see `Upscaler`; a fixed tile keeps memory flat and turns short.
+        threads: of PyTorch for the networks; 0 leaves the number to it.
+
+    Attributes:
+        limits: with `at_once` made a number.
+        models: what clients may name.
+        pace: how long work takes here.
+        on_ended: told how each request ended, in some thread.
+
+    Raises:
+        ElansrError: unusable weights, or a device that is not there.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        model: str = "auto",
+        device: str = "auto",
+        precision: str = "auto",
+        tile: int = TILE,
+        threads: int = 0,
+    ) -> None:
+        self.limits = replace(limits, at_once=limits.workers)
+        self.models = Models(model, lambda name: load(name, device=device, precision=precision, tile=tile))
+        self.pace = Pace()
+        self.on_ended: Callable[[Ended], None] = lambda ended: None
+        self._changed, self._closing = Condition(), False
+        self._waiting: set[Task] = set()
+        self._in_work: set[Task] = set()
+        self._mean_seconds = 1.0
+        self._turns = Turns(threads)
+        self._threads = ThreadPoolExecutor(self.limits.at_once, "elansr-request", initializer=use_one_core)
+        self._folder = TemporaryDirectory(prefix="elansr-serve-")
+        try:
+            self.models.prepare()
+        except BaseException:
+            self.close(wait=False)
+            raise
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn."""
+        return len(self._waiting)
+
+    @property
+    def in_work(self) -> int:
+        """Requests that a thread works on."""
+        return len(self._in_work)
+
+    @property
+    def closing(self) -> bool:
+        """Whether no more requests are taken on."""
+        return self._closing
+
+    def require_room(self, coming: int = 0) -> None:
+        """Says no, before anything is uploaded, to what `submit` would refuse.
+
+        Args:
+            coming: requests that were let in, and are still uploading.
+
+        Raises:
+            Rejected: 429 where the queue is full, 503 where the service shuts down.
+        """
+        if self._closing:
+            raise shutting_down()
+        if self.waiting + self.in_work + coming >= self.limits.queue + self.limits.at_once:
+            raise queue_full(self.limits.queue, self.retry_after())
+
+    def retry_after(self) -> int:
+        """Seconds in which a place should be free: about what it takes to do those that wait."""
+        rounds = 1 + self.waiting / self.limits.at_once
+        return min(max(math.ceil(self._mean_seconds * rounds), SHORTEST_RETRY), LONGEST_RETRY)
+
+    def submit(self, data: bytes, file_name: str, wanted: Wanted) -> Task:
+        """Takes a request on.
+
+        Args:
+            data: bytes of the picture's file.
+            file_name: of the client: decides the name and, where nothing else is wanted, the format of the result.
+            wanted: what is asked for.
+
+        Raises:
+            Rejected: 413 too many bytes; 422 an unknown model or scale; 429 the queue is full; 503 the service shuts
+                down.
+        """
+        if len(data) > self.limits.max_bytes:
+            raise too_many_bytes(self.limits.max_bytes)
+        task = Task(data, file_name, wanted, self.limits.seconds)
+        try:
+            upscalers = self._upscalers(task)
+        except ElansrError as error:
+            raise Rejected(422, "invalid_request", str(error)) from error
+        with self._changed:
+            self.require_room()
+            self._waiting.add(task)
+            task.future.add_done_callback(partial(self._ended, weakref.ref(task)))  # a cycle would keep the result
+            self._threads.submit(self._work, task, upscalers)
+        return task
+
+    def try_out(self) -> None:
+        """Measures a first figure for `pace`, a fraction of a second, of the weights that were loaded first."""
+        if upscaler := self.models.any_loaded():
+            self.pace.try_out(self._turns.share(upscaler, lambda: None))
+
+    def close(self, wait: bool, grace: float | None = None) -> None:
+        """Takes nothing on any more and ends; safe to call again.
+
+        Args:
+            wait: whether what was taken on is done first; else it ends at its next tile.
+            grace: seconds to wait at most; None is without end.
+        """
+        with self._changed:
+            self._closing = True
+            if wait:
+                self._changed.wait_for(lambda: not (self._waiting or self._in_work), grace)
+            left = [*self._waiting, *self._in_work]
+        for task in left:
+            task.end(shutting_down())
+        self._threads.shutdown()
+        self._turns.close()
+        self._folder.cleanup()
+
+    def abandon(self) -> None:
+        """Leaves everything as it is but for the files on disk; the process is to end now."""
+        self._closing = True
+        self._folder.cleanup()
+
+    def stop_taking(self) -> None:
+        """Takes nothing on any more."""
+        self._closing = True
+
+    def _upscalers(self, task: Task) -> Upscalers:
+        wanted = task.wanted
+        return self.models.upscalers(
+            wanted.model, wanted.scale, wanted.size, lambda upscaler: self._turns.share(upscaler, task.check)
+        )
+
+    def _work(self, task: Task, upscalers: Upscalers) -> None:
+        """In a request's thread."""
+        if not task.claim():
+            return
+        with self._changed:
+            self._waiting.discard(task)
+            self._in_work.add(task)
+        task.in_work = True
+        data, task.data = task.data, b""
+        try:
+            result = self._result(task, Work(data, task.file_name, task.wanted, upscalers, self.limits, task.advance))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the place must become free
+            task.future.set_exception(rejected(error, {}, self.limits).bare())
+        else:
+            task.future.set_result(result)
+
+    def _result(self, task: Task, work: Work) -> Result:
+        task.check()
+        result = work.run(Path(self._folder.name))
+        task.advance(1.0)
+        return replace(result, model=self.models.shown(result.model))
+
+    def _ended(self, known: "weakref.ref[Task]", future: "Future[Result]") -> None:
+        """Told by a future that is set, in whichever thread set it."""
+        task = known()
+        assert task is not None, "one that is taken on is among those that wait or are in work"
+        task.data = b""
+        error, seconds = future.exception(), time.monotonic() - task.started
+        status = error.status if isinstance(error, Rejected) else 200
+        with self._changed:
+            self._waiting.discard(task)
+            self._in_work.discard(task)
+            if error is None:
+                self._mean_seconds += (future.result().seconds - self._mean_seconds) / 8
+                self.pace.count(future.result().seconds, future.result().pixels)
+            self._changed.notify_all()
+        self.on_ended(Ended(status, seconds, 0 if error else future.result().pixels))

@@ -1,0 +1,130 @@
+"""The body of `POST /v1/upscale`: read as it comes, within limits, into a file and what is wanted of it."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple, cast
+
+from fastapi import Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from elansr.errors import ConfigError
+from elansr.server.limits import Rejected, cancelled, too_many_bytes, too_slow_upload
+from elansr.server.work import Wanted
+from elansr.upscaling.final_size import FinalSize
+from elansr.upscaling.jobs import Extension
+
+PICTURE = "picture"
+FIELDS = ("model", "scale", "format", "quality", "width", "height", "outscale")
+BESIDE_THE_FILE = 2**16
+"""Bytes of a body that are not the file: fields, headers of parts, boundaries."""
+LONGEST_FIELD = 1024
+SECONDS = 120.0
+"""That an upload may take."""
+
+_DIGITS = re.compile(r"[0-9]{1,9}")
+
+Message = MutableMapping[str, Any]
+
+
+class Upload(NamedTuple):
+    """What a client sent: the bytes of a file, its name, and what is wanted."""
+
+    data: bytes
+    file_name: str
+    wanted: Wanted
+
+
+async def read_upload(request: Request, max_bytes: int) -> Upload:
+    """Reads a body.
+
+    Args:
+        request: of which nothing is read yet.
+        max_bytes: of the file.
+
+    Raises:
+        Rejected: 408 it does not end, 413 too many bytes, 415 no multipart form, 422 a form that lacks the picture or
+            has something else in it.
+    """
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise Rejected(415, "not_multipart", f"send a form, multipart/form-data, with a file in its field {PICTURE!r}")
+    counted = Request(request.scope, _counted(request.receive, max_bytes))
+    try:
+        form = await asyncio.wait_for(counted.form(max_files=1, max_fields=16, max_part_size=LONGEST_FIELD), SECONDS)
+    except (asyncio.TimeoutError, TimeoutError):
+        raise too_slow_upload(SECONDS) from None
+    except ClientDisconnect:
+        raise cancelled() from None
+    except HTTPException as error:
+        raise Rejected(422, "bad_form", str(error.detail)) from error
+    try:
+        return await _taken_from(form, max_bytes)
+    finally:
+        await form.close()
+
+
+def _counted(receive: Callable[[], Awaitable[Message]], max_bytes: int) -> Callable[[], Awaitable[Message]]:
+    """`receive` that ends with a `Rejected` where the body goes on past the limit."""
+    left = max_bytes + BESIDE_THE_FILE
+
+    async def counted() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise too_many_bytes(max_bytes)
+        return message
+
+    return counted
+
+
+async def _taken_from(form: FormData, max_bytes: int) -> Upload:
+    fields = {name: form.getlist(name) for name in form}
+    for name, values in fields.items():
+        if name not in (PICTURE, *FIELDS):
+            raise _invalid(f"unknown field {ascii(name)[:60]}: there are {', '.join((PICTURE, *FIELDS))}")
+        if len(values) > 1:
+            raise _invalid(f"{name}: given {len(values)} times: give it once")
+    picture = fields.pop(PICTURE, [None])[0]
+    if not isinstance(picture, UploadFile):
+        raise _invalid(
+            f"the form has no file in its field {PICTURE!r}: send one, as `curl -F {PICTURE}=@photo.jpg` does"
+        )
+    if picture.size is not None and picture.size > max_bytes:
+        raise too_many_bytes(max_bytes)
+    wanted = _wanted({name: values[0] for name, values in fields.items()})
+    return Upload(await picture.read(), picture.filename or "", wanted)
+
+
+def _wanted(fields: dict[str, Any]) -> Wanted:
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise _invalid(f"{name}: must be text, not a file")
+    try:
+        size = FinalSize(_float(fields, "outscale"), _int(fields, "width"), _int(fields, "height"))
+        extension = cast("Extension", fields.get("format") or "auto")
+        return Wanted(fields.get("model") or None, _int(fields, "scale"), size, extension, _int(fields, "quality"))
+    except ConfigError as error:
+        raise _invalid(str(error)) from error
+
+
+def _int(fields: dict[str, str], name: str) -> int | None:
+    """A whole number; None where the field is missing or empty, as forms send what was not filled in."""
+    text = fields.get(name, "")
+    if text and not _DIGITS.fullmatch(text):
+        raise _invalid(f"{name} {ascii(text)[:60]}: must be a whole number of at most 9 digits, without a sign")
+    return int(text) if text else None
+
+
+def _float(fields: dict[str, str], name: str) -> float | None:
+    text = fields.get(name, "")
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise _invalid(f"{name} {ascii(text)[:60]}: must be a number") from None
+
+
+def _invalid(message: str) -> Rejected:
+    return Rejected(422, "invalid_request", message)

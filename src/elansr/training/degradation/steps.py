@@ -1,0 +1,103 @@
+"""The steps of a blind degradation: float pictures (N, 3, H, W) in [0, 1] in, the same out, on their device."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elansr.training.degradation.draw import BlurDraw, NoiseDraw, draw_blur, draw_jpeg, draw_noise, draw_resize
+from elansr.training.degradation.jpeg import jpeg
+from elansr.training.degradation.recipe import DegradationRecipe
+from elansr.training.degradation.resampling import resize
+
+_TRANSFORM_MULTIPLE = 32
+"""Sides of Fourier transforms are rounded up to a multiple, because large prime factors are slow."""
+
+
+def blurred(picture: Tensor, unit: float, recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
+    """Blurs some of the pictures; `unit` is how many of their pixels are one of LR's."""
+    draw = draw_blur(recipe, len(picture), generator)
+    chosen = draw.sigma.any(1).nonzero()[:, 0]
+    blur = BlurDraw(draw.sigma[chosen], draw.angle[chosen])
+    return _changed(picture, chosen, lambda part: gaussian_blur(part, blur, unit))
+
+
+def resized(picture: Tensor, size: tuple[int, int], recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
+    """Resizes all pictures to another size or none; `size` is LR's height and width."""
+    draw = draw_resize(recipe, generator)
+    if draw.side is None:
+        return picture
+    height, width = (max(1, round(side * draw.side)) for side in size)
+    return resize(picture, height, width, draw.kind).clamp(0, 1)
+
+
+def noisy(picture: Tensor, recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
+    """Adds noise to some of the pictures."""
+    draw = draw_noise(recipe, len(picture), generator)
+    chosen = (draw.gaussian + draw.shot).nonzero()[:, 0]
+    noise = NoiseDraw(draw.gaussian[chosen], draw.shot[chosen], draw.grey[chosen])
+    field = torch.randn(len(chosen), *picture.shape[1:], generator=generator)
+    return _changed(picture, chosen, lambda part: add_noise(part, noise, field.to(part)))
+
+
+def compressed(picture: Tensor, recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
+    """Takes some of the pictures through JPEG."""
+    draw = draw_jpeg(recipe, len(picture), generator)
+    chosen = draw.quality.nonzero()[:, 0]
+    quality = draw.quality[chosen]
+    return _changed(picture, chosen, lambda part: jpeg(part, quality, draw.chroma_420))
+
+
+def gaussian_blur(picture: Tensor, blur: BlurDraw, unit: float) -> Tensor:
+    """Blurs each picture with its own Gaussian; beyond the borders the edge pixels go on.
+
+    A product with the Gaussian's transfer function in Fourier space: exact for every sigma, centred, and of the same
+    cost for a small blur and a large one.
+
+    Args:
+        picture: float (N, C, H, W) in [0, 1].
+        blur: N sigmas and angles.
+        unit: pixels of `picture` in one unit of the sigmas.
+    """
+    height, width = picture.shape[-2:]
+    reach = math.ceil(4 * unit * float(blur.sigma.max()))
+    full = [-(-(side + 2 * reach) // _TRANSFORM_MULTIPLE) * _TRANSFORM_MULTIPLE for side in (height, width)]
+    sides = (reach, full[1] - width - reach, reach, full[0] - height - reach)
+    spectrum = torch.fft.rfft2(F.pad(picture, sides, mode="replicate"))
+    result = torch.fft.irfft2(spectrum * _transfer(full, blur, unit).to(picture).unsqueeze(1), s=full)
+    return result[..., reach : reach + height, reach : reach + width].clamp(0, 1)
+
+
+def add_noise(picture: Tensor, noise: NoiseDraw, field: Tensor) -> Tensor:
+    """Adds noise to each picture and clips.
+
+    Args:
+        picture: float (N, 3, H, W) in [0, 1].
+        noise: N sigmas in levels of 0..255.
+        field: standard normal, of the shape of `picture`.
+    """
+    grey = noise.grey.to(picture.device).view(-1, 1, 1, 1)
+    gaussian, shot = (s.to(picture).view(-1, 1, 1, 1) / 255 for s in (noise.gaussian, noise.shot))
+    field = torch.where(grey, field[:, :1], field)
+    brightness = torch.where(grey, picture.mean(1, keepdim=True), picture)
+    return (picture + field * (gaussian + shot * brightness.sqrt())).clamp(0, 1)
+
+
+def _changed(picture: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """The pictures, those of the indices `chosen` changed."""
+    if len(chosen) == 0:
+        return picture
+    if len(chosen) == len(picture):
+        return change(picture)
+    return picture.index_copy(0, where := chosen.to(picture.device), change(picture[where]))
+
+
+def _transfer(sides: list[int], blur: BlurDraw, unit: float) -> Tensor:
+    """What each Gaussian leaves of every frequency, (N, height, width // 2 + 1)."""
+    v, u = torch.fft.fftfreq(sides[0]).view(1, -1, 1), torch.fft.rfftfreq(sides[1]).view(1, 1, -1)
+    cos, sin = (f(blur.angle).view(-1, 1, 1) for f in (torch.cos, torch.sin))
+    along, across = (blur.sigma * unit).square().unsqueeze(-1).unsqueeze(-1).unbind(1)
+    exponent = along * (u * cos + v * sin).square() + across * (v * cos - u * sin).square()
+    return torch.exp(-2 * math.pi**2 * exponent)

@@ -1,0 +1,244 @@
+"""Which files a run reads and which files it writes, decided by names alone before a picture is opened.
+
+find    what the user named (files, folders, patterns) -> the sources
+plan    the sources -> one job each: read this file, write that one, or why not
+"""
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from elansr.errors import ConfigError
+from elansr.images.formats import SUFFIXES, format_named, is_picture_name, shown
+
+Extension = Literal["auto", "png", "jpg", "webp", "tiff", "avif"]
+FALLBACK_EXTENSION = ".png"
+
+_LIKE_AN_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
+"""What somebody who types it means as the ending of a file, not as part of a folder's name."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to read.
+
+    Attributes:
+        path: of the file, or of what was named in its place.
+        folder: the input folder in which it was found; None if it was named itself.
+        problem: why there is nothing to read; "" if there is.
+    """
+
+    path: Path
+    folder: Path | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to read and one to write.
+
+    Attributes:
+        source: the file to read.
+        target: the file to write.
+        status: "planned", or what was decided without opening it: "skipped" or "failed".
+        reason: why it was skipped or failed; "" if planned.
+    """
+
+    source: Path
+    target: Path
+    status: Literal["planned", "skipped", "failed"] = "planned"
+    reason: str = ""
+
+
+def find(inputs: Iterable[str | os.PathLike[str]], recursive: bool = False) -> list[Source]:
+    """The files that `inputs` mean, in the order given, those of a folder sorted by name.
+
+    A file named itself is taken whatever its ending; from folders and patterns come the files with the ending of a
+    picture, without hidden ones.
+
+    Args:
+        inputs: files, folders, and patterns as a shell knows them (`*`, `?`, `[...]`, `**`).
+        recursive: whether folders inside folders count.
+
+    Returns:
+        One `Source` a file. What is missing, unreadable or empty is a source with a `problem`.
+    """
+    return [source for name in inputs for source in _meant_by(os.fspath(name), recursive)]
+
+
+def plan(
+    sources: Sequence[Source],
+    output: str | os.PathLike[str] | None = None,
+    label: str = "_x4",
+    suffix: str | None = None,
+    extension: Extension = "auto",
+) -> list[Job]:
+    """Decides what is written where, so that nothing is written twice or over what is to be read.
+
+    Without `output` a file's result goes beside it, a folder's into a new folder beside that one, `photos` to
+    `photos_x4`. With one file as source, `output` is the file to write if it ends like a picture, else a folder. With
+    more, it is a folder. Sub-folders are kept. A source that is the result of another one, from an earlier run, is
+    skipped; the second job for one target fails.
+
+    Args:
+        sources: from `find`.
+        output: the file or folder to write.
+        label: what the run makes, for names: "_x4".
+        suffix: goes between name and ending of every result; None is `label`.
+        extension: ending of the results; "auto" keeps that of the source, or takes .png where that is no picture's.
+
+    Raises:
+        ConfigError: `output` cannot be what it would have to be.
+    """
+    if output is not None and _is_file_name(output, sources):
+        _require_agreement(Path(output), extension)
+        return _checked([_job(sources[0], Path(output))], label)
+    place = None if output is None else _folder(output, sources)
+    suffix = label if suffix is None else suffix
+    if os.path.basename(suffix) != suffix:
+        raise ConfigError(f"suffix {suffix!r}: must not name a folder: give the folder as the output")
+    inputs = _outside(sources, place)
+    return _checked([_job(s, _folder_of(s, place, label) / _name(s.path, suffix, extension)) for s in inputs], suffix)
+
+
+def is_single(sources: Sequence[Source]) -> bool:
+    """Whether a run is about one file, whose failure is the failure of the whole."""
+    return len(sources) == 1 and sources[0].folder is None
+
+
+def _meant_by(name: str, recursive: bool) -> list[Source]:
+    path = Path(name)
+    if os.path.isdir(name):
+        return _in_folder(path, recursive)
+    if not os.path.lexists(name) and glob.has_magic(name):
+        return _matching(name)
+    return [Source(path, problem="" if os.path.lexists(name) else f"{shown(name)}: no such file: check the name")]
+
+
+def _matching(pattern: str) -> list[Source]:
+    paths = sorted(
+        path for path in glob.glob(pattern, recursive=True) if is_picture_name(path) and os.path.isfile(path)
+    )
+    none = Source(Path(pattern), problem=f"{shown(pattern)}: matches no picture: check the pattern")
+    return [Source(Path(path)) for path in paths] or [none]
+
+
+def _in_folder(folder: Path, recursive: bool) -> list[Source]:
+    sources: list[Source] = []
+
+    def refuse(error: OSError) -> None:
+        problem = f"{shown(error.filename)}: cannot be read ({error.strerror}): check its permissions"
+        sources.append(Source(Path(error.filename), folder, problem))
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+        pictures = (name for name in sorted(names) if is_picture_name(name))
+        sources += [Source(Path(parent, name), folder) for name in pictures]
+    way_out = "name another folder" if recursive else "--recursive also looks into the folders inside it"
+    return sources or [Source(folder, folder, f"{shown(folder)}: there are no pictures in this folder: {way_out}")]
+
+
+def _is_file_name(output: str | os.PathLike[str], sources: Sequence[Source]) -> bool:
+    return is_single(sources) and _ends_like_a_picture(Path(output)) and not _is_folder_name(output)
+
+
+def _is_folder_name(output: str | os.PathLike[str]) -> bool:
+    """Whether it is a folder already, or written like one."""
+    return os.path.isdir(output) or os.fspath(output).endswith(("/", os.sep))
+
+
+def _ends_like_a_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _require_agreement(place: Path, extension: Extension) -> None:
+    if extension != "auto" and format_named(extension) != SUFFIXES[place.suffix.lower()]:
+        raise ConfigError(
+            f"{shown(place)}: --ext {extension} asks for another ending: leave --ext out or rename the output"
+        )
+
+
+def _folder(output: str | os.PathLike[str], sources: Sequence[Source]) -> Path:
+    like_a_file = os.path.lexists(output) or _ends_like_a_picture(Path(output))
+    mistyped = is_single(sources) and _LIKE_AN_ENDING.fullmatch(Path(output).suffix)
+    if mistyped and not (like_a_file or _is_folder_name(output)):
+        endings = ", ".join(sorted(SUFFIXES))
+        raise ConfigError(f"{shown(output)}: not an ending of pictures ({endings}): for a folder, put / behind it")
+    if _is_folder_name(output) or not like_a_file:
+        return Path(output)
+    if is_single(sources):
+        raise ConfigError(f"{shown(output)}: is a file and not named like a picture: name a folder or a picture")
+    raise ConfigError(f"{shown(output)}: one file cannot take the results of several inputs: name a folder")
+
+
+def _outside(sources: Sequence[Source], output: Path | None) -> list[Source]:
+    """The sources without those found in the output folder, where that lies inside their input folder."""
+    if output is None:
+        return list(sources)
+    results = Path(os.path.realpath(output))
+    folders = {source.folder for source in sources if source.folder is not None}
+    around = {folder for folder in folders if Path(os.path.realpath(folder)) in results.parents}
+    return [s for s in sources if s.folder not in around or results not in Path(os.path.realpath(s.path)).parents]
+
+
+def _folder_of(source: Source, output: Path | None, label: str) -> Path:
+    if source.folder is None:
+        return output or source.path.parent
+    results = output or _beside(source.folder, label)
+    return results if source.path == source.folder else results / source.path.parent.relative_to(source.folder)
+
+
+def _beside(folder: Path, label: str) -> Path:
+    """`photos` -> `photos_x4`; `.` and `..` by the name they stand for."""
+    named = Path(os.path.abspath(folder)) if folder.name in ("", "..") else folder
+    return named.with_name(named.name + label)
+
+
+def _name(path: Path, suffix: str, extension: Extension) -> str:
+    kept = path.suffix if _ends_like_a_picture(path) else FALLBACK_EXTENSION
+    return f"{path.stem}{suffix}{kept if extension == 'auto' else '.' + extension}"
+
+
+def _job(source: Source, target: Path) -> Job:
+    return Job(source.path, target, "failed" if source.problem else "planned", source.problem)
+
+
+def _checked(jobs: Sequence[Job], suffix: str) -> list[Job]:
+    """The jobs without repetitions; what would write over a source or another result is no longer planned."""
+    unique: dict[tuple[str, str], Job] = {}
+    for job in jobs:
+        unique.setdefault((_identity(job.source), _identity(job.target)), job)
+    planned = [(paths, job) for paths, job in unique.items() if job.status == "planned"]
+    sources = {source for (source, _), _ in planned}
+    writers = {target: job for (_, target), job in reversed(planned)}
+    return [_judged(job, *paths, sources, writers, suffix) for paths, job in unique.items()]
+
+
+def _judged(job: Job, source: str, target: str, sources: set[str], writers: Mapping[str, Job], suffix: str) -> Job:
+    """A job after a look at the others: `writers` has the first one for each file that is written."""
+    if job.status != "planned":
+        return job
+    if source == target:
+        return _failed(job, "would be written over itself: choose another output or suffix")
+    if suffix and writers.get(source, job) is not job:
+        earlier = shown(writers[source].source)
+        return replace(job, status="skipped", reason=f"{shown(job.source)}: the result of {earlier}")
+    if writers[target] is not job:
+        other = shown(writers[target].source)
+        return _failed(job, f"would be written to {shown(job.target)}, as {other} is: rename one of them")
+    if target in sources and not suffix:
+        return _failed(job, f"would be written over {shown(job.target)}, which is an input too: choose another output")
+    return job
+
+
+def _failed(job: Job, reason: str) -> Job:
+    return replace(job, status="failed", reason=f"{shown(job.source)}: {reason}")
+
+
+def _identity(path: Path) -> str:
+    """The same text for every way to name a file."""
+    return os.path.normcase(os.path.realpath(path))

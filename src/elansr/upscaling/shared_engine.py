@@ -1,0 +1,148 @@
+"""One network thread for the pictures of several requests, whose tiles take turns.
+
+    request 1   cut ... wait ... join        -+
+    request 2   cut ... wait ... join        -+->  the network thread: one tile after the other, or, on a GPU,
+    request 3   cut ... wait ... join        -+    those of one shape together
+
+A request is a thread that has one tile in the queue at a time, so the queue goes round: a thumbnail waits for one tile
+of each of the others, not for their pictures.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Condition, Event, Thread
+
+import torch
+from torch import Tensor
+
+from elansr.errors import DeviceError
+from elansr.upscaling.tiling import Network
+from elansr.upscaling.upscaler import Upscaler
+
+Check = Callable[[], None]
+"""Returns where a request is to go on, and raises what it is to end with where not."""
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """A tile in the queue: what runs it, how many of its kind are worth running at once, and where its answer goes."""
+
+    network: Network
+    tile: Tensor
+    most: int
+    check: Check
+    answer: "Future[Tensor]" = field(default_factory=Future)
+
+    def goes_with(self, other: "_Waiting") -> bool:
+        """Whether both can be one batch."""
+        return self.network is other.network and self.tile.shape == other.tile.shape
+
+
+class Turns:
+    """The network thread. It alone uses the CPU's cores for the networks: the threads of requests call `use_one_core`.
+
+    Args:
+        threads: of PyTorch in it; 0 takes as many as the caller has.
+    """
+
+    def __init__(self, threads: int = 0) -> None:
+        self._queue: deque[_Waiting] = deque()
+        self._changed, self._closed = Condition(), False
+        self._threads, ready = threads or torch.get_num_threads(), Event()
+        self._thread = Thread(target=self._run, args=(ready,), name="elansr-network", daemon=True)
+        self._thread.start()
+        ready.wait()
+
+    def share(self, upscaler: Upscaler, check: Check) -> Upscaler:
+        """The same upscaler for one request: its tiles take turns with those of others.
+
+        Args:
+            upscaler: of which the network is used.
+            check: asked before each tile; what it raises ends the work on the picture.
+        """
+
+        def in_turn(network: Network, tile: Tensor) -> Tensor:
+            most = upscaler.together(tile.shape[-2], tile.shape[-1])
+            return self._answer(_Waiting(network, tile, most, check))
+
+        return upscaler.through(lambda network: partial(in_turn, network))
+
+    def close(self) -> None:
+        """Ends the thread after the tile that runs; those that wait, and any that come, end with a DeviceError."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _answer(self, waiting: _Waiting) -> Tensor:
+        with self._changed:
+            if self._closed:
+                raise _shut_down()
+            self._queue.append(waiting)
+            self._changed.notify_all()
+        return waiting.answer.result()
+
+    def _run(self, ready: Event) -> None:
+        torch.set_num_threads(self._threads)
+        torch.get_num_threads()  # a thread that has not asked once takes over what another sets after it
+        ready.set()
+        while batch := self._next():
+            _run_together(batch)
+            del batch  # tiles are not kept while there is nothing to do
+        for waiting in self._queue:
+            waiting.answer.set_exception(_shut_down())
+
+    def _next(self) -> list[_Waiting]:
+        """The tiles whose turn it is, of one shape and for one network; none when the thread is to end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closed)
+            if self._closed:
+                return []
+            first = self._queue[0]
+            batch = [waiting for waiting in self._queue if waiting.goes_with(first)][: first.most]
+            for waiting in batch:
+                self._queue.remove(waiting)
+            return batch
+
+
+def use_one_core() -> None:
+    """Has the calling thread do PyTorch's small work, such as blending, alone, not with a pool of its own."""
+    torch.set_num_threads(1)
+    torch.get_num_threads()
+
+
+def _run_together(batch: Sequence[_Waiting]) -> None:
+    wanted = [waiting for waiting in batch if _is_wanted(waiting)]
+    if len(wanted) > 1:
+        try:
+            answers = wanted[0].network(torch.cat([waiting.tile for waiting in wanted], dim=1)).chunk(len(wanted), 1)
+        except (RuntimeError, MemoryError):  # too much for the memory: one by one, each tells of itself
+            answers = ()
+        for waiting, answer in zip(wanted, answers, strict=False):
+            waiting.answer.set_result(answer)
+    for waiting in wanted:
+        if not waiting.answer.done():
+            _run_alone(waiting)
+
+
+def _is_wanted(waiting: _Waiting) -> bool:
+    try:
+        waiting.check()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the request's
+        waiting.answer.set_exception(error)
+        return False
+    return True
+
+
+def _run_alone(waiting: _Waiting) -> None:
+    try:
+        waiting.answer.set_result(waiting.network(waiting.tile))
+    except Exception as error:  # noqa: BLE001 - the request's thread deals with it
+        waiting.answer.set_exception(error)
+
+
+def _shut_down() -> DeviceError:
+    return DeviceError("the network thread was shut down: start the service again")

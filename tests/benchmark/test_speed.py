@@ -1,0 +1,275 @@
+"""The timing itself on contenders that take known times, and the models that `elansr benchmark` knows."""
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from elansr.benchmark import models as b
+from elansr.benchmark.networks.imdn import IMDN
+from elansr.benchmark.peak_memory import STATUS, peak_memory
+from elansr.benchmark.speed import FEWEST_ROUNDS, WARM_UP, Contender, Race, Timing, timings
+from elansr.engines.fused import FusedELAN
+from elansr.errors import ConfigError, DeviceError, ElansrError, WeightsError
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
+from elansr.weights import load_network
+from elansr.weights.files import save
+from elansr.weights.provenance import Provenance
+
+CPU = torch.device("cpu")
+
+
+class Clock:
+    """A clock that stands still but for what contenders take, who sign a log."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.log = 0.0, ""
+        monkeypatch.setattr("elansr.benchmark.speed.time.perf_counter", lambda: self.now)
+
+    def contender(self, name: str, *seconds: float) -> Contender:
+        """It takes the given times in turn."""
+        runs = iter(seconds * 1000)
+
+        def run() -> None:
+            self.log += name
+            self.now += next(runs)
+
+        return Contender(name, lambda: run)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def test_contenders_take_turns(clock: Clock) -> None:
+    race = Race([clock.contender("a", 1), clock.contender("b", 2), clock.contender("c", 3)], CPU)
+    assert clock.log == "abc" * WARM_UP
+    clock.log = ""
+    assert list(race.rounds(3)) == [(1, 2, 3)] * 3
+    assert clock.log == "abcabcabc"
+
+
+def test_median_and_quartiles_are_those_of_the_latencies(clock: Clock) -> None:
+    a = clock.contender("a", 9, 9, 5, 1, 4, 2, 3)  # the first two warm up
+    race = Race([a, clock.contender("b", 10)], CPU)
+    first, second = timings(list(race.rounds(5)))
+    assert first.seconds == pytest.approx((5, 1, 4, 2, 3))
+    assert first.quartiles == pytest.approx((2, 3, 4))
+    assert (first.median, second.median) == pytest.approx((3, 10))
+    assert (first.times_as_fast, second.times_as_fast) == pytest.approx((1, 0.3))
+
+
+def test_a_machine_that_drifts_does_not_decide(clock: Clock) -> None:
+    """Each round is twice as slow as the one before: b takes half of a's time in every one of them."""
+    drift = [2.0**i for i in range(7)]
+    race = Race([clock.contender("a", *drift), clock.contender("b", *(t / 2 for t in drift))], CPU)
+    assert timings(list(race.rounds(5)))[1].times_as_fast == pytest.approx(2)
+
+
+def test_one_round_is_enough_for_a_timing() -> None:
+    (timing,) = timings([(0.5,)])
+    assert timing == Timing((0.5,), (0.5,))
+    assert timing.quartiles == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(("seconds", "rounds"), [(100, FEWEST_ROUNDS), (3, 10), (0.001, 200)])
+def test_rounds_are_enough_for_30_seconds(clock: Clock, seconds: float, rounds: int) -> None:
+    assert Race([clock.contender("a", seconds)], CPU).enough == rounds
+
+
+def test_sleep_is_measured_as_long_as_it_is() -> None:
+    race = Race([Contender(str(s), lambda s=s: lambda: time.sleep(s)) for s in (0.02, 0.005)], CPU)  # type: ignore[misc]
+    slow, fast = timings(list(race.rounds(5)))
+    assert 0.02 <= slow.median < 0.2
+    assert 0.005 <= fast.median < slow.median
+    assert 1 < fast.times_as_fast <= 4
+
+
+@pytest.mark.parametrize("error", [RuntimeError("expected Half\nbut got Float"), MemoryError()])
+def test_what_pytorch_reports_is_one_error_that_names_the_contender(error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(DeviceError, match="^small: failed .*: take a smaller --size") as caught:
+        Race([Contender("small", lambda: fail)], CPU)
+    assert "\n" not in str(caught.value)
+
+
+# What the names stand for.
+
+
+def one(text: str, scale: int | None = None, precision: str = "auto", device: torch.device = CPU) -> b.BenchmarkModel:
+    (model,) = b.benchmark_models(b.parse(text, precision), scale, device)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("text", "wishes"),
+    [
+        ("imdn", [("imdn", "bf16")]),
+        ("imdn:fp32, elan", [("imdn", "fp32"), ("elan", "bf16")]),
+        ("runs/a:b/best.pth:fp16", [("runs/a:b/best.pth", "fp16")]),
+        (r"C:\best.pth", [(r"C:\best.pth", "bf16")]),
+        (r"C:\best.pth:fp32", [(r"C:\best.pth", "fp32")]),
+    ],
+)
+def test_a_list_of_models_is_parsed(text: str, wishes: list[tuple[str, str]]) -> None:
+    assert b.parse(text, "bf16") == [b.Wish(*wish) for wish in wishes]
+
+
+OURS = ("elan-light", "elan", "elan-light-share0", "elan-light-share2", "elan-light-share3")
+
+
+@pytest.mark.parametrize("name", b.NETWORKS)
+def test_every_named_network_has_its_parameters(name: str) -> None:
+    own_queries = 60 * 60 + 60 + 2 * 60  # of a block that computes attention: weights, bias and BatchNorm
+    parameters = {
+        "elan-light": 601_488,
+        "elan-light-share0": 601_488 + 12 * own_queries,
+        "elan-light-share2": 601_488 - 4 * own_queries,
+        "elan-light-share3": 601_488 - 6 * own_queries,
+        "elan": 8_312_448,
+        "swinir-light": 929_628,
+        "swinir": 11_900_199,
+        "edsr-baseline": 1_517_571,
+        "imdn": 715_176,
+    }
+    with torch.device("meta") if name == "swinir" else torch.device("cpu"):
+        model = one(name)
+    assert sum(p.numel() for p in model.network.parameters()) == parameters[name.removesuffix("-authors")]
+    assert (model.scale, model.ours, model.network.training) == (4, name in OURS, False)
+    assert model.weights == ("released" if name in ("elan-light", "elan-light-authors") else "random")
+
+
+@pytest.mark.parametrize(
+    ("text", "device", "precision"),
+    [
+        ("imdn", "cpu", "fp32"),
+        ("elan-light-authors", "cuda", "fp16"),
+        ("elan-light", "cuda", "fp16"),
+        ("imdn:bf16", "cuda", "bf16"),
+    ],
+)
+def test_precision(text: str, device: str, precision: str) -> None:
+    assert one(text, device=torch.device(device)).precision == precision
+    assert one(text.partition(":")[0], 4, "bf16", torch.device(device)).label.endswith(":bf16")
+
+
+def test_scale_is_the_weights_own_or_4_or_as_asked() -> None:
+    assert [one(*arguments).scale for arguments in (("imdn",), ("imdn", 3), ("elan-light-x2",))] == [4, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "scale", "says"),
+    [
+        ("swinir-lihgt", None, "unknown model 'swinir-lihgt': did you mean swinir-light?"),
+        ("imdn:fp8", None, "unknown precision 'fp8'"),
+        ("imdn,,elan", None, "must be NAME or NAME:PRECISION"),
+        ("imdn:", None, "must be NAME or NAME:PRECISION"),
+        ("edsr-baseline", 5, "edsr-baseline: scale=5: must be one of 2, 3, 4, 8"),
+        ("imdn", 9, "scale=9: must be from 1 to 8"),
+        ("elan-light-x2", 3, "weights for x2, not x3"),
+        ("imdn,elan-light-x2", None, "models of different scales, imdn x4, elan-light-x2 x2"),
+        ("nowhere/file.pth", None, "nowhere/file.pth"),
+    ],
+)
+def test_bad_wishes_are_one_error(text: str, scale: int | None, says: str) -> None:
+    with pytest.raises(ElansrError) as caught:
+        b.benchmark_models(b.parse(text), scale, CPU)
+    assert says in str(caught.value)
+    assert isinstance(caught.value, (ConfigError, DeviceError, WeightsError))
+
+
+def test_files_of_ours_and_of_a_baseline(tmp_path: Path) -> None:
+    network = ELAN(ELANConfig(scale=3, channels=6, blocks=2, n_share=1))
+    save(network, tmp_path / "tiny.safetensors", Provenance(name="tiny", metrics={}))
+    torch.save(IMDN(3).state_dict(), tmp_path / "imdn.pth")
+    ours, imdn = (one(str(tmp_path / file)) for file in ("tiny.safetensors", "imdn.pth"))
+    assert (ours.scale, ours.weights, ours.ours) == (3, "file", True)
+    assert (imdn.scale, imdn.weights, imdn.ours) == (3, "file", False)
+    with pytest.raises(ConfigError, match="weights for x3, not x2"):
+        one(str(tmp_path / "imdn.pth"), 2)
+
+
+def test_an_unknown_engine_says_which_there_are() -> None:
+    with pytest.raises(ConfigError, match="unknown engine 'tensorrt': there is torch"):
+        b.require_engine("tensorrt")
+
+
+def test_the_same_twice_is_timed_once_by_default() -> None:
+    models = b.benchmark_models(b.parse("imdn,imdn:fp32,imdn:bf16"), 2, CPU)
+    assert [model.label for model in b.distinct(models)] == ["imdn:fp32", "imdn:bf16"]
+
+
+# What runs.
+
+
+def output(text: str, width: int = 20, height: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
+    """The LR and SR of a contender."""
+    sr = b.contender(one(text), b.Task(CPU, width, height)).make()()
+    assert isinstance(sr, torch.Tensor)
+    assert not sr.requires_grad
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(b.SEED)), sr
+
+
+def test_ours_is_what_upscale_runs() -> None:
+    lr, sr = output("elan-light-x2:fp32")
+    with torch.no_grad():
+        expected = FusedELAN(load_network("elan-light-x2"), torch.float32, closed=True)(lr)
+    assert torch.equal(sr, expected)
+    assert sr.shape == (1, 3, 24, 40)
+
+
+def test_the_authors_form_is_the_plain_network_of_the_same_weights() -> None:
+    lr, sr = output("elan-light-authors:fp32")
+    with torch.no_grad():
+        expected = load_network("elan-light-x4")(lr)
+    torch.testing.assert_close(sr, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["imdn", "edsr-baseline", "swinir-light"])
+def test_a_yardstick_gives_what_its_network_gives(name: str) -> None:
+    lr, sr = output(name)
+    with torch.no_grad():
+        expected = one(name).network(lr)
+    torch.testing.assert_close(sr, expected, rtol=0, atol=1e-4)
+
+
+def test_a_yardstick_runs_in_its_precision_and_stays_what_it_is() -> None:
+    model = one("imdn:bf16", 2)
+    sr = b.contender(model, b.Task(CPU, 8, 8)).make()()
+    assert isinstance(sr, torch.Tensor)
+    assert sr.dtype is torch.bfloat16
+    assert next(model.network.parameters()).dtype is torch.float32
+
+
+def test_random_weights_are_the_same_every_time_and_draw_nothing() -> None:
+    before = torch.random.get_rng_state()
+    first, second = (next(one("imdn").network.parameters()) for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_memory_is_what_the_largest_features_take() -> None:
+    """Of EDSR x2, the 256 channels before and after they are shuffled, at 4 bytes; PyTorch itself is not in it."""
+    side = 192
+    peak = peak_memory(one("edsr-baseline", 2), b.Task(CPU, side, side))
+    if peak is None:
+        pytest.skip("this system does not tell how much memory a process takes")
+    features = side**2 * 2 * 256 * 4
+    assert features < peak < 4 * features
+
+
+def test_a_process_that_fails_is_one_error(tmp_path: Path) -> None:
+    model = one("imdn", 2)
+    gone = b.BenchmarkModel(str(tmp_path / "gone.pth"), "fp32", 2, "file", model.network, ours=False)
+    if not STATUS.is_file():
+        pytest.skip("this system does not tell how much memory a process takes")
+    with pytest.raises(
+        DeviceError, match=r"gone.pth:fp32: failed while its memory was measured \(.*gone.pth"
+    ) as caught:
+        peak_memory(gone, b.Task(CPU, 8, 8))
+    assert "\n" not in str(caught.value)

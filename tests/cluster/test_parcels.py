@@ -1,0 +1,169 @@
+"""A worker without a cluster: what it writes, and what a second one makes of what a first has left."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from elansr.cluster import parcels
+from elansr.cluster.parcels import ATTEMPTS, Worker
+from elansr.cluster.sources import Columns, Item, find, planned
+from elansr.cluster.stores import Store
+from elansr.errors import ElansrError
+from tests.cli.ended import Ended
+
+COLUMNS = Columns()
+
+
+def items(url: object, columns: Columns = COLUMNS) -> list[Item]:
+    return planned(find(str(url), columns)[1], "_x2", "auto")
+
+
+@pytest.fixture
+def expected(
+    call: Callable[..., Ended], weights: dict[int, Path], tmp_path: Path
+) -> Callable[[Path], dict[str, bytes]]:
+    """What `elansr upscale` makes of a folder."""
+
+    def make(folder: Path) -> dict[str, bytes]:
+        call("upscale", folder, "-r", "-o", tmp_path / "expected", "-n", weights[2], "--suffix", "_x2")
+        files = (path for path in (tmp_path / "expected").rglob("*") if path.is_file())
+        return {path.relative_to(tmp_path / "expected").as_posix(): path.read_bytes() for path in files}
+
+    return make
+
+
+def results(url: str) -> dict[str, bytes]:
+    store = Store(url)
+    return {name: store.read(name) for name in store.sizes() if not name.startswith("_elansr/")}
+
+
+@pytest.mark.parametrize("scheme", ["", "local://", "memory://"])
+@pytest.mark.parametrize("over_http", [False, True])
+def test_the_results_are_those_of_upscale(
+    pictures: Callable[..., Path],
+    served: Callable[[Path], str],
+    worker: Callable[..., Worker],
+    expected: Callable[[Path], dict[str, bytes]],
+    tmp_path: Path,
+    scheme: str,
+    over_http: bool,
+) -> None:
+    folder, output = pictures(4), f"{scheme}{tmp_path}/out {over_http}"
+    (folder / "bad.png").write_bytes((folder / "01.png").read_bytes()[:200])
+    source = served(folder) if over_http else str(folder)
+    Store(output).write("_elansr/settings.json", b"{}")
+    there = worker(source, output)
+    rows = list(there.parcel("p", items(source)))
+    assert results(output) == expected(folder)
+    assert there.manifest.part("p") == rows
+    told = {row.key: row for row in rows}
+    assert [row.status for row in rows].count("upscaled") == 4
+    row = told["sub folder/03.png"]
+    assert (row.width, row.height, row.result_width, row.result_height, row.scale) == (20, 15, 40, 30, 2)
+    assert row.bytes == len(results(output)["sub folder/03_x2.png"])
+    assert row.seconds > 0
+    assert told["bad.png"].status == "failed"
+    assert (told["bad.png"].error or "").startswith(f"{source}/bad.png: truncated")
+    assert not [name for name in Store(output).sizes("_elansr") if "/parts/" not in name and "settings" not in name]
+
+
+def test_what_is_not_there_fails_alone(
+    pictures: Callable[..., Path], served: Callable[[Path], str], worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    folder = pictures(2)
+    (tmp_path / "out").mkdir()
+    url = served(folder)
+    wanted = items(url)
+    (folder / "01.png").unlink()
+    rows = {row.key: row for row in worker(url, tmp_path / "out").parcel("p", wanted)}
+    assert rows["sub folder/00.png"].status == "upscaled"
+    assert rows["01.png"].error == f"{url}/01.png: no such file or folder; check the name"
+
+
+def test_the_cells_of_parquet_become_files(
+    pictures: Callable[..., Path],
+    worker: Callable[..., Worker],
+    expected: Callable[[Path], dict[str, bytes]],
+    tmp_path: Path,
+) -> None:
+    folder = pictures(3)
+    names = ["01.png", "02.png", "sub folder/00.png"]
+    cells = [(folder / name).read_bytes() for name in names]
+    pq.write_table(
+        pa.table({"id": [*names, "none"], "image": [*cells, None]}), tmp_path / "t.parquet", row_group_size=2
+    )
+    (tmp_path / "out").mkdir()
+    columns = Columns(None, "id")
+    rows = list(worker(tmp_path, tmp_path / "out", columns).parcel("p", items(tmp_path / "t.parquet", columns)))
+    assert results(f"{tmp_path}/out") == expected(folder)
+    assert rows[3].error == f"{tmp_path}/t.parquet#image[3]: the cell is empty; leave the row out or fill it"
+
+
+def test_a_parcel_that_is_on_record_is_not_done_again(
+    pictures: Callable[..., Path], worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    source = pictures(2)
+    rows = list(worker(source, tmp_path / "out").parcel("p", items(source)))
+    (tmp_path / "out/01_x2.png").unlink()
+    assert list(worker(source, tmp_path / "out").parcel("p", items(source))) == rows
+    assert not (tmp_path / "out/01_x2.png").exists()
+
+
+def test_what_was_through_when_a_worker_died_is_not_done_again(
+    pictures: Callable[..., Path],
+    worker: Callable[..., Worker],
+    begun: Counter[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "out").mkdir()
+    source = pictures(4)
+    monkeypatch.setattr(parcels, "RECORD_EVERY", 0.0)
+    first = worker(source, tmp_path / "out")
+    under_way = first.parcel("p", items(source))
+    told = [next(under_way), next(under_way)]
+    assert first.manifest.part("p") == told, "they are on record before the others are through"
+    for row in told:
+        (tmp_path / "out" / row.target).unlink()
+    second = list(worker(source, tmp_path / "out").parcel("p", items(source)))
+    assert second[:2] == told
+    assert [row.attempt for row in second] == [1, 1, 2, 2]
+    assert [(tmp_path / "out" / row.target).exists() for row in second] == [False, False, True, True]
+
+
+def test_after_a_worker_died_of_a_parcel_each_picture_is_on_record_by_itself(
+    pictures: Callable[..., Path], worker: Callable[..., Worker], begun: Counter[str], tmp_path: Path
+) -> None:
+    """The first worker died, the second one of the second picture, again and again; the last one gives it up."""
+    (tmp_path / "out").mkdir()
+    source = pictures(3)
+    wanted = items(source)
+    begun["p"] = 1
+    there = worker(source, tmp_path / "out")
+    upscale = there.pictures
+
+    def dies(items: list[Item], attempt: int) -> object:
+        if items[0].key == wanted[1].key:
+            raise SystemExit(9)
+        return upscale(items, attempt)
+
+    there.pictures = dies  # type: ignore[method-assign, assignment]
+    for _ in range(ATTEMPTS):
+        with pytest.raises(SystemExit):
+            list(there.parcel("p", wanted))
+    rows = list(there.parcel("p", wanted))
+    assert [row.status for row in rows] == ["upscaled", "failed", "upscaled"]
+    assert (rows[1].error or "").startswith(f"{source}/{wanted[1].key}: killed its worker 2 times: too large")
+    assert begun["p-0"] == begun["p-2"] == 1, "what is on record is not begun again"
+    assert rows[0].attempt == 2
+    assert {row.key for row in there.manifest.rows().values()} == {item.key for item in wanted}
+
+
+def test_a_machine_that_lacks_the_folder_says_so(worker: Callable[..., Worker], tmp_path: Path) -> None:
+    with pytest.raises(ElansrError, match=r"/missing: the machine .* does not see this folder: name one that all"):
+        worker(tmp_path / "missing", tmp_path)

@@ -1,0 +1,339 @@
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from elansr.engines.cpu import attention, loader
+from elansr.engines.cpu.attention import attend
+from elansr.engines.cpu.loader import Level
+from elansr.errors import ConfigError, DeviceError
+from tests.oracles.elan_closed_naive import closed_window_pixels_naive
+from tests.oracles.elan_naive import apply_maps_naive, attention_maps_naive, window_pixels_naive
+
+if not loader.available():
+    pytest.skip(f"no native library: {loader.reason()}", allow_module_level=True)
+
+ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 2.0**-7}
+"""Largest error of a tensor relative to its norm. A bfloat16 has 8 bits, and sums of roundings grow a little."""
+
+
+@pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+def dtype(request: pytest.FixtureRequest) -> torch.dtype:
+    return request.param
+
+
+def attention_float64(
+    q: Tensor,
+    v: Tensor,
+    q_offsets: Sequence[int],
+    v_offsets: Sequence[int],
+    depth: int,
+    windows: Sequence[int],
+    s: bool,
+    closed: bool = False,
+) -> Tensor:
+    """Window by window in float64, from the oracle's list of pixels; autograd gives its gradient."""
+    q, v = q.double(), v.double()
+    find = closed_window_pixels_naive if closed else window_pixels_naive
+    out = torch.zeros(*q.shape[:3], depth * len(windows), dtype=torch.float64)
+    for group, (q_offset, v_offset, window) in enumerate(zip(q_offsets, v_offsets, windows, strict=True)):
+        for pixels in find(q.shape[1], q.shape[2], window, s):
+            rows, columns = torch.tensor(pixels).T
+            query = q[:, rows, columns, q_offset : q_offset + depth]
+            value = v[:, rows, columns, v_offset : v_offset + depth]
+            attended = torch.softmax(query @ query.mT, dim=-1) @ value
+            out[:, rows, columns, group * depth : (group + 1) * depth] = attended
+    return out
+
+
+def relative_error(actual: Tensor, expected: Tensor) -> float:
+    return ((actual.double() - expected).norm() / expected.norm()).item()
+
+
+def interleaved(groups: int, depth: int, first: int = 0) -> tuple[list[int], list[int]]:
+    """Offsets of [q | v] of each group, one group after the other, as the projection of ELAN lays them out."""
+    return [first + 2 * depth * g for g in range(groups)], [first + 2 * depth * g + depth for g in range(groups)]
+
+
+CASES = [  # depth, windows, height, width
+    (20, (4, 8, 16), 16, 32),
+    (60, (4, 8), 8, 16),
+    (1, (4,), 8, 4),
+    (4, (3, 5), 15, 30),
+    (7, (5, 3), 30, 15),
+    (6, (16, 2), 16, 16),
+    (3, (1, 6), 6, 12),
+]
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+@pytest.mark.parametrize(("depth", "windows", "height", "width"), CASES)
+def test_output_and_gradient_equal_float64(
+    level: Level, dtype: torch.dtype, shifted: bool, depth: int, windows: tuple[int, ...], height: int, width: int
+) -> None:
+    q_offsets, v_offsets = interleaved(len(windows), depth, first=1)
+    x = torch.randn(2, height, width, 2 * depth * len(windows) + 2).to(dtype).requires_grad_()
+    out = attend(x, x, q_offsets, v_offsets, depth, windows, shifted, level=level)
+    reference = x.detach().double().requires_grad_()
+    expected = attention_float64(reference, reference, q_offsets, v_offsets, depth, windows, shifted)
+    assert out.dtype == dtype
+    assert relative_error(out, expected) < ROUNDING[dtype]
+
+    gradient = torch.randn(out.shape).to(dtype)
+    (actual,) = torch.autograd.grad(out, x, gradient)
+    (wanted,) = torch.autograd.grad(expected, reference, gradient.double())
+    assert relative_error(actual, wanted) < 2 * ROUNDING[dtype]
+    assert actual[..., [0, -1]].count_nonzero() == 0
+
+
+CLOSED_CASES = [  # depth, windows, height, width
+    (20, (4, 8, 16), 1, 1),
+    (20, (4, 8, 16), 17, 33),
+    (60, (8, 16), 5, 9),
+    (7, (5, 3), 11, 8),
+    (6, (16, 1), 1, 20),
+    (3, (6, 32), 19, 2),
+    (8, (4, 8), 16, 8),
+]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("shifted", [False, True])
+def test_closed_output_and_gradient_equal_float64(
+    level: Level, dtype: torch.dtype, shifted: bool, shared: bool
+) -> None:
+    for depth, windows, height, width in CLOSED_CASES:
+        q_offsets, v_offsets = interleaved(len(windows), depth)
+        q = torch.randn(2, height, width, 2 * depth * len(windows)).to(dtype).requires_grad_()
+        v = torch.randn(q.shape).to(dtype).requires_grad_() if shared else q
+        out = attend(q, v, q_offsets, v_offsets, depth, windows, shifted, True, level=level)
+        wide_q = q.detach().double().requires_grad_()
+        wide_v = v.detach().double().requires_grad_() if shared else wide_q
+        expected = attention_float64(wide_q, wide_v, q_offsets, v_offsets, depth, windows, shifted, True)
+        assert relative_error(out, expected) < ROUNDING[dtype]
+
+        gradient = torch.randn(out.shape).to(dtype)
+        inputs, wide_inputs = ((q, v), (wide_q, wide_v)) if shared else ((q,), (wide_q,))
+        actual = torch.autograd.grad(out, inputs, gradient)
+        wanted = torch.autograd.grad(expected, wide_inputs, gradient.double())
+        for mine, theirs in zip(actual, wanted, strict=True):
+            assert (mine.double() - theirs).norm() <= 2 * ROUNDING[dtype] * max(theirs.norm(), gradient.norm())
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+def test_a_window_far_larger_than_the_picture_is_the_picture(level: Level, shifted: bool) -> None:
+    x = torch.randn(2, 5, 9, 16)
+    out = attend(x, x, [0, 8], [4, 12], 4, (10**12, 19), shifted, True, level=level)
+    assert relative_error(out, attention_float64(x, x, [0, 8], [4, 12], 4, (18, 18), False, True)) < 1e-6
+
+
+@pytest.mark.parametrize("windows", [(4, 8), (8, 3)])
+def test_unshifted_whole_windows_are_closed_anyway(level: Level, windows: tuple[int, int]) -> None:
+    x = torch.randn(1, windows[0] * windows[1], 2 * windows[0] * windows[1], 16)
+    outs = [attend(x, x, [0, 8], [4, 12], 4, windows, False, closed, level=level) for closed in (False, True)]
+    assert torch.equal(*outs)
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+def test_closed_what_is_not_a_number_stays_in_its_window(level: Level, dtype: torch.dtype, shifted: bool) -> None:
+    x = torch.randn(1, 9, 21, 8).to(dtype)
+    x[0, 8, 20, 2] = torch.nan
+    out = attend(x, x, [0], [4], 4, [8], shifted, True, level=level)
+    first_row, first_column = (4, 20) if shifted else (8, 16)
+    assert out[0, first_row:, first_column:].isnan().all()
+    out[0, first_row:, first_column:] = 0
+    assert out.isfinite().all()
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+def test_output_equals_plain_loops(level: Level, shifted: bool) -> None:
+    depth, windows = 5, (2, 4)
+    x = torch.randn(1, 8, 12, 2 * depth * len(windows))
+    q_offsets, v_offsets = interleaved(len(windows), depth)
+    picture = x[0].movedim(-1, 0).double().numpy()
+    expected = [
+        apply_maps_naive(attention_maps_naive(picture[q : q + depth], w, shifted), picture[v : v + depth])
+        for q, v, w in zip(q_offsets, v_offsets, windows, strict=True)
+    ]
+    out = attend(x, x, q_offsets, v_offsets, depth, windows, shifted, level=level)
+    np.testing.assert_allclose(out[0].movedim(-1, 0).numpy(), np.concatenate(expected), rtol=1e-5, atol=1e-5)
+
+
+def test_values_of_another_tensor(level: Level, dtype: torch.dtype) -> None:
+    """As in a block that shares attention: queries of one tensor, values of another."""
+    depth, windows = 8, (4, 8)
+    q_offsets, v_offsets = interleaved(2, depth)[0], [0, depth]
+    q = torch.randn(2, 8, 16, 4 * depth).to(dtype).requires_grad_()
+    v = torch.randn(2, 8, 16, 2 * depth).to(dtype).requires_grad_()
+    out = attend(q, v, q_offsets, v_offsets, depth, windows, True, level=level)
+    wide = [x.detach().double().requires_grad_() for x in (q, v)]
+    expected = attention_float64(*wide, q_offsets, v_offsets, depth, windows, True)
+    assert relative_error(out, expected) < ROUNDING[dtype]
+    gradient = torch.randn(out.shape).to(dtype)
+    actual = torch.autograd.grad(out, (q, v), gradient)
+    wanted = torch.autograd.grad(expected, wide, gradient.double())
+    for mine, theirs in zip(actual, wanted, strict=True):
+        assert relative_error(mine, theirs) < 2 * ROUNDING[dtype]
+
+
+@pytest.mark.parametrize("largest", [300.0, 2000.0, 1e6])
+def test_large_logits(level: Level, dtype: torch.dtype, largest: float) -> None:
+    """The softmax of such logits picks one pixel or few; theirs must come out, and nothing that is not finite.
+
+    A logit of 300 in float32 is uncertain by 1e-5, hence the tolerance; from 2000 on the weights are 0 and 1.
+    """
+    x = torch.randn(1, 16, 16, 40)
+    x[..., :20] *= (largest / x[..., :20].square().sum(-1).max()) ** 0.5
+    x = x.to(dtype).requires_grad_()
+    out = attend(x, x, [0], [20], 20, [16], False, level=level)
+    expected = attention_float64(x.detach(), x.detach(), [0], [20], 20, [16], False)
+    assert relative_error(out, expected) < max(ROUNDING[dtype], 1e-4)
+    (gradient,) = torch.autograd.grad(out.sum(), x)
+    assert gradient.isfinite().all()
+
+
+def test_constant_values_stay(level: Level) -> None:
+    """Weights sum to one, however wide the logits are spread."""
+    x = torch.cat(
+        [torch.randn(1, 16, 16, 20) * torch.linspace(0.1, 4, 16).view(1, 16, 1, 1), torch.ones(1, 16, 16, 20)], -1
+    )
+    out = attend(x, x, [0], [20], 20, [16], True, level=level)
+    assert (out - 1).abs().max() < 1e-5
+
+
+def test_what_is_not_a_number_stays_in_its_window(level: Level, dtype: torch.dtype) -> None:
+    x = torch.randn(1, 8, 8, 8).to(dtype)
+    x[0, 5, 1, 2] = torch.nan
+    out = attend(x, x, [0], [4], 4, [4], False, level=level)
+    assert out[0, 4:, :4].isnan().all()
+    out[0, 4:, :4] = 0
+    assert out.isfinite().all()
+
+
+def run_all(threads: int, dtype: torch.dtype, height: int = 48, width: int = 32, closed: bool = False) -> list[Tensor]:
+    torch.set_num_threads(threads)
+    generator = torch.Generator().manual_seed(1)
+    q_offsets, v_offsets = interleaved(3, 20)
+    x = torch.randn(2, height, width, 120, generator=generator).to(dtype).requires_grad_()
+    out = attend(x, x, q_offsets, v_offsets, 20, (4, 8, 16), True, closed)
+    return [out.detach(), *torch.autograd.grad(out.square().sum(), x)]
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_number_of_threads_changes_no_bit(dtype: torch.dtype, threads: int) -> None:
+    for one, several in zip(run_all(1, dtype), run_all(threads, dtype), strict=True):
+        assert torch.equal(one, several)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_closed_the_number_of_threads_changes_no_bit(dtype: torch.dtype, threads: int) -> None:
+    for one, several in zip(run_all(1, dtype, 19, 37, True), run_all(threads, dtype, 19, 37, True), strict=True):
+        assert torch.equal(one, several)
+
+
+def test_two_python_threads_at_once() -> None:
+    expected = run_all(2, torch.float32)
+    results: list[list[Tensor]] = []
+    runners = [threading.Thread(target=lambda: results.append(run_all(2, torch.float32))) for _ in range(4)]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join()
+    assert len(results) == 4
+    assert all(torch.equal(a, b) for result in results for a, b in zip(result, expected, strict=True))
+
+
+FORKED = """
+import os, torch
+from elansr.engines.cpu.attention import attend
+torch.set_num_threads(2)
+x = torch.randn(1, 32, 32, 8)
+before = attend(x, x, [0], [4], 4, [4], False).numpy().tobytes()
+child = os.fork()
+if not child:
+    os._exit(0 if attend(x, x, [0], [4], 4, [4], False).numpy().tobytes() == before else 3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    run = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=False)
+    assert run.stdout.strip() == "0", run.stderr
+
+
+def test_features_in_another_order_in_memory(level: Level) -> None:
+    picture = torch.randn(2, 8, 8, 8).requires_grad_()
+    contiguous = picture.detach().movedim(1, -1).contiguous().requires_grad_()
+    view = picture.movedim(1, -1)
+    assert not view.is_contiguous()
+    outs = [attend(x, x, [0], [4], 4, [4], True, level=level) for x in (view, contiguous)]
+    assert torch.equal(*outs)
+    gradient = torch.randn(2, 4, 8, 8).movedim(1, -1)
+    (through_view,) = torch.autograd.grad(outs[0], picture, gradient)
+    (direct,) = torch.autograd.grad(outs[1], contiguous, gradient)
+    assert torch.equal(through_view.movedim(1, -1), direct)
+
+
+def test_nothing_to_attend_to() -> None:
+    x = torch.randn(0, 8, 8, 8)
+    assert attend(x, x, [0], [4], 4, [4], False).shape == (0, 8, 8, 4)
+
+
+def test_a_second_derivative_is_refused() -> None:
+    x = torch.randn(1, 4, 4, 8).requires_grad_()
+    squares = attend(x, x, [0], [4], 4, [4], False).square()
+    (gradient,) = torch.autograd.grad(squares.sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+X = torch.zeros(1, 8, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"q": X.double(), "v": X.double()}, "q of torch.float64: must be torch.float32 or torch.bfloat16"),
+        ({"v": X.bfloat16()}, "q of torch.float32 and v of torch.bfloat16: must be the same"),
+        ({"q": X[0], "v": X[0]}, r"q of shape \(8, 8, 8\): must be \(N, H, W, C\)"),
+        ({"v": torch.zeros(1, 8, 4, 8)}, "must agree in N, H, W"),
+        ({"windows": [3]}, r"8 x 8 pixels: must be multiples of the windows \(3,\)"),
+        ({"windows": [4, 4]}, "2 windows, 1 q_offsets, 1 v_offsets"),
+        ({"windows": [], "q_offsets": [], "v_offsets": []}, "0 windows"),
+        ({"windows": [0]}, "at least 1"),
+        ({"windows": [4.0]}, "must be whole numbers"),
+        ({"depth": 0}, "at least 1"),
+        ({"v_offsets": [5]}, r"offsets \(5,\) of v: groups of 4 must not overlap and must end within 8 channels"),
+        ({"q_offsets": [-1]}, r"offsets \(-1,\) of q"),
+        ({"v_offsets": [3]}, r"offsets \(0, 3\) of q and v: groups of 4 must not overlap"),
+        ({"q": X.to("meta"), "v": X.to("meta")}, "q on meta: native attention works on the CPU"),
+        ({"level": "sse9"}, "native level 'sse9': this machine and build have portable"),
+    ],
+)
+def test_what_cannot_be_attended_is_refused_in_one_line(arguments: dict[str, object], complaint: str) -> None:
+    q = arguments.get("q", X)
+    call = {"q": q, "v": q, "q_offsets": [0], "v_offsets": [4], "depth": 4, "windows": [4], "shifted": False}
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        attend(**(call | arguments))  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_takes() -> None:
+    assert attention.takes(X)
+    assert attention.takes(X.bfloat16())
+    assert not attention.takes(X.double())
+    assert not attention.takes(X.to("meta"))
+
+
+def test_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "_chosen", lambda: "_kernels.so was not built")
+    assert not attention.takes(X)
+    with pytest.raises(DeviceError, match=r"native attention is not available: _kernels\.so was not built"):
+        attend(X, X, [0], [4], 4, [4], False)

@@ -1,0 +1,202 @@
+"""Reading in rows against reading whole, transparent pixels filled in rows against whole, and encoding from disk."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+
+from elansr.errors import PictureError
+from elansr.images import alpha_rows
+from elansr.images.alpha import fill_transparent
+from elansr.images.alpha_rows import filled_rows
+from elansr.images.files import Picture, Pixels, read, write
+from elansr.images.rows_on_disk import Plane, write_rows
+from elansr.images.streaming import Rolling, blank, open_stream
+
+RNG = np.random.default_rng(1)
+
+
+def noise(height: int, width: int, channels: int, dtype: type = np.uint8) -> Pixels:
+    return RNG.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, endpoint=True)
+
+
+def in_rows(path: Path, height: int) -> Pixels:
+    """The picture as tiles read it: in overlapping bands, each twice."""
+    stream = open_stream(path)
+    assert stream is not None
+    assert stream.obstacle == ""
+    cuts = [*range(0, height, 50), height]
+    with stream.rows() as rows:
+        parts = []
+        for start, stop in pairwise(cuts):
+            above, below = max(start - 20, 0), min(stop + 20, height)
+            parts.append(rows(above, below)[start - above :][: stop - start].copy())
+            assert np.array_equal(parts[-1], rows(above, below)[start - above :][: stop - start])
+    return np.concatenate(parts)
+
+
+# --- rows of a file ---
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "lzw", "predictor": "horizontal"},
+        {"compression": "deflate", "tile": True, "tile_width": 64, "tile_height": 48},
+        {"compression": "none"},
+        {"compression": "deflate", "bigtiff": True, "tile": True, "pyramid": True},
+    ],
+)
+@pytest.mark.parametrize(("channels", "kind"), [(1, "grey16"), (3, "srgb"), (4, "rgb16")])
+def test_rows_of_a_tiff_are_those_of_the_whole(
+    tmp_path: Path, options: dict[str, object], channels: int, kind: str
+) -> None:
+    picture = noise(230, 170, channels, np.uint16 if kind.endswith("16") else np.uint8)
+    image = pyvips.Image.new_from_array(picture).copy(interpretation=kind)
+    image.tiffsave(str(tmp_path / "x.tif"), **options)
+    assert np.array_equal(in_rows(tmp_path / "x.tif", 230), picture)
+
+
+@pytest.mark.parametrize(("name", "channels"), [("x.png", 4), ("x.png", 2), ("x.jpg", 3), ("x.jpg", 1)])
+def test_rows_of_png_and_jpeg_are_those_of_the_whole(tmp_path: Path, name: str, channels: int) -> None:
+    write(Picture((noise(230, 170, channels),), dpi=(300.0, 300.0)), tmp_path / name)
+    whole, stream = read(tmp_path / name), open_stream(tmp_path / name)
+    assert np.array_equal(in_rows(tmp_path / name, 230), whole.pixels)
+    assert stream is not None
+    told = stream.picture
+    assert (told.pixels.shape, told.pixels.dtype) == (whole.pixels.shape, whole.pixels.dtype)
+    assert (told.dpi, told.lossy, told.format) == (whole.dpi, whole.lossy, whole.format)
+
+
+def test_palettes_and_cmyk_come_as_rgb(tmp_path: Path) -> None:
+    image = pyvips.Image.new_from_array(noise(90, 70, 3)).copy(interpretation="srgb")
+    image.pngsave(str(tmp_path / "palette.png"), palette=True)
+    image.colourspace("cmyk").tiffsave(str(tmp_path / "cmyk.tif"))
+    for name in ("palette.png", "cmyk.tif"):
+        assert np.array_equal(in_rows(tmp_path / name, 90), read(tmp_path / name).pixels)
+
+
+def test_a_jpeg_with_a_harmless_blemish_is_read_as_the_whole_is(tmp_path: Path) -> None:
+    """Stray bytes before a marker, of which libjpeg warns."""
+    write(Picture((noise(90, 70, 3),)), tmp_path / "x.jpg")
+    data = (tmp_path / "x.jpg").read_bytes()
+    (tmp_path / "x.jpg").write_bytes(data[:2] + b"\x00\x01\x02" + data[2:])
+    assert np.array_equal(in_rows(tmp_path / "x.jpg", 90), read(tmp_path / "x.jpg").pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("x.png", {"interlace": True}, "interlaced"),
+        ("x.jpg", {"interlace": True}, "progressive"),
+    ],
+)
+def test_what_must_be_decoded_whole_says_so(tmp_path: Path, name: str, options: dict[str, object], words: str) -> None:
+    pyvips.Image.new_from_array(noise(90, 70, 3)).write_to_file(str(tmp_path / name), **options)
+    stream = open_stream(tmp_path / name)
+    assert stream is not None
+    assert words in stream.obstacle
+
+
+def test_other_formats_and_several_pages_are_not_read_in_rows(tmp_path: Path) -> None:
+    page = noise(9, 7, 3)
+    for name in ("x.webp", "x.bmp", "x.gif"):
+        write(Picture((page,)), tmp_path / name)
+        assert open_stream(tmp_path / name) is None
+    write(Picture((page, page)), tmp_path / "x.tif")
+    assert open_stream(tmp_path / "x.tif") is None
+    with pytest.raises(PictureError, match=r"none.tif: no such file"):
+        open_stream(tmp_path / "none.tif")
+
+
+def test_the_page_that_stands_in_takes_no_memory() -> None:
+    page = blank((10**6, 10**6), 3, deep=True)
+    assert (page.shape, page.dtype) == ((10**6, 10**6, 3), np.uint16)
+
+
+def test_rolling_rows_are_made_once_and_never_backwards() -> None:
+    made: list[int] = []
+
+    def make(start: int, stop: int) -> Pixels:
+        made.extend(range(start, stop))
+        return np.arange(start, stop, dtype=np.uint16)[:, None, None]
+
+    rolling = Rolling(make)
+    for start, stop in [(0, 90), (0, 90), (10, 200), (10, 30), (150, 260), (400, 410)]:
+        assert rolling(start, stop).ravel().tolist() == list(range(start, stop))
+    assert made == [*range(260), *range(400, 410)]
+    with pytest.raises(ValueError, match="from top to bottom"):
+        rolling(399, 410)
+
+
+# --- colour for transparent pixels ---
+
+
+def holes(height: int, width: int, channels: int, dtype: type) -> Pixels:
+    """A picture with holes of all sizes, one of them half of it."""
+    picture = noise(height, width, channels, dtype)
+    picture[..., -1][RNG.random((height, width)) < 0.3] = 0
+    picture[height // 5 : height * 3 // 4, width // 7 :, -1] = 0
+    return picture
+
+
+@pytest.mark.parametrize("held", [0, 2**24])
+@pytest.mark.parametrize(
+    ("size", "channels", "dtype"), [((150, 131), 4, np.uint8), ((101, 64), 2, np.uint16), ((1, 9), 4, np.uint8)]
+)
+def test_transparent_pixels_are_filled_as_in_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int, size: tuple[int, int], channels: int, dtype: type
+) -> None:
+    """With all levels of the pyramid but one pixel in files, and with all in memory."""
+    monkeypatch.setattr(alpha_rows, "_IN_MEMORY", max(held, 64))
+    monkeypatch.setattr(alpha_rows, "_BAND", 32)
+    picture = holes(*size, channels, dtype)
+    picture[0, 0, -1] = 9
+
+    def start() -> Callable[[int, int], Pixels]:
+        return Rolling(lambda first, stop: picture[first:stop])
+
+    rows = filled_rows(start, picture.shape, picture.dtype, tmp_path)  # type: ignore[arg-type]
+    bands = [rows(top, min(top + 40, size[0])) for top in range(0, size[0], 40)]
+    assert np.array_equal(np.concatenate(bands), fill_transparent(picture)[..., :-1])
+    assert bool(list(tmp_path.iterdir())) == (held == 0)
+
+
+# --- from disk to a file ---
+
+
+class Stopped(Exception):  # noqa: N818 - not an error
+    """Raised by a test's progress."""
+
+
+@pytest.mark.parametrize("name", ["x.tif", "x.png", "x.jpg"])
+def test_planes_on_disk_become_a_file(tmp_path: Path, name: str) -> None:
+    picture = noise(120, 90, 4)
+    (tmp_path / "colours").write_bytes(picture[..., :3].tobytes())
+    (tmp_path / "alpha").write_bytes(picture[..., 3].tobytes())
+    planes = [Plane(tmp_path / "colours", 3), Plane(tmp_path / "alpha", 1)]
+    seen: list[int] = []
+    out = Picture((blank((120, 90), 4, deep=False),))
+    write_rows(planes, out, tmp_path / name, progress=lambda done, of: seen.append(done))
+    write(Picture((picture,)), tmp_path / f"memory_{name}")
+    assert np.array_equal(read(tmp_path / name).pixels, read(tmp_path / f"memory_{name}").pixels)
+    assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize("pyramid", [False, True])
+def test_what_progress_raises_ends_the_encoding_and_leaves_nothing(tmp_path: Path, pyramid: bool) -> None:
+    (tmp_path / "samples").write_bytes(noise(3000, 2000, 1).tobytes())
+    seen: list[int] = []
+
+    def stop(done: int, of: int) -> None:
+        seen.append(done)
+        raise Stopped
+
+    out = Picture((blank((3000, 2000), 1, deep=False),))
+    with pytest.raises(Stopped):
+        write_rows([Plane(tmp_path / "samples", 1)], out, tmp_path / "x.tif", pyramid=pyramid, progress=stop)
+    assert max(seen) < 3000
+    assert [path.name for path in tmp_path.iterdir()] == ["samples"]

@@ -1,0 +1,474 @@
+"""The page in a real Chromium, on a service with a tiny network; skipped where there is no Chromium."""
+
+import io
+import os
+import re
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("fastapi", reason="needs pip install '.[web]'")
+pytest.importorskip("gradio", reason="needs pip install '.[web]'")
+pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from playwright.sync_api import sync_playwright
+
+from elansr.server.limits import Limits, queue_full
+from elansr.server.page.mount import mount
+from elansr.server.page.scratch import Scratch
+from elansr.server.rest import create_app
+from elansr.server.service import Service
+from elansr.server.work import Wanted
+from tests.server.conftest import PATIENCE, Held
+
+CHROMIUM = "/usr/bin/chromium"
+MILLISECONDS = PATIENCE * 1000
+KEY = "a key of the operator"
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+LIMITS = Limits(max_bytes=200_000, max_pixels=100_000, at_once=2, seconds=PATIENCE)
+
+pytestmark = [
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no {CHROMIUM}: install Debian's chromium"),
+    # of Gradio and what it imports, none of ours
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::UserWarning"),
+]
+
+
+class Site(NamedTuple):
+    """A running server."""
+
+    address: str
+    service: Service
+
+
+def running(service: Service, api_key: str | None = None) -> Iterator[Site]:
+    config = uvicorn.Config(create_app(service, api_key=api_key), port=0, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + PATIENCE
+    while not server.started:
+        assert thread.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield Site(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", service)
+    server.should_exit = server.force_exit = True
+    thread.join(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def service(weights: dict[int, Path]) -> Iterator[Service]:
+    made = Service(LIMITS, model=str(weights[2]), precision="fp32", tile=32, threads=1)
+    yield made
+    made.close(wait=False)
+
+
+@pytest.fixture(scope="module")
+def site(service: Service) -> Iterator[Site]:
+    yield from running(service)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def tab(site: Site, browser: Any) -> Iterator[Any]:
+    """Opens the page in tabs of their own; fails where one asked another host or had an error."""
+    opened, asked, errors = [], [], []
+
+    def open_tab(**view: Any) -> Any:
+        context = browser.new_context(**view)
+        context.set_default_timeout(MILLISECONDS)
+        opened.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(site.address)
+        page.wait_for_selector("#go")
+        return page
+
+    yield open_tab
+    for context in opened:
+        context.close()
+    assert errors == []
+    assert asked
+    assert [url for url in asked if not url.startswith((site.address, "data:", "blob:"))] == []
+
+
+def picture(kind: str, width: int = 40, height: int = 30, seed: int = 0, **options: Any) -> bytes:
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, kind, **options)
+    return file.getvalue()
+
+
+def choose(page: Any, *files: tuple[str, bytes]) -> None:
+    sent = [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files]
+    page.set_input_files("#drop input[type=file]", sent)
+
+
+def ready(page: Any) -> None:
+    page.wait_for_selector("#size .notice")
+    page.wait_for_selector("#go:enabled")
+
+
+def upscale(page: Any, name: str, data: bytes) -> None:
+    choose(page, (name, data))
+    page.wait_for_selector(f".chosen:has-text('{name}')")
+    page.click("#go")  # which waits until it is enabled
+    page.wait_for_selector("#slider img")
+
+
+def download(page: Any) -> tuple[str, bytes]:
+    with page.expect_download() as waited:
+        page.click(".download")
+    return waited.value.suggested_filename, Path(waited.value.path()).read_bytes()
+
+
+def sizes(page: Any, part: str) -> list[list[int]]:
+    """Width and height of the pictures in a part of the page, once they are there."""
+    page.wait_for_function(f"[...document.querySelectorAll('{part} img')].every(image => image.naturalWidth > 0)")
+    return page.eval_on_selector_all(
+        f"{part} img", "all => all.map(image => [image.naturalWidth, image.naturalHeight])"
+    )
+
+
+def until(true: Any) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_picture_is_upscaled_compared_and_downloaded(site: Site, tab: Any) -> None:
+    name, data = "Über uns #1 (100%25).jpg", picture("JPEG", quality=95)
+    page = tab()
+    choose(page, (name, data))
+    page.wait_for_selector(".chosen img")
+    assert f"40 x 30 pixels · JPEG, quality 95 · {round(len(data) / 1000)} kB" in page.inner_text("#about")
+    page.wait_for_selector("#size .notice")
+    assert re.fullmatch(r"40 x 30 becomes 80 x 60 pixels · about (a second|\d+\s(s|min))", page.inner_text("#size"))
+    page.click("#go")
+    page.wait_for_selector("#slider img")
+    assert sizes(page, "#slider") == [[80, 60], [80, 60]]
+    wanted = site.service.submit(data, name, Wanted(scale=2, quality=95)).result()
+    assert download(page) == ("Über uns #1 (100%25)_x2.jpg", wanted.data)
+    assert all(text in page.inner_text("#card") for text in ("80 x 60 pixels", "tiny_x2", " s"))
+    _look_at_a_detail(page)
+    _move_the_line_by_key(page)
+
+
+def _look_at_a_detail(page: Any) -> None:
+    page.click("#closer button")
+    page.wait_for_selector("#detail img")
+    assert sizes(page, "#detail") == [[80, 60], [80, 60]]  # all of it, as it is smaller than the place
+
+
+def _move_the_line_by_key(page: Any) -> None:
+    line = page.locator("#slider [data-testid=slider]")
+    line.focus()
+    page.keyboard.press("Home")
+    left = line.bounding_box()["x"]
+    page.keyboard.press("End")
+    assert line.get_attribute("aria-valuenow") == "100"
+    assert line.bounding_box()["x"] > left + 100
+
+
+def test_released_models_offer_the_scales_that_they_have(tab: Any) -> None:
+    page = tab()
+    page.click("#model input")
+    listed = page.locator("ul[role=listbox] li").all_inner_texts()
+    assert [re.split(r"[^\w-]", text.strip("✓ \n"))[0] for text in listed] == [
+        "tiny_x2", "Automatic", "elan-light", "elan-light-real",
+    ]  # fmt: skip
+    page.click("ul[role=listbox] li:has-text('elan-light-real')")
+    page.wait_for_selector("#scale label:has-text('4 times')")
+    assert page.locator("#scale label").all_inner_texts() == ["2 times", "4 times"]
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(tab: Any) -> None:
+    page = tab(**PHONE)
+    upscale(page, "a_name_without_any_blank_that_is_longer_than_a_phone_is_wide_0123456789.png", picture("PNG"))
+    page.tap("#closer button")
+    page.wait_for_selector("#detail img")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for button in ("#go", ".download", "#scale label >> nth=0"):
+        assert page.locator(button).bounding_box()["height"] >= 44
+    assert page.locator("#slider").bounding_box()["width"] > 350
+
+
+def test_what_no_browser_shows_is_shown(tab: Any) -> None:
+    deep = np.linspace(0, 65535, 20 * 30, dtype=np.uint16).reshape(20, 30)
+    file = io.BytesIO()
+    Image.fromarray(deep).save(file, "TIFF")
+    page = tab()
+    upscale(page, "deep.tif", file.getvalue())
+    assert "TIFF · 16 bit" in page.inner_text("#about")
+    assert sizes(page, "#slider") == [[60, 40], [60, 40]]
+    name, data = download(page)
+    assert (name, np.asarray(Image.open(io.BytesIO(data))).dtype.itemsize) == ("deep_x2.tif", 2)
+
+
+BAD = (
+    ("notes.txt", b"just words", "notes.txt: not a picture elansr knows; it reads JPEG, PNG,"),
+    ("<b>cut.jpg", picture("JPEG")[:900], "<b>cut.jpg: truncated, damaged or an unusual JPEG"),
+    (
+        "wide.jpg",
+        picture("JPEG", 50_001, 2, quality=1),
+        "more than the 100,000 pixels that this service takes: send a smaller picture",
+    ),
+    ("heavy.png", bytes(200_001), "heavy.png: the file has 200 kB, more than the 200 kB that this server takes"),
+)
+
+
+def test_what_cannot_be_done_gets_a_sentence(site: Site, tab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One at a time: the sentence goes when another picture comes; and there is no button for what cannot be done."""
+    page = tab()
+    assert page.is_disabled("#go")
+    for name, data, sentence in BAD:
+        choose(page, (name, data))
+        page.wait_for_function("text => document.querySelector('#choices').innerText.includes(text)", arg=sentence)
+        assert "elansr-page" not in page.inner_text("body")
+        assert page.locator(".problem").count() == 1
+        assert page.is_disabled("#go")
+    choose(page, ("small.png", picture("PNG")))
+    ready(page)
+    assert page.locator(".problem").count() == 0
+    monkeypatch.setattr(site.service, "require_room", full)
+    page.click("#go")
+    page.wait_for_selector("#status .problem:has-text('try again in 7 s')")
+    choose(page, ("notes.txt", b"just words"))
+    page.wait_for_selector("#about .problem")
+    assert page.locator(".problem").count() == 1
+    assert page.is_visible("#empty")
+    assert page.is_disabled("#go")
+    monkeypatch.setattr(site.service, "limits", replace(LIMITS, max_result_pixels=4000))
+    choose(page, ("small.png", picture("PNG")))
+    page.wait_for_selector("#size .problem:has-text('more than the 0.004 megapixels')")
+    assert page.is_disabled("#go")
+
+
+def test_several_pictures_are_done_one_after_the_other(site: Site, tab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is none, and what is too large as a result, gets its sentence; the others can be downloaded at once."""
+    limits = replace(LIMITS, max_result_pixels=20_000)
+    monkeypatch.setattr(site.service, "limits", limits)
+    same = [picture("PNG", seed=seed) for seed in (1, 2)]
+    large = picture("PNG", 80, 80)
+    files = [("a.png", same[0]), ("words.txt", b"words"), ("large.png", large), ("a.png", same[1])]
+    page = tab()
+    choose(page, *((f"{n}.png", b"") for n in range(51)))
+    page.wait_for_selector("#about .problem:has-text('51 files are more than the 50 that are taken at once')")
+    choose(page, *files)
+    page.wait_for_selector("#size :text('3 pictures: 0.0088 become 0.0352 megapixels')")
+    rows = page.locator("#about li").all_inner_texts()
+    assert [row.split("\n")[0].split(":")[0] for row in rows] == [name for name, _ in files]
+    page.click("#go")
+    page.wait_for_selector("#status :text('2 of 3 pictures are done.')")
+    assert "large.png: the result would be 160 x 160 pixels" in page.inner_text("#card .problem")
+    name, data = download(page)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert (name, archive.namelist()) == ("elansr.zip", ["a_x2.png", "a_x2 (2).png"])
+        found = [archive.read(inside) for inside in archive.namelist()]
+    assert found == [site.service.submit(sent, "a.png", Wanted(scale=2)).result().data for sent in same]
+    with page.expect_download() as waited:
+        page.click("#card li a >> nth=1")
+    assert Path(waited.value.path()).read_bytes() == found[1]
+
+
+def test_stop_ends_all_of_several(site: Site, tab: Any, held: Held) -> None:
+    """On a phone, with names that are longer than it is wide."""
+    page = tab(**PHONE)
+    choose(page, *((f"{n}{'long' * 20}.png", picture("PNG", 200, 200)) for n in range(3)))
+    page.click("#go")
+    assert held.asked.wait(PATIENCE)
+    page.wait_for_selector("#status :text('1 of 3: 0long')")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    inside = page.locator(".work p")
+    assert inside.evaluate("line => line.scrollWidth <= line.clientWidth")
+    page.click("#stop")
+    page.wait_for_selector("#status :text('Stopped: 0 of 3 pictures are done.')")
+    held.go.set()
+    until(lambda: not site.service.in_work)
+    assert held.tiles < 4
+
+
+def full(*_: Any) -> None:
+    raise queue_full(32, 7)
+
+
+@pytest.fixture
+def held(service: Service) -> Iterator[Held]:
+    """The network of the service waits; afterwards it does not."""
+    [upscaler] = service.models._loaded.values()
+    network = upscaler._network
+    waiting = Held(service)
+    yield waiting
+    waiting.go.set()
+    until(lambda: not service.in_work)
+    upscaler._network = network
+
+
+def test_stop_ends_the_request(site: Site, tab: Any, held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tab()
+    monkeypatch.setattr(site.service.pace, "seconds", lambda pixels: pixels / 40)
+    choose(page, ("large.png", picture("PNG", 200, 200)))
+    page.wait_for_selector("#size :text('200 x 200 becomes 400 x 400 pixels · about 17 min')")
+    page.click("#go")
+    page.wait_for_selector("#stop")
+    assert held.asked.wait(PATIENCE)
+    page.wait_for_selector(".work :text-matches('^0 % · about 1[0-7].min left$')")
+    assert page.get_attribute("[role=progressbar]", "aria-valuenow") == "0"
+    choose(page, ("notes.txt", b"just words"))
+    page.wait_for_selector("#about .problem")
+    assert page.is_visible("[role=progressbar]")  # what is in work goes on
+    page.click("#stop")
+    page.wait_for_selector("#status :text('Stopped.')")
+    page.wait_for_selector("#go")
+    held.go.set()
+    until(lambda: not site.service.in_work)
+    assert held.tiles < 4  # of about fifty
+
+
+def test_closing_the_tab_ends_the_request(site: Site, tab: Any, held: Held) -> None:
+    page = tab()
+    choose(page, ("large.png", picture("PNG", 200, 200)))
+    page.click("#go")
+    assert held.asked.wait(PATIENCE)
+    [task] = site.service._in_work
+    page.close()
+    until(lambda: task._end is not None)
+
+
+def test_tabs_keep_their_results_apart(site: Site, tab: Any) -> None:
+    first, second = tab(), tab()
+    data = [picture("PNG", seed=1), picture("PNG", seed=2)]
+    for page, sent in zip((first, second), data, strict=True):
+        choose(page, ("same.png", sent))
+    for page in (first, second):
+        page.click("#go")
+    for page, sent in zip((first, second), data, strict=True):
+        page.wait_for_selector("#slider img")
+        wanted = site.service.submit(sent, "same.png", Wanted(scale=2)).result().data
+        assert download(page) == ("same_x2.png", wanted)
+
+
+def test_other_routes_still_answer_and_what_the_page_does_not_need_is_closed(site: Site) -> None:
+    with httpx.Client(base_url=site.address, timeout=PATIENCE) as client:
+        assert client.get("/healthz").json()["status"] == "ok"
+        assert client.head("/healthz").status_code == client.head("/").status_code == 200
+        assert client.get("/docs").status_code == client.get("/openapi.json").status_code == 200
+        assert "/gradio_api" not in client.get("/openapi.json").text
+        for path in (
+            "file=http://example.com/a.png",
+            "proxy=http://example.com",
+            "file=/etc/passwd",
+            "info",
+            "vibe-code",
+        ):
+            assert client.get(f"/gradio_api/{path}").status_code == 404, path
+        assert client.get("/monitoring").status_code == 404
+        too_large = {"files": ("a.png", bytes(300_000))}
+        assert client.post("/gradio_api/upload", files=too_large).status_code == 413
+        assert client.post("/gradio_api/queue/join", content=bytes(2**20 + 1)).status_code == 413
+        assert client.post("/gradio_api/queue/join", content=iter([b"{}"])).status_code == 411
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nonsense", 404, "not_found"),
+        ("GET", "/v1/nothing", 404, "not_found"),
+        ("GET", "/a/b/c.png", 404, "not_found"),
+        ("GET", "/monitoring", 404, "not_found"),
+        ("GET", "/manifest.json", 404, "not_found"),
+        ("GET", "/gradio_api/info", 404, "not_found"),
+        ("POST", "/nonsense", 404, "not_found"),
+        ("POST", "/", 405, "method_not_allowed"),
+        ("DELETE", "/docs", 405, "method_not_allowed"),
+        ("GET", "/v1/upscale", 405, "method_not_allowed"),
+        ("PUT", "/v1/models", 405, "method_not_allowed"),
+        ("POST", "/healthz", 405, "method_not_allowed"),
+        ("GET", "/login", 405, "method_not_allowed"),
+        ("POST", "/gradio_api/queue/join", 411, "length_required"),
+    ],
+)
+def test_beside_the_page_every_refusal_has_our_shape(
+    method: str, path: str, status: int, code: str, site: Site
+) -> None:
+    body = iter([b"{}"]) if status == 411 else None
+    response = httpx.request(method, f"{site.address}{path}", content=body, timeout=PATIENCE)
+    assert (response.status_code, set(response.json())) == (status, {"error"})
+    error = response.json()["error"]
+    assert (error["code"], error["limit"], set(error)) == (code, None, {"code", "message", "limit"})
+    assert path in error["message"] or status == 411
+    assert ("allow" in response.headers) == (status == 405)
+
+
+def test_with_a_key_the_page_asks_for_it(service: Service, browser: Any) -> None:
+    with_key = running(service, KEY)
+    site = next(with_key)
+    try:
+        sent = {"files": ("a.png", picture("PNG"))}
+        assert httpx.post(f"{site.address}/gradio_api/upload", files=sent, timeout=PATIENCE).status_code == 401
+        context = browser.new_context()
+        context.set_default_timeout(MILLISECONDS)
+        page = context.new_page()
+        page.goto(site.address)
+        fill_in(page, "")
+        page.wait_for_selector("text=Incorrect")
+        fill_in(page, "wrong")
+        page.wait_for_selector("text=Incorrect")
+        fill_in(page, KEY)
+        page.wait_for_selector("#go")
+        empty = httpx.post(f"{site.address}/login", data={"username": "me"}, timeout=PATIENCE)
+        assert (empty.status_code, empty.json()["error"]["code"]) == (400, "bad_form")
+        upscale(page, "small.png", picture("PNG"))
+        context.close()
+    finally:
+        next(with_key, None)
+
+
+def fill_in(page: Any, key: str) -> None:
+    """With no user's name, which is as good as any."""
+    page.fill("input[type=password]", key)
+    page.click("button:has-text('Login')")
+
+
+def test_files_are_gone_with_the_server(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    app = mount(FastAPI(), service)
+    [folder] = tmp_path.glob("elansr-page-*")
+    with TestClient(app):
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
+def test_old_files_go_and_the_oldest_of_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    scratch = Scratch(kept=1000, most=250)
+    places = [scratch.new() for _ in range(4)]
+    for place, age in zip(places, (2000, 300, 200, 100), strict=True):
+        (place / "picture").write_bytes(bytes(100))
+        os.utime(place, (time.time() - age, time.time() - age))
+    scratch.sweep()
+    assert [place.exists() for place in places] == [False, False, True, True]
+    scratch.close()
+    assert not scratch.folder.exists()

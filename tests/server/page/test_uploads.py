@@ -1,0 +1,68 @@
+"""What a browser, or somebody who plays one, tells of files: what is taken, and what is answered to the rest."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elansr.images.files import Picture, read, write
+from elansr.server.limits import Limits, Rejected
+from elansr.server.page.scratch import Scratch
+from elansr.server.page.uploads import MOST_PICTURES, Sent, Uploads, told
+
+
+@pytest.fixture
+def scratch() -> Iterator[Scratch]:
+    made = Scratch()
+    yield made
+    made.close()
+
+
+def test_what_our_script_tells() -> None:
+    rows = [{"name": "../a.png", "bytes": 7, "path": "/tmp/a"}, {"name": "b.png", "bytes": 8}]
+    assert told(json.dumps(rows)) == [Sent("a.png", 7, Path("/tmp/a").resolve()), Sent("b.png", 8, None)]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "", "null", "5", "[5]", "[{}]", '{"name": "a", "bytes": 1}', '[{"name": 5, "bytes": 1}]',
+        '[{"name": "a", "bytes": Infinity}]', '[{"name": "a", "bytes": 1, "path": 5}]',
+        '[{"name": "a", "bytes": 1, "path": "\\u0000"}]', "[" * 100_000,
+    ],
+)  # fmt: skip
+def test_what_it_does_not_tell(message: str) -> None:
+    with pytest.raises(Rejected, match="that was no upload: choose the picture again"):
+        told(message)
+
+
+def test_how_many() -> None:
+    assert len(told(json.dumps([{"name": "a", "bytes": 1}] * MOST_PICTURES))) == MOST_PICTURES
+    with pytest.raises(Rejected, match="51 files are more than the 50 that are taken at once: choose fewer"):
+        told(json.dumps([{"name": "a", "bytes": 1}] * (MOST_PICTURES + 1)))
+
+
+def test_only_what_was_uploaded_is_looked_at(scratch: Scratch, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    write(Picture((pixels,)), tmp_path / "a.png")
+    inside = scratch.new() / "a.png"
+    inside.write_bytes((tmp_path / "a.png").read_bytes())
+    uploads = Uploads(scratch, replace(Limits(), max_bytes=10_000))
+    html, chosen = uploads.look(Sent("mine.png", 99, inside))
+    assert chosen is not None
+    assert np.array_equal(read(chosen.path).pixels, pixels)
+    assert (chosen.about.pixels, chosen.thumbnail.is_file()) == (600, True)
+    assert "<strong>mine.png</strong><span>30 x 20 pixels · PNG" in html
+    for sent, sentence in (
+        (Sent("mine.png", 99, tmp_path / "a.png"), "mine.png: the picture is no longer on the server"),
+        (Sent("mine.png", 99, inside.with_name("b")), "mine.png: the picture is no longer on the server"),
+        (Sent("mine.png", 99, None), "mine.png: it did not reach the server"),
+        (Sent("mine.png", 10_001, None), "mine.png: the file has 10 kB, more than the 10 kB that this server takes"),
+    ):
+        html, chosen = uploads.look(sent)
+        assert chosen is None
+        assert sentence in html
+        assert "elansr-page" not in html

@@ -1,0 +1,404 @@
+"""Pictures larger than memory, with the threshold lowered: equal to the path in memory in every byte."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+import torch
+
+import elansr
+from elansr.errors import ConfigError, PictureError
+from elansr.images import encoding
+from elansr.images.files import Picture, Pixels, read, write
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
+from elansr.upscaling import batch, large
+from elansr.upscaling.batch import Choice, FinalSize, Job, Options, Outcome, Ready
+from elansr.upscaling.upscaler import Upscaler
+
+RNG = np.random.default_rng(5)
+
+
+@pytest.fixture(scope="module")
+def network() -> ELAN:
+    torch.manual_seed(0)
+    return ELAN(ELANConfig(scale=2, channels=6, blocks=2, n_share=1)).eval()
+
+
+@pytest.fixture
+def upscaler(network: ELAN) -> Upscaler:
+    return Upscaler(network, device="cpu", precision="fp32", tile=32)
+
+
+@pytest.fixture(autouse=True)
+def _lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large, "LARGE", 0)
+
+
+def pixels(height: int, width: int, channels: int, dtype: type = np.uint8) -> Pixels:
+    """Soft noise, and where there is alpha, a transparent corner, an opaque one and what lies between."""
+    full = np.iinfo(dtype).max
+    values = RNG.random((-(-height // 4), -(-width // 4), channels)).repeat(4, 0).repeat(4, 1)[:height, :width]
+    if channels in (2, 4):
+        ramp = np.linspace(-1, 2, height)[:, None] + np.linspace(-1, 1, width)
+        values[..., -1] = ramp.clip(0, 1)
+    return (values * full).astype(dtype)
+
+
+def upscale(
+    source: Path,
+    target: Path,
+    upscaler: Upscaler,
+    on_progress: Callable[[Job, int, int], None] = lambda job, done, total: None,
+    **options: object,
+) -> Outcome:
+    ready = Ready(upscaler, Choice("tiny", ""))
+    return batch.upscale_file(Job(source, target), lambda _: ready, Options(**options), on_progress)  # type: ignore[arg-type]
+
+
+def in_memory(source: Path, target: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch) -> Picture:
+    with monkeypatch.context() as patch:
+        patch.setattr(large, "LARGE", 2**40)
+        upscale(source, target, upscaler)
+    return read(target)
+
+
+class Stopped(Exception):  # noqa: N818 - not an error
+    """Raised by a test's progress."""
+
+
+def stopping_at(share: float) -> Callable[[Job, int, int], None]:
+    def progress(job: Job, done: int, total: int) -> None:
+        if done >= share * total:
+            raise Stopped
+
+    return progress
+
+
+def hidden(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+
+
+# --- the same pixels ---
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "dtype"),
+    [
+        ("rgb.tif", 3, np.uint8),
+        ("grey.tif", 1, np.uint16),
+        ("rgba.tif", 4, np.uint8),
+        ("grey_alpha.png", 2, np.uint16),
+        ("rgb.png", 3, np.uint8),
+        ("photo.jpg", 3, np.uint8),
+    ],
+)
+@pytest.mark.parametrize("size", [(109, 51), (5, 40)])
+def test_it_is_equal_to_the_path_in_memory_in_every_byte(
+    tmp_path: Path,
+    upscaler: Upscaler,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    channels: int,
+    dtype: type,
+    size: tuple[int, int],
+) -> None:
+    source = tmp_path / name
+    write(Picture((pixels(*size, channels, dtype),), dpi=(300.0, 300.0)), source)
+    expected = in_memory(source, tmp_path / f"in_memory{source.suffix}", upscaler, monkeypatch)
+    outcome = upscale(source, tmp_path / f"large{source.suffix}", upscaler)
+    result = read(outcome.target)
+    assert np.array_equal(result.pixels, expected.pixels)
+    assert (result.pixels.dtype, result.dpi, outcome.output_size) == (dtype, (300.0, 300.0), (size[1] * 2, size[0] * 2))
+    assert hidden(tmp_path) == []
+
+
+@pytest.mark.parametrize("alpha", [0, 77, 255])
+def test_alpha_that_does_not_vary_stays_as_it_is(
+    tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch, alpha: int
+) -> None:
+    picture = pixels(70, 50, 4)
+    picture[..., 3] = alpha
+    write(Picture((picture,)), tmp_path / "in.png")
+    expected = in_memory(tmp_path / "in.png", tmp_path / "in_memory.png", upscaler, monkeypatch)
+    upscale(tmp_path / "in.png", tmp_path / "out.png", upscaler)
+    assert np.array_equal(read(tmp_path / "out.png").pixels, expected.pixels)
+
+
+def test_what_the_file_says_goes_with_it(tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Profile, EXIF and XMP, through a TIFF and through a PNG, into which XMP is put afterwards."""
+    icc = pyvips.Image.black(4, 4, bands=3).copy(interpretation="srgb").icc_transform("p3").get("icc-profile-data")
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x03\0\0\0Me\0\0" + bytes(4)
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">about it</x:xmpmeta>'
+    monkeypatch.setattr(encoding, "_MOVED", 1000)
+    source = tmp_path / "in.png"
+    write(Picture((pixels(90, 60, 3),), icc=bytes(icc), exif=exif, xmp=xmp), source)
+    for ending in (".png", ".tif", ".jpg"):
+        upscale(source, tmp_path / f"out{ending}", upscaler)
+        result = read(tmp_path / f"out{ending}")
+        assert (result.icc, result.xmp) == (icc, xmp)
+        assert result.exif is not None
+        assert b"Me\0" in result.exif
+
+
+@pytest.mark.parametrize("orientation", [2, 6])
+def test_turned_pictures_come_upright(tmp_path: Path, upscaler: Upscaler, orientation: int) -> None:
+    """Mirrored in rows; turned in memory, where that is allowed."""
+    picture = pixels(50, 70, 3)
+    image = pyvips.Image.new_from_array(picture).copy(interpretation="srgb")
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    image.write_to_file(str(tmp_path / "in.tif"))
+    upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler)
+    upright = picture[:, ::-1] if orientation == 2 else picture[::-1].transpose(1, 0, 2)
+    assert np.array_equal(read(tmp_path / "out.tif").pixels, upscaler(np.ascontiguousarray(upright)))
+    limits = {"max_pixels": 100, "max_streamed": 10**6}
+    if orientation == 6:
+        with pytest.raises(PictureError, match=r"in.tif: 50 x 70 = 3,500 pixels .* held in memory.*orientation 6"):
+            upscale(tmp_path / "in.tif", tmp_path / "again.tif", upscaler, **limits)
+    else:
+        upscale(tmp_path / "in.tif", tmp_path / "again.tif", upscaler, **limits)
+
+
+# --- interrupted and taken up ---
+
+
+@pytest.mark.parametrize(("channels", "share"), [(3, 0.1), (3, 0.5), (3, 0.9), (4, 0.4), (4, 0.8)])
+def test_stopped_and_taken_up_it_is_the_same(
+    tmp_path: Path, upscaler: Upscaler, channels: int, share: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    picture = pixels(110, 40, channels)
+    write(Picture((picture,)), source)
+    with pytest.raises(Stopped):
+        upscale(source, target, upscaler, stopping_at(share))
+    assert not target.exists()
+    assert len(hidden(tmp_path)) == (share > 0.1)
+    done: list[float] = []
+    upscale(source, target, upscaler, lambda job, part, total: done.append(part / total))
+    assert np.array_equal(read(target).pixels, upscaler(picture))
+    assert hidden(tmp_path) == []
+    assert done == sorted(done)
+    assert ("goes on" in caplog.text) == (share > 0.1)
+
+
+def test_taken_up_it_does_not_begin_anew(tmp_path: Path, upscaler: Upscaler) -> None:
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    write(Picture((pixels(300, 30, 3),)), source)
+    with pytest.raises(Stopped):
+        upscale(source, target, upscaler, stopping_at(0.7))
+    started: list[float] = []
+    upscale(source, target, upscaler, lambda job, part, total: started.append(part / total) if part else None)
+    assert started[0] > 0.6
+
+
+def test_stopped_in_the_encoder_it_only_encodes_again(
+    tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = pixels(40, 40, 3)
+    write(Picture((picture,)), tmp_path / "in.tif")
+    expected = upscaler(picture)
+
+    def stop(*_: object, **__: object) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(large, "write_rows", stop)
+        with pytest.raises(Stopped):
+            upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler)
+    monkeypatch.setattr(upscaler, "strips", stop)
+    upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler)
+    assert np.array_equal(read(tmp_path / "out.tif").pixels, expected)
+
+
+def test_ctrl_c_says_what_is_kept_and_that_the_same_command_goes_on(tmp_path: Path, upscaler: Upscaler) -> None:
+    def interrupt(job: Job, done: int, total: int) -> None:
+        if done > total / 2:
+            raise KeyboardInterrupt
+
+    write(Picture((pixels(110, 40, 3),)), tmp_path / "in.tif")
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler, interrupt)
+    [spool] = hidden(tmp_path)
+    assert spool in str(stopped.value)
+    assert str(stopped.value).endswith("; the same command goes on from there")
+
+
+def test_killed_and_taken_up_it_is_the_same(tmp_path: Path, network: ELAN) -> None:
+    """A process of its own, ended by SIGKILL."""
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    picture = pixels(300, 30, 3)
+    write(Picture((picture,)), source)
+    torch.save(network.state_dict(), tmp_path / "tiny.pt")
+    program = f"""
+import time, torch
+from pathlib import Path
+from elansr.upscaling import batch, large
+from elansr.upscaling.upscaler import Upscaler
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN
+torch.set_num_threads(1)
+large.LARGE = 0
+network = ELAN(ELANConfig(scale=2, channels=6, blocks=2, n_share=1)).eval()
+network.load_state_dict(torch.load({str(tmp_path / "tiny.pt")!r}, weights_only=True))
+ready = batch.Ready(Upscaler(network, device="cpu", precision="fp32", tile=32), batch.Choice("tiny", ""))
+job = batch.Job(Path({str(source)!r}), Path({str(target)!r}))
+batch.upscale_file(job, lambda _: ready, batch.Options(), lambda job, done, total: time.sleep(0.02))
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(elansr.__file__).parents[1])}
+    process = subprocess.Popen([sys.executable, "-c", program], env=environment)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".elansr-*.rows/journal.json")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    [journal] = tmp_path.glob(".elansr-*.rows/journal.json")
+    assert 0 < json.loads(journal.read_bytes())["planes"][0][0] < 600
+    upscaler = Upscaler(network, device="cpu", precision="fp32", tile=32)
+    upscale(source, target, upscaler)
+    assert np.array_equal(read(target).pixels, upscaler(picture))
+
+
+@pytest.mark.parametrize("change", ["source", "tile", "journal", "rows"])
+def test_what_was_made_of_something_else_is_made_anew(
+    tmp_path: Path, upscaler: Upscaler, network: ELAN, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    picture = pixels(110, 40, 3)
+    write(Picture((picture,)), source)
+    with pytest.raises(Stopped):
+        upscale(source, target, upscaler, stopping_at(0.7))
+    [spool] = [tmp_path / name for name in hidden(tmp_path)]
+    if change == "source":
+        picture = 255 - picture
+        write(Picture((picture,)), source, overwrite=True)
+    elif change == "tile":
+        upscaler = Upscaler(network, device="cpu", precision="fp32", tile=48)
+    elif change == "journal":
+        (spool / "journal.json").write_bytes(b'{"settings": {"sou')
+    else:
+        os.truncate(spool / "plane-0.raw", 1000)
+    upscale(source, target, upscaler)
+    assert np.array_equal(read(target).pixels, upscaler(picture))
+    told = {"source": "the picture", "tile": "tile"}.get(change)
+    assert ("begins anew" in caplog.text) == bool(told)
+    assert (told or "") in caplog.text
+
+
+def test_two_runs_do_not_write_the_same_rows(tmp_path: Path, upscaler: Upscaler) -> None:
+    write(Picture((pixels(110, 40, 3),)), tmp_path / "in.tif")
+    refused: list[str] = []
+
+    def second(job: Job, done: int, total: int) -> None:
+        if done and not refused:
+            refused.append("")
+            with pytest.raises(PictureError, match=r"out.tif: another run is writing it") as error:
+                upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler)
+            refused[0] = str(error.value)
+
+    upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler, second)
+    assert refused[0]
+
+
+# --- what can go wrong ---
+
+
+def test_too_little_disk_space_is_told_before_the_work(
+    tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(Picture((pixels(110, 40, 3),)), tmp_path / "in.tif")
+    monkeypatch.setattr(large.shutil, "disk_usage", lambda _: os.terminal_size((0, 0)) and _Usage(10**5))
+    with pytest.raises(PictureError, match=r"out.tif: 0.0 GB of free disk space are needed in .*0.0 GB are there"):
+        upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler, stopping_at(0))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.tif"]
+
+
+class _Usage:
+    def __init__(self, free: int) -> None:
+        self.free = free
+
+
+@pytest.mark.parametrize("name", ["in.tif", "in.png", "in.jpg"])
+def test_a_truncated_file_is_one_line_and_leaves_nothing(tmp_path: Path, upscaler: Upscaler, name: str) -> None:
+    source = tmp_path / name
+    noise = RNG.integers(0, 256, (400, 40, 3), np.uint8)
+    write(Picture((noise,)), source)
+    data = source.read_bytes()
+    middle = len(data) // 2
+    # A TIFF's directory and a PNG's last chunk stay, so that only decoding finds out.
+    source.write_bytes(data[:middle] + (b"" if name == "in.jpg" else bytes(50) + data[middle + 50 :]))
+    with pytest.raises(PictureError, match=rf"{name}: truncated, damaged or an unusual") as error:
+        upscale(source, tmp_path / f"out{source.suffix}", upscaler)
+    assert "\n" not in str(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_picture_that_exists_is_not_replaced_unasked(tmp_path: Path, upscaler: Upscaler) -> None:
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    write(Picture((pixels(70, 50, 3),)), source)
+    target.write_bytes(b"mine")
+    with pytest.raises(PictureError, match="already there"):
+        upscale(source, target, upscaler)
+    upscale(source, target, upscaler, existing="replace")
+    assert read(target).pixels.shape == (140, 100, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("out.webp", {"max_pixels": 100}, "WEBP is encoded in memory"),
+        ("out.tif", {"max_pixels": 100, "size": FinalSize(outscale=1.5)}, "--outscale, --width and --height resize"),
+        ("out.tif", {"max_streamed": 100}, "3,500 pixels are more than the limit of 100; raise it with --max-pixels"),
+        ("out.png", {"pyramid": True}, "out.png: PNG, where a pyramid is a TIFF of one page"),
+    ],
+)
+def test_what_cannot_be_done_in_rows_is_refused_above_the_limit_in_memory(
+    tmp_path: Path, upscaler: Upscaler, name: str, options: dict[str, object], words: str
+) -> None:
+    write(Picture((pixels(70, 50, 3),)), tmp_path / "in.tif")
+    with pytest.raises((PictureError, ConfigError), match=words):
+        upscale(tmp_path / "in.tif", tmp_path / name, upscaler, **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
+
+
+def test_what_cannot_be_done_in_rows_is_done_in_memory_below_it(tmp_path: Path, upscaler: Upscaler) -> None:
+    write(Picture((pixels(70, 50, 3),)), tmp_path / "in.tif")
+    upscale(tmp_path / "in.tif", tmp_path / "out.webp", upscaler)
+    upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler, size=FinalSize(outscale=1.5))
+    assert read(tmp_path / "out.webp").pixels.shape == (140, 100, 3)
+    assert read(tmp_path / "out.tif").pixels.shape == (105, 75, 3)
+
+
+# --- large TIFF files ---
+
+
+@pytest.mark.parametrize("lowered", [0, 2**40])
+def test_a_pyramid_holds_smaller_copies(
+    tmp_path: Path, network: ELAN, monkeypatch: pytest.MonkeyPatch, lowered: int
+) -> None:
+    """From disk and from memory."""
+    monkeypatch.setattr(large, "LARGE", lowered)
+    picture, upscaler = pixels(150, 200, 3), Upscaler(network, device="cpu", precision="fp32", tile=256)
+    write(Picture((picture,)), tmp_path / "in.png")
+    upscale(tmp_path / "in.png", tmp_path / "out.tif", upscaler, pyramid=True)
+    levels = [pyvips.Image.tiffload(str(tmp_path / "out.tif"), page=page) for page in range(2)]
+    assert [(level.width, level.height) for level in levels] == [(400, 300), (200, 150)]
+    assert np.array_equal(read(tmp_path / "out.tif").pixels, upscaler(picture))
+
+
+def test_beyond_4_gib_it_is_a_big_tiff(tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch) -> None:
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x03\0\0\0Me\0\0" + bytes(4)
+    write(Picture((pixels(70, 50, 3),), exif=exif), tmp_path / "in.tif")
+    assert (tmp_path / "in.tif").read_bytes()[2] == 42
+    monkeypatch.setattr(encoding, "_BIG_TIFF", 0)
+    upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler)
+    assert (tmp_path / "out.tif").read_bytes()[2] == 43
+    assert read(tmp_path / "out.tif").pixels.shape == (140, 100, 3)
+    assert read(tmp_path / "out.tif").exif is not None
