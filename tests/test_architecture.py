@@ -23,7 +23,8 @@ LEVELS = (
     {"evaluation"},
     {"training", "export"},
     {PUBLIC_NAMES},
-    {"cli", "server", "cluster"},
+    {"server", "cluster"},
+    {"cli"},
     {"__main__"},
 )
 """A part imports from the levels above its own in this table, and from itself."""
