@@ -1,0 +1,114 @@
+"""What runs the network: an engine takes a tile and gives the super-resolved tile back, both NumPy arrays.
+
+`open_engine` is the one place that chooses which engine runs a model on a device.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elansr.nn.config import ELANConfig
+
+if TYPE_CHECKING:
+    from elansr.engines.files import EngineName
+    from elansr.nn.elan import ELAN
+
+Tile = NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """Runs one network on tiles.
+
+    Attributes:
+        config: of the network.
+        device: where it runs: "cpu", "cuda:0", "mps".
+        precision: "fp32", "bf16" or "fp16", of the network's body.
+        size: height and width of the largest tile; None is any.
+        bytes_per_pixel: that a pixel of a tile takes at the peak.
+    """
+
+    config: ELANConfig
+    device: str
+    precision: str
+    size: tuple[int, int] | None
+    bytes_per_pixel: int
+
+    def __call__(self, tile: Tile, /) -> Tile:
+        """Super-resolves one tile, or tiles of several pictures at once.
+
+        Args:
+            tile: float32, (1, 3n, h, w), RGB in [0, 1]; a network of one colour is given the colours one by one.
+
+        Returns:
+            float32, (1, 3n, h * scale, w * scale), not clipped.
+        """
+
+    def digest(self) -> str:
+        """SHA-256 of what decides its answers besides the attributes, in hex."""
+
+
+def open_engine(
+    model: str | os.PathLike[str] | ELAN,
+    *,
+    scale: int | None = None,
+    engine: EngineName = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    closed: bool = True,
+) -> Engine:
+    """The engine that runs a model.
+
+    Args:
+        model: a released name ("elan-light-x4"), the path of a weights file, the path of a file that `elansr export`
+            wrote, or a network.
+        scale: super-resolution factor that the model must have.
+        engine: "auto", "torch", "onnx" or "openvino"; see `choose`.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        precision: "auto", "fp32", "bf16" or "fp16".
+        closed: whether attention windows end at a tile's border; else shifted ones go on at the opposite border.
+
+    Raises:
+        WeightsError: an unknown name, or a file that is not a network of ours.
+        ConfigError: an engine that does not run such a file, or what contradicts how it was exported.
+        DeviceError: a device or precision that is unknown or not there.
+        MissingExtraError: what the engine needs is not installed.
+    """
+    from elansr.engines import files
+    from elansr.engines.device import pick_device, pick_precision
+    from elansr.engines.pytorch import TorchEngine
+    from elansr.weights import load_network
+
+    if isinstance(model, (str, os.PathLike)):
+        if files.choose(model, engine) != "torch":
+            exported = files.open_engine(Path(model), device)
+            exported.require_scale(scale)
+            exported.require(precision, closed)
+            return _Arrays(exported)
+        model = load_network(model, scale)
+    where = pick_device(device)
+    return _Arrays(TorchEngine(model, where, pick_precision(precision, where), closed))
+
+
+class _Arrays:
+    """NumPy around an engine that takes tensors."""
+
+    def __init__(self, engine: object) -> None:
+        from elansr.engines import files, pytorch
+
+        assert isinstance(engine, (pytorch.TorchEngine, files.FileEngine))
+        self._engine = engine
+        self.config, self.precision, self.size = engine.config, engine.precision, engine.size
+        self.device, self.bytes_per_pixel = str(engine.device), engine.bytes_per_pixel
+
+    def __call__(self, tile: Tile) -> Tile:
+        import torch
+
+        return self._engine(torch.from_numpy(np.ascontiguousarray(tile))).numpy()
+
+    def digest(self) -> str:
+        return self._engine.digest()
