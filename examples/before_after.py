@@ -10,8 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from elansr.images.files import Picture, read, write
-from elansr.images.resize import imresize
+from elansr.images import Picture, imresize, read, write
 
 Array: TypeAlias = NDArray[Any]
 

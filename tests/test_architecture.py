@@ -92,10 +92,10 @@ def test_imports_run_one_way(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "source", "complaint"),
     [
-        ("elansr.images.files", "from elansr.weights import files", "images imports weights"),
-        ("elansr.images.files", "from elansr import weights", "images imports weights"),
-        ("elansr.images.files", "from ..weights.files import save", "images imports weights"),
-        ("elansr.images.files", "from .. import weights", "images imports weights"),
+        ("elansr.images.reading", "from elansr.weights import files", "images imports weights"),
+        ("elansr.images.reading", "from elansr import weights", "images imports weights"),
+        ("elansr.images.reading", "from ..weights.files import save", "images imports weights"),
+        ("elansr.images.reading", "from .. import weights", "images imports weights"),
         ("elansr.nn.ops", "import elansr.images.resize as r", "nn imports images"),
         ("elansr.nn.ops", "def f():\n    import numpy.linalg", ":2: nn imports numpy"),
         ("elansr.nn.ops", "import torch, pyvips", "nn imports pyvips"),
@@ -121,7 +121,7 @@ def test_the_checker_finds_a_wrong_import(module: str, source: str, complaint: s
             "import math\nimport torch\nfrom elansr.errors import ConfigError\nfrom elansr.nn import ops",
         ),
         ("elansr.nn.elan", "from .layers import ShiftConv\nfrom . import ops\nfrom ..errors import ConfigError"),
-        ("elansr.images.files", "import os\nimport numpy as np\nfrom pathlib import Path"),
+        ("elansr.images.reading", "import os\nimport numpy as np\nfrom pathlib import Path"),
         ("elansr.weights.files", "from elansr import __version__\nfrom elansr.nn.elan import ELAN"),
         ("elansr.cli.main", "from elansr import Upscaler\nfrom elansr.training import loop"),
         ("elansr.__main__", "from elansr.cli.main import main"),

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from elansr.cli.main import app
-from elansr.images.files import Picture, read, write
+from elansr.images import Picture, read, write
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]

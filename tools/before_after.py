@@ -17,7 +17,7 @@ from PIL import Image
 from elansr.errors import ElansrError
 from elansr.evaluation.datasets import RGB, read_rgb
 from elansr.evaluation.lettering import lettering, line_height
-from elansr.images.resize import crop_to_multiple, downscale, imresize
+from elansr.images import crop_to_multiple, downscale, imresize
 from elansr.upscaling.upscaler import load
 from elansr.weights.disk import write_atomically
 from elansr.weights.released import RELEASED, ReleasedWeights

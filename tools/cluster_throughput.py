@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elansr.images.files import Picture, read, write
+from elansr.images import Picture, read, write
 
 PHOTO = Path(__file__).resolve().parents[1] / "examples" / "otter.jpg"
 SIZES = ((120, 160), (160, 200), (180, 280), (240, 320))

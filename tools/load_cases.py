@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from elansr.images.files import Picture, Pixels, read, write
+from elansr.images import Picture, Pixels, read, write
 from elansr.server.limits import Limits
 from elansr.upscaling.batch import FinalSize, Options, Upscalers, plan, upscale_file
 from elansr.upscaling.jobs import Extension, Source

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from elansr.errors import ElansrError
-    from elansr.images.files import Picture
+    from elansr.images import Picture, read, write
     from elansr.nn.config import ELANConfig
     from elansr.nn.elan import ELAN, create_model
     from elansr.upscaling.upscaler import Upscaler, load
@@ -34,19 +34,23 @@ __all__ = [
     "describe",
     "load",
     "load_network",
+    "read",
+    "write",
 ]
 
 _HOMES = {
     "ELAN": "elansr.nn.elan",
     "ELANConfig": "elansr.nn.config",
     "ElansrError": "elansr.errors",
-    "Picture": "elansr.images.files",
+    "Picture": "elansr.images",
     "Upscaler": "elansr.upscaling.upscaler",
     "convert": "elansr.weights.convert",
     "create_model": "elansr.nn.elan",
     "describe": "elansr.weights.describe",
     "load": "elansr.upscaling.upscaler",
     "load_network": "elansr.weights",
+    "read": "elansr.images",
+    "write": "elansr.images",
 }
 """The module of each public name."""
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import elansr
 from elansr.cli.main import app
-from elansr.images.files import Picture, write
+from elansr.images import Picture, write
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.weights.files import save

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elansr.images.files import Picture, read, write
-from elansr.images.resize import imresize
+from elansr.images import Picture, imresize, read, write
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "before_after.py"
 

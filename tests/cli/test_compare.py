@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elansr.images.files import read
+from elansr.images import read
 from elansr.upscaling.upscaler import load
 from tests.cli.ended import Ended
 from tests.evaluation.parsed import Page, picture

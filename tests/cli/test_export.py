@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from elansr.images.files import read
+from elansr.images import read
 from tests.cli.ended import Ended
 
 pytest.importorskip("onnx", reason="needs the extra export")

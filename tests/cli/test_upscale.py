@@ -16,7 +16,7 @@ import torch
 
 from elansr.cli import display, interrupts
 from elansr.cli.upscale import _use_threads
-from elansr.images.files import Picture, read, write
+from elansr.images import Picture, read, write
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling.upscaler import load

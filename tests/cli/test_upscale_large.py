@@ -10,7 +10,7 @@ import pytest
 import pyvips
 
 from elansr.cli import display
-from elansr.images.files import read
+from elansr.images import read
 from elansr.upscaling import large
 from tests.cli.ended import Ended
 

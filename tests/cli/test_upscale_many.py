@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elansr.images.files import Picture, read, write
+from elansr.images import Picture, read, write
 from elansr.upscaling.upscaler import load
 from tests.cli.ended import Ended
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elansr.images.resize import imresize
+from elansr.images import imresize
 from tests.cli.ended import Ended
 from tests.video.clips import packets, pictures, shown, write
 

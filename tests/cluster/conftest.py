@@ -17,7 +17,7 @@ pytest.importorskip("fsspec", reason="elansr batch needs the extra [ray]")
 from elansr.cluster.parcels import Task, Worker
 from elansr.cluster.settings import Settings, identified
 from elansr.cluster.sources import Columns
-from elansr.images.files import Picture, write
+from elansr.images import Picture, write
 
 COLUMNS = Columns()
 

@@ -18,7 +18,7 @@ from elansr.cluster.manifest import Row
 from elansr.cluster.parcels import Task, Worker
 from elansr.cluster.ray_cluster import Work, rows_of
 from elansr.cluster.stores import Store
-from elansr.images.files import Picture, write
+from elansr.images import Picture, write
 from tests.cli.ended import Ended
 
 

@@ -9,7 +9,7 @@ import pytest
 from elansr.cluster.parcels import Worker
 from elansr.cluster.sources import Columns, find, planned
 from elansr.cluster.strips import shares
-from elansr.images.files import Picture, write
+from elansr.images import Picture, write
 from tests.cli.ended import Ended
 
 TILE = 16

@@ -12,8 +12,7 @@ from elansr.errors import ConfigError, PictureError, WeightsError
 from elansr.evaluation.compare import Setting, compare
 from elansr.evaluation.evaluate import evaluate
 from elansr.evaluation.models import super_resolver
-from elansr.images.files import Picture, write
-from elansr.images.resize import downscale, imresize
+from elansr.images import Picture, downscale, imresize, write
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling.upscaler import load

@@ -7,7 +7,7 @@ import pytest
 
 from elansr.errors import DataError
 from elansr.evaluation.consistency import consistency
-from elansr.images.resize import downscale
+from elansr.images import downscale
 
 RNG = np.random.default_rng(0)
 SR = RNG.integers(0, 256, (24, 36, 3), np.uint8)

@@ -12,7 +12,7 @@ from elansr.errors import ConfigError, OutputExistsError, PictureError
 from elansr.evaluation.compare import Comparison, Side
 from elansr.evaluation.contact_sheet import FRAMES, TILE, WHOLE_WIDTH, sheet, write_sheet
 from elansr.evaluation.crops import Box
-from elansr.images.files import read
+from elansr.images import read
 
 RNG = np.random.default_rng(0)
 CROPS = [Box(10, 20, 48, 32), Box(100, 60, 96, 96)]

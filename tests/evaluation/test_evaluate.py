@@ -13,8 +13,7 @@ from elansr.evaluation.checks import check_pairs
 from elansr.evaluation.consistency import consistency
 from elansr.evaluation.datasets import BenchmarkSet, LRFolder
 from elansr.evaluation.evaluate import Example, Score, SetScores, bicubic, evaluate, evaluate_lr
-from elansr.images.files import Picture, write
-from elansr.images.resize import downscale
+from elansr.images import Picture, downscale, write
 
 BICUBIC = {
     ("Set5", 2): (33.673, 0.9303),

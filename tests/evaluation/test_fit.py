@@ -16,7 +16,7 @@ from PIL.Image import Resampling
 
 from elansr.evaluation.datasets import RGB, read_rgb
 from elansr.evaluation.fit import misfit
-from elansr.images.resize import crop_to_multiple, downscale, imresize
+from elansr.images import crop_to_multiple, downscale, imresize
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 CITY, OTTER = (read_rgb(EXAMPLES / name) for name in ("cityscape.png", "otter.jpg"))

@@ -11,7 +11,7 @@ from elansr.evaluation.crops import Box
 from elansr.evaluation.evaluate import Example, Score, SetScores
 from elansr.evaluation.metrics import psnr_y, ssim_y
 from elansr.evaluation.report import Report, error_map
-from elansr.images.resize import downscale, imresize
+from elansr.images import downscale, imresize
 from tests.evaluation.parsed import Element, Page, kind, picture
 
 EVIL = """"><script>alert('x')</script><img src=x onerror="alert(1)">$model ${set} &amp;'"""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from elansr.images.alpha import fill_transparent
+from elansr.images import fill_transparent
 
 KINDS = [(np.uint8, 255), (np.uint16, 65535)]
 

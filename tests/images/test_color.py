@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.color import rgb2ycbcr
 
-from elansr.images.color import luma, rgb_to_ycbcr, ycbcr_to_rgb
+from elansr.images import luma, rgb_to_ycbcr, ycbcr_to_rgb
 
 NOISE = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
 

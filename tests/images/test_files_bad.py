@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from elansr.errors import PictureError
-from elansr.images.files import read
+from elansr.images import read
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -155,7 +155,7 @@ def test_no_permission(tmp_path):
         assert "permission" in refused(path)
         return
     script = (
-        "import os, sys; from elansr.errors import PictureError; from elansr.images.files import read\n"
+        "import os, sys; from elansr.errors import PictureError; from elansr.images import read\n"
         "os.seteuid(65534)\n"
         "try: read(sys.argv[1])\n"
         "except PictureError as error: print(error)\n"
@@ -273,7 +273,7 @@ def test_nothing_on_stderr(tmp_path):
         (tmp_path / f"{index}").write_bytes(data[: len(data) * 2 // 3])
         (tmp_path / f"whole {index}").write_bytes(data[:2] + bytes(3) + data[2:] if kind == "jpeg" else data)
     script = (
-        "import sys, pathlib; from elansr.errors import PictureError; from elansr.images.files import read\n"
+        "import sys, pathlib; from elansr.errors import PictureError; from elansr.images import read\n"
         "for path in pathlib.Path(sys.argv[1]).iterdir():\n"
         "    try: read(path); print('read')\n"
         "    except PictureError as error: print('refused')\n"

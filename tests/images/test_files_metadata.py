@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms
 
+from elansr.images import Picture, read, write
 from elansr.images import exif as exif_blocks
-from elansr.images.files import Picture, read, write
 from elansr.images.tags import Field, Layout, TagFile, encode
 
 Y, X = np.mgrid[0:40, 0:64]

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image, ImageCms, ImageOps
 
 from elansr.errors import PictureError
-from elansr.images.files import FORMATS, SUFFIXES, format_of_suffix, is_picture_name, read
+from elansr.images import FORMATS, SUFFIXES, format_of_suffix, is_picture_name, read
 
 Y, X = np.mgrid[0:45, 0:70]
 RGB = np.stack([X * 255 // 69, Y * 255 // 44, (X * 2 + Y) % 256], -1).astype(np.uint8)

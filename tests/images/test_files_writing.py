@@ -20,8 +20,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from elansr.errors import OutputExistsError, PictureError
-from elansr.images import encoding, writing
-from elansr.images.files import FORMATS, Picture, check_output, read, write
+from elansr.images import FORMATS, Picture, check_output, encoding, read, write, writing
 
 Y, X = np.mgrid[0:45, 0:71]
 RGB = np.stack([X * 255 // 70, Y * 255 // 44, (X * 2 + Y) % 256], -1).astype(np.uint8)
@@ -379,7 +378,7 @@ def _denied(*args: object, **kwargs: object) -> None:
 def test_a_large_array_is_not_copied(tmp_path):
     """24 megapixels, 72 MB: encoding takes less than half of that on top."""
     script = (
-        "import sys, resource, numpy as np; from elansr.images.files import Picture, write\n"
+        "import sys, resource, numpy as np; from elansr.images import Picture, write\n"
         "write(Picture((np.zeros((8, 8, 3), np.uint8),)), sys.argv[1] + '/small' + sys.argv[2])\n"
         "pixels = np.full((4000, 6000, 3), 77, np.uint8)\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

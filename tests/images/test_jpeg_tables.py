@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, JpegPresets
 
-from elansr.images.containers import Structure, inspect
-from elansr.images.files import read
+from elansr.images import Structure, inspect, read
 from elansr.images.jpeg_tables import TABLES, quality_of, tables_in
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8))

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from elansr.images.files import read
-from elansr.images.resize import crop_to_multiple, downscale, imresize
+from elansr.images import crop_to_multiple, downscale, imresize, read
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -9,12 +9,20 @@ import pytest
 import pyvips
 
 from elansr.errors import PictureError
-from elansr.images import alpha_rows
-from elansr.images.alpha import fill_transparent
-from elansr.images.alpha_rows import filled_rows
-from elansr.images.files import Picture, Pixels, read, write
-from elansr.images.rows_on_disk import Plane, write_rows
-from elansr.images.streaming import Rolling, blank, open_stream
+from elansr.images import (
+    Picture,
+    Pixels,
+    Plane,
+    Rolling,
+    alpha_rows,
+    blank,
+    fill_transparent,
+    filled_rows,
+    open_stream,
+    read,
+    write,
+    write_rows,
+)
 
 RNG = np.random.default_rng(1)
 

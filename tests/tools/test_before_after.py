@@ -11,7 +11,7 @@ import typer
 from PIL import Image
 
 from elansr.evaluation.datasets import RGB
-from elansr.images.resize import downscale, imresize
+from elansr.images import downscale, imresize
 from elansr.weights.released import RELEASED, ReleasedWeights
 from tools import before_after
 from tools.before_after import as_jpeg, clean_panels, made_from, make, make_all, problems, real_panels, sheet

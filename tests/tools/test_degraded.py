@@ -14,7 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from elansr.errors import ConfigError
 from elansr.evaluation.models import Model, super_resolver
-from elansr.images.resize import crop_to_multiple, downscale
+from elansr.images import crop_to_multiple, downscale
 from elansr.training.degradation.degrade import degraded_pairs
 from elansr.training.degradation.recipe import DegradationRecipe
 from tools import degraded

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("fastapi", reason="needs pip install '.[web]'")
 
 from elansr.errors import PictureError
-from elansr.images.files import read
+from elansr.images import read
 from tools.load_cases import Answer, Case, bomb, hostile
 from tools.load_client import Server, ask, form
 from tools.load_test import Sample, Tally, grew, parts, table_of_answers, table_of_memory

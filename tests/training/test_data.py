@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elansr.errors import DataError
-from elansr.images.files import Picture, write
+from elansr.images import Picture, write
 from elansr.training.data import PairPool, detail, find_pictures, load_pairs
 
 CPU = torch.device("cpu")

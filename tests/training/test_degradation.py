@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from elansr.errors import ConfigError
-from elansr.images.resize import downscale
+from elansr.images import downscale
 from elansr.training.degradation.degrade import BORDER, PHASES, degrade, degraded_pairs, pair
 from elansr.training.degradation.recipe import DegradationRecipe, ResizeKind
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from elansr.errors import DataError
-from elansr.images.resize import downscale
+from elansr.images import downscale
 from elansr.training.config import load_recipe
 from elansr.training.feed import Feed, validation_pairs
 from elansr.training.schedule import CropSize

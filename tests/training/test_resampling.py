@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from elansr.images.resize import imresize
+from elansr.images import imresize
 from elansr.training.degradation.recipe import ResizeKind
 from elansr.training.degradation.resampling import resize, resize_matrix
 

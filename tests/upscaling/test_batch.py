@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from elansr.errors import ConfigError, DeviceError
-from elansr.images.files import Picture, Pixels, read, write
-from elansr.images.resize import imresize
+from elansr.images import Picture, Pixels, imresize, read, write
 from elansr.upscaling import batch, final_size
 from elansr.upscaling.batch import Choice, FinalSize, Job, Options, Outcome, Ready
 

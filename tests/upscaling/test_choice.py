@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from elansr.errors import WeightsError
-from elansr.images.files import Picture, read, write
-from elansr.images.formats import FormatName
+from elansr.images import FormatName, Picture, read, write
 from elansr.upscaling.choice import CLEAN_FROM, Choice, Upscalers, weights_for
 from elansr.upscaling.final_size import FinalSize
 from elansr.weights import released

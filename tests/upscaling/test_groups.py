@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from elansr.errors import DeviceError
-from elansr.images.files import Picture, Pixels, read, write
+from elansr.images import Picture, Pixels, read, write
 from elansr.upscaling import batch, groups
 from elansr.upscaling.batch import Choice, Job, Options, Outcome, Ready
 

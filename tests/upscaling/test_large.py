@@ -16,8 +16,7 @@ import torch
 
 import elansr
 from elansr.errors import ConfigError, PictureError
-from elansr.images import encoding
-from elansr.images.files import Picture, Pixels, read, write
+from elansr.images import Picture, Pixels, encoding, read, write
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling import batch, large

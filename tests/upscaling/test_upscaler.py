@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from elansr.engines.device import pick_device, pick_precision
 from elansr.errors import ConfigError, DeviceError, PictureError
-from elansr.images.files import read
-from elansr.images.resize import imresize
+from elansr.images import imresize, read
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling.upscaler import Upscaler, load

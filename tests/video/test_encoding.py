@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from elansr.images.files import read
+from elansr.images import read
 from elansr.video.colors import Colors, FromRGB
 from elansr.video.encoding import Encoder, Encoding, Format, Packet
 

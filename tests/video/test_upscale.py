@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from elansr.errors import ConfigError, ElansrError, OutputExistsError, PictureError
-from elansr.images.files import Picture
-from elansr.images.files import write as write_picture
+from elansr.images import Picture
+from elansr.images import write as write_picture
 from elansr.video import pipeline, segments
 from elansr.video.upscale import Encoding, VideoFile, VideoOutcome, choose_weights, upscale_video
 from tests.video.clips import BASE, Nearest, packets, pictures, shown, tone, turned, write

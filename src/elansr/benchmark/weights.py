@@ -26,10 +26,10 @@ from elansr.benchmark.networks.imdn import IMDN
 from elansr.benchmark.networks.swinir import SwinIR, SwinIRConfig, SwinTransformerLayer, WindowAttention
 from elansr.errors import WeightsError
 from elansr.nn.config import MAX_SCALE
+from elansr.text import listed
 from elansr.weights.checks import check_tensors
 from elansr.weights.convert import unwrapped
 from elansr.weights.disk import PICKLES, SUFFIXES, read_pickle, read_safetensors, require_readable
-from elansr.weights.header import listed
 
 Baseline: TypeAlias = IMDN | SwinIR | EDSR
 """A network with `scale` whose `forward` takes and returns RGB (N, 3, H, W) in [0, 1]."""

@@ -13,7 +13,7 @@ from elansr.benchmark.complexity import METHOD, Complexity
 from elansr.benchmark.machine import Machine
 from elansr.benchmark.models import BenchmarkModel, Task
 from elansr.benchmark.speed import WARM_UP, Timing
-from elansr.images.formats import shown
+from elansr.text import shown
 
 COLUMNS = (
     "parameters",

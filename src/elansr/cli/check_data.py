@@ -78,7 +78,7 @@ def _as_text(report: "Report") -> str:
 
 
 def _line(finding: "Finding") -> str:
-    from elansr.images.formats import shown
+    from elansr.text import shown
 
     other = "" if finding.other is None else f" ({shown(finding.other)})"
     return f"{shown(finding.file)}: {finding.detail}{other}"

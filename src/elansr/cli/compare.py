@@ -48,7 +48,7 @@ def compare(
     from elansr.evaluation.contact_sheet import write_sheet
     from elansr.evaluation.crops import Box
     from elansr.evaluation.embedding import check_page
-    from elansr.images.files import DEFAULT_MAX_PIXELS
+    from elansr.images import DEFAULT_MAX_PIXELS
 
     check_page(output, overwrite)
     boxes = [Box.parse(crop) for crop in crops or ()]
@@ -105,7 +105,7 @@ def _bars() -> "Iterator[Progress]":
 
 def _say(comparison: "Comparison", output: Path) -> None:
     """PSNR-Y on stdout, one line a side; what was written on stderr."""
-    from elansr.images.formats import shown
+    from elansr.text import shown
 
     for side in comparison.sides:
         if side.psnr is not None:

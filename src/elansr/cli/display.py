@@ -10,7 +10,7 @@ from rich.table import Column
 
 from elansr.cli.interrupts import raise_pending
 from elansr.cli.report import line, summary
-from elansr.images.formats import shown
+from elansr.text import shown
 from elansr.upscaling.batch import Job, Outcome
 
 TELL_EVERY = 60.0

@@ -10,7 +10,7 @@ import typer
 from elansr.cli import options as o
 from elansr.cli.interrupts import raise_pending
 from elansr.errors import ConfigError
-from elansr.images.formats import shown
+from elansr.text import shown
 
 if TYPE_CHECKING:
     from elansr.cli.outputs import Outputs

@@ -59,7 +59,7 @@ def export(
 
 def _line(written: "Written", to: str) -> str:
     """What was written and how far it is from PyTorch."""
-    from elansr.images.formats import shown
+    from elansr.text import shown
 
     exported, parity = written.exported, written.parity
     height, width = exported.size or (0, 0)

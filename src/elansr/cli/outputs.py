@@ -10,8 +10,8 @@ from elansr.errors import ConfigError, OutputExistsError, PictureError
 from elansr.evaluation.datasets import RGB, BenchmarkSet, LRFolder
 from elansr.evaluation.evaluate import PROTOCOLS, Example, Protocol
 from elansr.evaluation.models import Model
-from elansr.images.files import Picture, write
-from elansr.images.formats import shown
+from elansr.images import Picture, write
+from elansr.text import shown
 from elansr.weights.disk import SUFFIXES, write_atomically
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from elansr.images.formats import shown
+from elansr.text import shown
 from elansr.upscaling.batch import Outcome
 
 ALL_WELL, SOME_FAILED, BAD_INPUT = 0, 1, 2

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from elansr.evaluation.evaluate import PROTOCOLS, Protocol, Score, SetScores
 from elansr.evaluation.models import Model
 from elansr.evaluation.published import PICTURES, Published, published
-from elansr.images.formats import shown
+from elansr.text import shown
 
 INFLATED = (
     "inflated: the authors' script rounds means up and does not round SR; do not compare with papers that do otherwise"

@@ -49,7 +49,7 @@ def upscale(
     """
     _use_threads(threads)
     from elansr.cli.report import exit_code, to_json
-    from elansr.images.files import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
+    from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
     from elansr.upscaling import batch
 
     def load(name: str, of_scale: int | None) -> "Upscaler":

@@ -135,7 +135,7 @@ def _run(
 
 def _line(outcome: "VideoOutcome", choice: "Choice") -> str:
     """What became of the video."""
-    from elansr.images.formats import shown
+    from elansr.text import shown
 
     sizes = "{}x{} -> {}x{}".format(*outcome.input_size, *outcome.output_size)
     frames = f"{outcome.frames} frame{'' if outcome.frames == 1 else 's'}" + (

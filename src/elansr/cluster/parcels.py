@@ -24,7 +24,7 @@ from elansr.cluster.settings import Settings
 from elansr.cluster.sources import STATE, Cells, Columns, Item
 from elansr.cluster.stores import Store, fetch
 from elansr.errors import PictureError
-from elansr.images.formats import shown
+from elansr.text import shown
 
 if TYPE_CHECKING:
     from elansr.cluster.carrying import Carried

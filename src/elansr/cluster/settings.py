@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elansr.images.files import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
+from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
 from elansr.upscaling.final_size import FinalSize
 from elansr.upscaling.jobs import Extension
 from elansr.weights.disk import PICKLES, SAFETENSORS

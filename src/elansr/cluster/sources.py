@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from elansr.cluster.stores import Store, is_pattern
 from elansr.errors import ConfigError, ElansrError, PictureError
-from elansr.images.formats import SUFFIXES, is_picture_name, shown
+from elansr.images import SUFFIXES, is_picture_name
+from elansr.text import shown
 from elansr.upscaling.jobs import FALLBACK_EXTENSION
 
 PARQUET = ".parquet"

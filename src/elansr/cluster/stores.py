@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from elansr.errors import ConfigError, MissingExtraError, PictureError
-from elansr.images.formats import shown
-from elansr.images.writing import placed
+from elansr.images import placed
+from elansr.text import shown
 from elansr.weights.disk import one_line
 
 try:

@@ -22,9 +22,7 @@ from elansr.cluster.settings import Settings
 from elansr.cluster.sources import Item
 from elansr.cluster.stores import Store, fetch
 from elansr.errors import DeviceError, PictureError
-from elansr.images.formats import format_of_suffix
-from elansr.images.rows_on_disk import Plane, write_rows
-from elansr.images.streaming import Stream, blank, open_stream
+from elansr.images import Plane, Stream, blank, format_of_suffix, open_stream, write_rows
 from elansr.upscaling.jobs import Job
 from elansr.upscaling.outcome import Outcome
 from elansr.upscaling.spool import Mark

@@ -6,7 +6,7 @@ from pathlib import Path
 from elansr.errors import DataError
 from elansr.evaluation.datasets import BenchmarkSet, read_rgb, require_room
 from elansr.evaluation.fit import misfit
-from elansr.images.formats import shown
+from elansr.text import shown
 
 
 def check_pairs(sets: Sequence[BenchmarkSet], progress: Callable[[int, int], None] | None = None) -> None:

@@ -16,10 +16,9 @@ from elansr.errors import ConfigError, PictureError
 from elansr.evaluation.contenders import Contender, contenders
 from elansr.evaluation.metrics import psnr_y
 from elansr.evaluation.models import DEFAULT_SCALE
-from elansr.images.files import DEFAULT_MAX_PIXELS, Pixels, is_picture_name, read
-from elansr.images.formats import shown
-from elansr.images.resize import crop_to_multiple, downscale
+from elansr.images import DEFAULT_MAX_PIXELS, Pixels, crop_to_multiple, downscale, is_picture_name, read
 from elansr.nn.config import MAX_SCALE
+from elansr.text import shown
 from elansr.upscaling.final_size import fit
 from elansr.weights.disk import SUFFIXES as WEIGHTS_SUFFIXES
 

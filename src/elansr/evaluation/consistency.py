@@ -10,7 +10,7 @@ import numpy as np
 
 from elansr.evaluation.datasets import RGB
 from elansr.evaluation.metrics import psnr
-from elansr.images.resize import downscale
+from elansr.images import downscale
 
 
 def consistency(sr: RGB, lr: RGB, scale: int) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from elansr.evaluation.compare import Comparison, Side
 from elansr.evaluation.crops import Box, most_telling
 from elansr.evaluation.lettering import lettering, line_height
-from elansr.images.files import Picture, check_output, write
+from elansr.images import Picture, check_output, write
 from elansr.upscaling.final_size import fit
 
 RGB = NDArray[np.uint8]

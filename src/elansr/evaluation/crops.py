@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from elansr.errors import ConfigError
-from elansr.images.color import luma
+from elansr.images import luma
 
 RGB = NDArray[np.uint8]
 

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from elansr.errors import DataError
 from elansr.evaluation.layouts import find_hr, find_lr, match_lr, named_pictures, set_name
 from elansr.evaluation.metrics import SSIM_WINDOW
-from elansr.images.files import read
-from elansr.images.formats import shown
-from elansr.images.resize import crop_to_multiple, downscale
+from elansr.images import crop_to_multiple, downscale, read
+from elansr.text import shown
 
 RGB = NDArray[np.uint8]
 LRSource = Literal["files", "made by MATLAB bicubic"]

@@ -18,7 +18,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from elansr.errors import ConfigError, OutputExistsError, WeightsError
-from elansr.images.formats import shown
+from elansr.text import shown
 from elansr.weights.disk import write_atomically
 
 RGB = NDArray[np.uint8]

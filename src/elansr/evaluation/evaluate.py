@@ -20,7 +20,7 @@ from elansr.errors import DataError
 from elansr.evaluation.consistency import consistency
 from elansr.evaluation.datasets import RGB, BenchmarkSet, LRFolder, LRSource, read_rgb
 from elansr.evaluation.metrics import psnr_y, ssim_y
-from elansr.images.resize import imresize
+from elansr.images import imresize
 
 Protocol = Literal["paper", "authors"]
 PROTOCOLS: dict[Protocol, str] = {

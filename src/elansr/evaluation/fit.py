@@ -1,7 +1,7 @@
 """Whether an LR picture belongs to an HR picture: is it the MATLAB bicubic of HR, and if not, what is it?
 
 A pair that does not fit gives scores that look real and mean nothing, so each is looked at before anything is computed.
-LR is compared with what `elansr.images.resize` makes of HR. Where every value is equal, that is the answer. Where
+LR is compared with what `elansr.images.imresize` makes of HR. Where every value is equal, that is the answer. Where
 not, LR is held against that filter with other rounding, which fits all the same, and against the usual mistakes, each
 made on purpose; the nearest one wins. What is none of them may be shifted, compressed or another picture.
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from elansr.evaluation.datasets import RGB
-from elansr.images.resize import crop_to_multiple, downscale, imresize
+from elansr.images import crop_to_multiple, downscale, imresize
 
 Floats = NDArray[np.floating]
 Downscale = Callable[[RGB, int], RGB]

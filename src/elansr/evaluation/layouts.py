@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from elansr.errors import DataError
-from elansr.images.files import is_picture_name
-from elansr.images.formats import shown
+from elansr.images import is_picture_name
+from elansr.text import shown
 
 HR_NAME = re.compile(r"hr|gt(mod\d+)?|.+_hr", re.IGNORECASE)
 WAY_OUT = "give a folder of HR pictures, or one with HR/, GTmod12/ or NAME_HR/ in it"

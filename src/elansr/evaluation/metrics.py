@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from elansr.errors import DataError
-from elansr.images.color import luma
+from elansr.images import luma
 
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
 PEAK = 255.0

@@ -12,8 +12,7 @@ from elansr.evaluation.crops import Box, most_telling
 from elansr.evaluation.embedding import escaped, lossless, lossy, page, part, write_page
 from elansr.evaluation.evaluate import Example, Score, SetScores
 from elansr.evaluation.metrics import psnr_y
-from elansr.images.color import luma
-from elansr.images.resize import imresize
+from elansr.images import imresize, luma
 
 RGB = NDArray[np.uint8]
 

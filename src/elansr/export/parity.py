@@ -14,7 +14,7 @@ from elansr.engines.fused import FusedELAN
 from elansr.errors import ExportError
 from elansr.evaluation.datasets import read_rgb
 from elansr.evaluation.metrics import psnr_y
-from elansr.images.resize import crop_to_multiple, downscale
+from elansr.images import crop_to_multiple, downscale
 from elansr.nn.elan import ELAN
 from elansr.nn.ops import crop, pad
 

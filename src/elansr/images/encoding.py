@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyvips
-from PIL import Image
 
 from elansr.images import exif
 from elansr.images.formats import FORMATS, FormatName
@@ -48,6 +47,8 @@ def encode(
     pyvips.vips_lib.vips_error_clear()
     image = _adapted(_joined(picture) if stored is None else stored, picture.icc, name)
     if name == "bmp":
+        from PIL import Image
+
         pixels = image.numpy().reshape(image.height, image.width, image.bands)
         Image.fromarray(pixels if image.bands == 3 else pixels[..., 0]).save(file, "BMP", dpi=picture.dpi)
         return

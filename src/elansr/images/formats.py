@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from elansr.errors import PictureError
+from elansr.text import shown
 
 FormatName = Literal["jpeg", "png", "webp", "tiff", "bmp", "gif", "avif"]
 
@@ -88,12 +89,6 @@ def is_picture_name(path: str | os.PathLike[str]) -> bool:
     """Says whether a folder run takes the file: a known suffix in any case, and not a hidden file."""
     name = Path(path).name
     return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """Returns a path as a message shows it: on one line, and printable whatever bytes the name is made of."""
-    text = os.fspath(path)
-    return text if text.isprintable() else ascii(text)
 
 
 def sniff(head: bytes) -> FormatName:

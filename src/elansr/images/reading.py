@@ -12,13 +12,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyvips
-from PIL.BmpImagePlugin import BmpImageFile
 
 from elansr.errors import PictureError, TooManyPixelsError
 from elansr.images import exif
 from elansr.images.containers import Structure, inspect
-from elansr.images.formats import FormatName, shown, sniff
+from elansr.images.formats import FormatName, sniff
 from elansr.images.picture import Picture, Pixels
+from elansr.text import shown
 
 DEFAULT_MAX_PIXELS = 2**28
 """268 million: larger than any camera makes, small enough that the pixels fit into memory."""
@@ -224,6 +224,8 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def _read_bmp(stream: BinaryIO, max_pixels: int) -> Picture:
+    from PIL.BmpImagePlugin import BmpImageFile  # a third of the time that this module would take to import
+
     stream.seek(0)
     try:
         image = BmpImageFile(stream)

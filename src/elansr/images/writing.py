@@ -11,9 +11,10 @@ import pyvips
 
 from elansr.errors import OutputExistsError, PictureError
 from elansr.images.encoding import DEFAULT_QUALITY, encode
-from elansr.images.formats import FORMATS, FormatName, format_named, format_of_suffix, shown
+from elansr.images.formats import FORMATS, FormatName, format_named, format_of_suffix
 from elansr.images.picture import Picture
 from elansr.images.reading import reason
+from elansr.text import shown
 
 
 def write(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from elansr.errors import ConfigError, WeightsError
-from elansr.images.files import Picture
+from elansr.images import Picture
 from elansr.upscaling.choice import CLEAN, Upscalers, weights_for
 from elansr.upscaling.final_size import SCALES, FinalSize
 from elansr.upscaling.upscaler import Upscaler

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from elansr.errors import ConfigError, DeviceError, PictureError, TooManyPixelsError, WeightsError
-from elansr.images.files import format_of_suffix, read
+from elansr.images import format_of_suffix, read
 from elansr.server.limits import Limits, Rejected, result_too_large, too_many_pixels
 from elansr.upscaling.choice import Upscalers
 from elansr.upscaling.final_size import FinalSize

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from elansr.errors import DataError
 from elansr.evaluation.datasets import RGB, read_rgb
-from elansr.images.files import is_picture_name
-from elansr.images.resize import crop_to_multiple, downscale
+from elansr.images import crop_to_multiple, downscale, is_picture_name
 
 
 def find_pictures(folders: Sequence[str | Path]) -> list[Path]:

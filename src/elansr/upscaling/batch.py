@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 
-from elansr.images.files import read
+from elansr.images import read
 from elansr.upscaling.choice import Choice, Ready, Upscalers
 from elansr.upscaling.final_size import FinalSize
 from elansr.upscaling.groups import FileStages

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from elansr.images.files import Picture
-from elansr.images.formats import FormatName
+from elansr.images import FormatName, Picture
 from elansr.upscaling.final_size import FinalSize, scale_for
 from elansr.weights.released import AUTO, RELEASED, family, find, is_path, resolve
 

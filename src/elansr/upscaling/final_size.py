@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.errors import ConfigError, PictureError
-from elansr.images.files import Pixels
-from elansr.images.resize import imresize
+from elansr.images import Pixels, imresize
 
 SCALES = (2, 3, 4)
 """The scales that a preset has weights for."""

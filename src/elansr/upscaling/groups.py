@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from elansr.errors import ElansrError
-from elansr.images.files import Picture, read
+from elansr.images import Picture, read
 from elansr.upscaling.final_size import SCALES, fit
 from elansr.upscaling.jobs import Job
 from elansr.upscaling.outcome import Options, Outcome, Progress, attempt

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from elansr.errors import ConfigError
-from elansr.images.formats import SUFFIXES, format_named, is_picture_name, shown
+from elansr.images import SUFFIXES, format_named, is_picture_name
+from elansr.text import shown
 
 Extension = Literal["auto", "png", "jpg", "webp", "tiff", "avif"]
 FALLBACK_EXTENSION = ".png"

@@ -16,12 +16,20 @@ from typing import Any
 import numpy as np
 
 from elansr.errors import PictureError, TooManyPixelsError
-from elansr.images.alpha_rows import fill_levels_size, filled_rows
-from elansr.images.files import DEFAULT_MAX_PIXELS
-from elansr.images.formats import format_of_suffix, shown
-from elansr.images.picture import Pixels
-from elansr.images.rows_on_disk import Plane, write_rows
-from elansr.images.streaming import Rows, Stream, blank, open_stream
+from elansr.images import (
+    DEFAULT_MAX_PIXELS,
+    Pixels,
+    Plane,
+    Rows,
+    Stream,
+    blank,
+    fill_levels_size,
+    filled_rows,
+    format_of_suffix,
+    open_stream,
+    write_rows,
+)
+from elansr.text import shown
 from elansr.upscaling.jobs import Job
 from elansr.upscaling.outcome import Options, Outcome, Progress
 from elansr.upscaling.spool import Spool

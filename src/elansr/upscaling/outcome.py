@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from elansr.errors import ElansrError, OutputExistsError
-from elansr.images.files import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
-from elansr.images.formats import shown
+from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
+from elansr.text import shown
 from elansr.upscaling.choice import Choice
 from elansr.upscaling.final_size import FinalSize
 from elansr.upscaling.jobs import Job

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from elansr.engines.device import free_memory
 from elansr.errors import PictureError
-from elansr.images.alpha import fill_transparent
+from elansr.images import fill_transparent
 from elansr.upscaling.tiling import Progress, Read, Span
 
 Array = NDArray[Any]

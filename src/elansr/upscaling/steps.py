@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elansr.errors import PictureError
-from elansr.images.files import Picture, Pixels, check_output, write
-from elansr.images.formats import shown
+from elansr.images import Picture, Pixels, check_output, write
+from elansr.text import shown
 from elansr.upscaling.choice import Choice, Ready
 from elansr.upscaling.final_size import fit
 from elansr.upscaling.jobs import Job

@@ -15,7 +15,7 @@ from typing import IO, Any, TypeVar
 
 from elansr.disk import locked
 from elansr.errors import PictureError
-from elansr.images.formats import shown
+from elansr.text import shown
 
 _LOCK, _SETTINGS = "lock", "settings.json"
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from elansr.errors import PictureError
-from elansr.images.picture import Pixels
+from elansr.images import Pixels
 from elansr.video.libav import av
 
 _SD = 576

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from elansr.errors import PictureError
-from elansr.images.formats import shown
+from elansr.text import shown
 from elansr.video.libav import av
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from elansr.errors import ConfigError
-from elansr.images.picture import Pixels
+from elansr.images import Pixels
 from elansr.video.colors import Colors, FromRGB, depth
 from elansr.video.containers import fits
 from elansr.video.libav import av, library_versions, logged

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from elansr.errors import ElansrError, MissingExtraError, PictureError
-from elansr.images.formats import shown
+from elansr.text import shown
 
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr past FFmpeg's log; errors only
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from elansr.errors import PictureError
-from elansr.images.formats import shown
-from elansr.images.writing import check_place, placed
+from elansr.images import check_place, placed
+from elansr.text import shown
 from elansr.video.containers import MOST, TURNING, container_of, scratch
 from elansr.video.copies import add_copy, copies, misfits
 from elansr.video.encoding import Format

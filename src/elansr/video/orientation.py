@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from elansr.images.picture import Pixels
+from elansr.images import Pixels
 
 
 class Turn(NamedTuple):

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from elansr.errors import ConfigError
-from elansr.images.picture import Pixels
+from elansr.images import Pixels
 from elansr.video.colors import FromRGB
 from elansr.video.encoding import Encoder, Format, Packet
 from elansr.video.reading import Frame

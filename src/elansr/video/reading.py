@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from elansr.errors import PictureError
-from elansr.images.formats import shown
-from elansr.images.picture import Pixels
+from elansr.images import Pixels
+from elansr.text import shown
 from elansr.video.about import look_at
 from elansr.video.colors import ToRGB
 from elansr.video.libav import av, complaints

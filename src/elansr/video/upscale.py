@@ -19,8 +19,8 @@ from typing import Any, Protocol, cast
 from numpy.typing import NDArray
 
 from elansr.errors import ConfigError, ElansrError
-from elansr.images.formats import shown
-from elansr.images.picture import Pixels
+from elansr.images import Pixels
+from elansr.text import shown
 from elansr.upscaling.choice import Choice, weights_for
 from elansr.video.colors import FromRGB
 from elansr.video.containers import TURNING, container_of

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from elansr.errors import WeightsError
 from elansr.nn.config import ELANConfig
-from elansr.weights.header import listed
+from elansr.text import listed
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 COUNTERS = (torch.int64, torch.int32)

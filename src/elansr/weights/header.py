@@ -6,6 +6,7 @@ import sys
 
 from elansr.errors import ConfigError, WeightsError
 from elansr.nn.config import ELANConfig
+from elansr.text import listed
 
 
 def config_to_json(config: ELANConfig) -> str:
@@ -75,10 +76,3 @@ def _list(name: str, value: object) -> list[object]:
     if not isinstance(value, list):
         raise ConfigError(f"{name}={value!r:.60}: must be a list")
     return value
-
-
-def listed(names: set[str], most: int = 3) -> str:
-    """A handful of names for a message: "'a', 'b', 'c' and 7 more", or "nothing"."""
-    shown = [f"{name!r:.80}" for name in sorted(names)[:most]]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(shown) + more if shown else "nothing"

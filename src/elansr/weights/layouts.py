@@ -21,9 +21,9 @@ from torch import Tensor
 
 from elansr.errors import ConfigError, WeightsError
 from elansr.nn.config import SHIFT_GROUPS, ELANConfig
+from elansr.text import listed
 from elansr.weights.checks import check_tensors, require_room
 from elansr.weights.contents import skeleton
-from elansr.weights.header import listed
 from elansr.weights.mean_shift import MEAN_KEYS, mean_shift_of, mean_shift_tensors
 
 HEAD, TAIL = "head.0.weight", "tail.0.weight"

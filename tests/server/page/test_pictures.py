@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elansr.images.files import Picture, read, write
-from elansr.images.resize import imresize
+from elansr.images import Picture, imresize, read, write
 from elansr.server.page import pictures
 from elansr.server.page.pictures import Box
 

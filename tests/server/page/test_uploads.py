@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elansr.images.files import Picture, read, write
+from elansr.images import Picture, read, write
 from elansr.server.limits import Limits, Rejected
 from elansr.server.page.scratch import Scratch
 from elansr.server.page.uploads import MOST_PICTURES, Sent, Uploads, told

@@ -17,7 +17,7 @@ import elansr
 import elansr.weights.spandrel as integration
 from elansr.benchmark.networks.imdn import IMDN
 from elansr.errors import MissingExtraError, WeightsError
-from elansr.images.files import read
+from elansr.images import read
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling.upscaler import Upscaler

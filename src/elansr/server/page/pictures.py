@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from elansr.images.files import Picture, Pixels, read, write
-from elansr.images.formats import FormatName
-from elansr.images.streaming import open_stream
+from elansr.images import FormatName, Picture, Pixels, open_stream, read, write
 from elansr.server.work import LIBVIPS
 
 SHOWN_PIXELS = 8_000_000

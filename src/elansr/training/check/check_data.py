@@ -13,9 +13,8 @@ from typing import TypeVar
 
 from elansr.errors import ConfigError, DataError
 from elansr.evaluation.datasets import read_rgb
-from elansr.images.files import is_picture_name
-from elansr.images.formats import shown
-from elansr.images.resize import imresize
+from elansr.images import imresize, is_picture_name
+from elansr.text import shown
 from elansr.training.check.landmarks import LARGEST, Landmarks
 from elansr.training.check.likeness import ALIKE, Print, most_alike, print_of
 from elansr.training.check.measures import Luma, luma

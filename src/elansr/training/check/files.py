@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from elansr.images.containers import inspect
-from elansr.images.formats import FormatName, sniff
+from elansr.images import FormatName, inspect, sniff
 
 HEAD = 64
 

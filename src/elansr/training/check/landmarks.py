@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from elansr.images.resize import imresize
+from elansr.images import imresize
 from elansr.training.check.likeness import moving_mean
 from elansr.training.check.measures import Luma
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from elansr.images.resize import imresize
+from elansr.images import imresize
 from elansr.training.check.measures import Luma
 
 SIDE = 32

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from elansr.images.resize import imresize
+from elansr.images import imresize
 from elansr.training.check.landmarks import Landmarks, landmarks_of
 from elansr.training.check.likeness import even_detail
 from elansr.training.check.measures import Luma

@@ -10,7 +10,8 @@ import numpy as np
 
 from elansr.errors import PictureError
 from elansr.evaluation.datasets import RGB, read_rgb
-from elansr.images.formats import FormatName, shown
+from elansr.images import FormatName
+from elansr.text import shown
 from elansr.training.check.files import Storage, storage_of
 from elansr.training.check.jpeg import Grid, jpeg_grid
 from elansr.training.check.likeness import Print, print_of

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from elansr.errors import ConfigError
 from elansr.evaluation.datasets import RGB
-from elansr.images.resize import crop_to_multiple
+from elansr.images import crop_to_multiple
 from elansr.training.degradation.draw import draw_kind, draw_steps
 from elansr.training.degradation.recipe import DegradationRecipe
 from elansr.training.degradation.resampling import resize, resize_matrix
@@ -127,7 +127,7 @@ def _check(hr: Tensor, scale: int, generator: torch.Generator) -> None:
 
 
 def _clean(hr: Tensor, size: tuple[int, int]) -> Tensor:
-    """The literature's bicubic as `elansr.images.resize.downscale` has it: height first, 8 bits after each axis."""
+    """The literature's bicubic as `elansr.images.downscale` has it: height first, 8 bits after each axis."""
     rows, columns = (resize_matrix(hr.shape[2 + i], size[i], "bicubic").to(hr.device) for i in range(2))
     shorter = _levels(rows @ hr.double())
     return (_levels(shorter / 255 @ columns.T) / 255).to(hr.dtype)

@@ -1,6 +1,6 @@
 """Antialiased resizing of batches in torch: a matrix for each axis, so that every kind keeps the picture's centre.
 
-`elansr.images.resize` does the same for one kind and 8-bit pictures; this one runs on any device and inside training.
+`elansr.images.imresize` does the same for one kind and 8-bit pictures; this one runs on any device and inside training.
 """
 
 import math
