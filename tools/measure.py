@@ -61,4 +61,4 @@ def measure(row: ReleasedWeights, kind: Kind, folder: Path) -> Measurement:
         raise DataError(f"{shlex.join(words)}: ended with exit code {run.returncode}, for the reason above")
     sets = json.loads(run.stdout)["sets"]
     means = {name: Mean(round(sets[name]["psnr"], DECIMALS), round(sets[name]["ssim"], DECIMALS)) for name in sets}
-    return Measurement(shlex.join(words), __version__, torch.__version__, pick_device().type, means)
+    return Measurement(shlex.join(words), __version__, torch.__version__, pick_device().partition(":")[0], means)

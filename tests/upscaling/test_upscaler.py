@@ -193,7 +193,7 @@ def test_bad_settings_are_named(small: ELAN) -> None:
     with pytest.raises(DeviceError, match="'tpu'"):
         pick_device("tpu")
     with pytest.raises(DeviceError, match="int8"):
-        pick_precision("int8", torch.device("cpu"))
+        pick_precision("int8", "cpu")
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match="no CUDA GPU"):
             pick_device("cuda:0")

@@ -4,7 +4,6 @@ import copy
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 

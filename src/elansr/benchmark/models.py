@@ -23,9 +23,9 @@ from elansr.benchmark.networks.swinir import PRESETS as SWINIR_PRESETS
 from elansr.benchmark.networks.swinir import SwinIR
 from elansr.benchmark.speed import Contender, Run
 from elansr.benchmark.weights import Baseline, find_baseline
-from elansr.engines.device import DTYPES, pick_precision
+from elansr.engines.device import pick_precision
 from elansr.engines.files import ENGINE_OF_SUFFIX, open_engine
-from elansr.engines.pytorch import TorchEngine
+from elansr.engines.pytorch import DTYPES, TorchEngine
 from elansr.errors import ConfigError
 from elansr.nn.config import MAX_SCALE, PRESETS, PresetName
 from elansr.nn.elan import ELAN, create_model
@@ -223,7 +223,7 @@ def _precision(wish: Wish, ours: bool, device: torch.device, engine: str) -> str
         return "fp32"
     if wish.precision == AUTO and not ours:
         return "fp16" if device.type == "cuda" else "fp32"
-    return pick_precision(wish.precision, device)
+    return pick_precision(wish.precision, str(device))
 
 
 def _network(name: str, scale: int | None) -> tuple[ELAN | Baseline, Weights, bool]:

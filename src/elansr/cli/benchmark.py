@@ -70,21 +70,23 @@ def benchmark(
 
 def _use_threads(threads: int) -> None:
     if threads:
-        import torch
+        from elansr.engines.device import set_cpu_threads
 
-        torch.set_num_threads(threads)
+        set_cpu_threads(threads)
 
 
 def _plan(
     models: str | None, scale: int | None, size: str, device: str, precision: str, engine: str
 ) -> "tuple[Task, list[BenchmarkModel]]":
     """What is to be done; every wrong option is refused here."""
+    import torch
+
     from elansr.benchmark import models as b
     from elansr.engines.device import pick_device
 
     width, height = sides(size)
     b.require_engine(engine)
-    task = b.Task(pick_device(device), width, height, engine)
+    task = b.Task(torch.device(pick_device(device)), width, height, engine)
     wishes = b.parse(",".join(b.DEFAULT_MODELS) if models is None else models, precision)
     found = b.benchmark_models(wishes, scale, task.device, engine)
     return task, b.distinct(found) if models is None else found

@@ -133,6 +133,6 @@ def _use_threads(threads: int) -> None:
     """Limits the CPU threads of PyTorch and, before it is loaded, of libvips."""
     if threads:
         os.environ["VIPS_CONCURRENCY"] = str(threads)
-        import torch
+        from elansr.engines.device import set_cpu_threads
 
-        torch.set_num_threads(threads)
+        set_cpu_threads(threads)

@@ -68,9 +68,9 @@ def video(
         from elansr.video.upscale import Encoding, VideoFile, choose_weights
 
         if threads:
-            import torch
+            from elansr.engines.device import set_cpu_threads
 
-            torch.set_num_threads(threads)
+            set_cpu_threads(threads)
         found = VideoFile(source)
         choice = choose_weights(model, scale, found)
         from elansr.upscaling.upscaler import load

@@ -265,9 +265,9 @@ def unwatched(_job: object, _done: int, _total: int) -> None:
 def _use_threads(threads: int) -> None:
     """Limits the CPU threads of libvips, which looks when it is loaded, and of PyTorch."""
     os.environ["VIPS_CONCURRENCY"] = str(threads)
-    import torch
+    from elansr.engines.device import set_cpu_threads
 
-    torch.set_num_threads(threads)
+    set_cpu_threads(threads)
 
 
 def _weights_file(task: Task, folder: Path) -> str | None:

@@ -1,40 +1,52 @@
-"""Which device and which precision a name stands for on this machine."""
+"""Which device, precision and number of CPU threads a run has; asks PyTorch only where there may be a GPU."""
 
-from typing import Literal
-
-import torch
+import ctypes
+import os
+import platform
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
 
 from elansr.engines.cpu import loader as native
 from elansr.errors import DeviceError
+from elansr.memory import available_memory
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
+PRECISIONS = ("fp32", "bf16", "fp16")
+INSTALL_TORCH = "pip install 'elansr[torch]'"
 
-DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_threads = 0
 
 
-def pick_device(name: str = "auto") -> torch.device:
+def pick_device(name: str = "auto") -> str:
     """The device that "auto", "cpu", "cuda", "cuda:N" or "mps" stands for.
 
     "auto" is CUDA where there is one, else Apple's MPS, else the CPU.
 
     Raises:
-        DeviceError: an unknown name, or a device that this machine lacks.
+        DeviceError: an unknown name, a device that this machine lacks, or a GPU without PyTorch.
     """
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return _gpu() or "cpu"
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and not (kind == "cuda" and index.isdecimal())):
         raise DeviceError(f"unknown device {name!r}: use auto, cpu, cuda, cuda:N or mps")
+    if kind == "cpu":
+        return name
+    torch = require_torch(f"device {name!r}")
     if kind == "cuda" and not torch.cuda.is_available():
         raise DeviceError(f"device {name!r}: this PyTorch sees no CUDA GPU; use --device cpu")
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
         raise DeviceError(f"device {name!r}: this machine has {torch.cuda.device_count()} GPU(s), counted from 0")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("device 'mps': this machine has no Apple GPU; use --device cpu")
-    return torch.device(name)
+    return name
 
 
-def pick_precision(name: str, device: torch.device) -> str:
+def pick_precision(name: str, device: str) -> str:
     """The precision, "fp32", "bf16" or "fp16", that a name stands for on a device.
 
     "auto" is fp16 on CUDA, whose tensor cores all have it; bf16 on a CPU that multiplies it, if the native library is
@@ -44,16 +56,78 @@ def pick_precision(name: str, device: torch.device) -> str:
         DeviceError: an unknown name.
     """
     if name == "auto":
-        if device.type == "cuda":
+        if is_cuda(device):
             return "fp16"
-        return "bf16" if device.type == "cpu" and native.level() == "avx512bf16" else "fp32"
-    if name not in DTYPES:
-        raise DeviceError(f"unknown precision {name!r}: use auto, {', '.join(DTYPES)}")
+        return "bf16" if device == "cpu" and native.level() == "avx512bf16" else "fp32"
+    if name not in PRECISIONS:
+        raise DeviceError(f"unknown precision {name!r}: use auto, {', '.join(PRECISIONS)}")
     return name
 
 
-def free_memory(device: torch.device) -> int:
-    """Bytes free on a device for tensors."""
-    from elansr.memory import available_memory
+def is_cuda(device: str) -> bool:
+    """Whether a device is a CUDA GPU."""
+    return device.partition(":")[0] == "cuda"
 
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
+
+def free_memory(device: str) -> int:
+    """Bytes free on a device for features."""
+    if not is_cuda(device):
+        return available_memory()
+    import torch
+
+    return torch.cuda.mem_get_info(device)[0]
+
+
+def cpu_threads() -> int:
+    """CPU threads that an engine uses: as `set_cpu_threads` says, else OMP_NUM_THREADS, else one a core."""
+    if _threads:
+        return _threads
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if wanted.isdecimal() and int(wanted):
+        return int(wanted)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
+def set_cpu_threads(threads: int) -> None:
+    """Has every engine of this process use so many CPU threads, PyTorch's included; at least 1."""
+    global _threads
+    _threads = threads
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # for a PyTorch that is loaded later
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+
+
+def require_torch(purpose: str) -> "ModuleType":
+    """PyTorch, which `purpose` needs.
+
+    Raises:
+        DeviceError: it is not installed.
+    """
+    if find_spec("torch") is None:
+        raise DeviceError(f"{purpose}: needs PyTorch: {INSTALL_TORCH}")
+    import torch
+
+    return torch
+
+
+def _gpu() -> str | None:
+    """The kind of GPU that PyTorch has; importing it takes a second, so only where there may be one."""
+    if "torch" not in sys.modules and not (_has_driver() and find_spec("torch")):
+        return None
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else None
+
+
+def _has_driver() -> bool:
+    """Whether a driver for GPUs is installed that PyTorch can use."""
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return os.path.exists("/dev/kfd")  # AMD's
+    return True

@@ -90,8 +90,10 @@ def open_engine(
             exported.require(precision, closed)
             return _Arrays(exported)
         model = load_network(model, scale)
+    import torch
+
     where = pick_device(device)
-    return _Arrays(TorchEngine(model, where, pick_precision(precision, where), closed))
+    return _Arrays(TorchEngine(model, torch.device(where), pick_precision(precision, where), closed))
 
 
 class _Arrays:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elansr.engines.device import pick_device
+from elansr.engines.device import cpu_threads, pick_device
 from elansr.engines.exported import KEY, Exported
 from elansr.errors import ConfigError, DeviceError, MissingExtraError, PictureError, WeightsError
 from elansr.nn.ops import crop, pad
@@ -170,7 +170,7 @@ class FileEngine:
 
 def _onnx_device(device: str) -> torch.device:
     there = _imported("onnxruntime", "onnx").get_available_providers()
-    picked = pick_device(device)
+    picked = torch.device(pick_device(device))
     if picked.type == "cpu" or (picked.type == "cuda" and "CUDAExecutionProvider" in there):
         return picked
     if device == "auto":
@@ -188,7 +188,7 @@ def _open_onnx(path: Path, device: torch.device) -> tuple[Exported, Infer]:
     runtime = _imported("onnxruntime", "onnx")
     options = runtime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised; it need not be printed too
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = cpu_threads()
     cuda: Any = ("CUDAExecutionProvider", {"device_id": str(device.index or 0)})
     try:
         session = runtime.InferenceSession(
@@ -210,7 +210,7 @@ def _open_openvino(path: Path, device: torch.device) -> tuple[Exported, Infer]:
         exported = Exported.from_metadata({KEY: model.get_rt_info(KEY).astype(str)} if model.has_rt_info(KEY) else {})
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if exported.precision == "bf16" else "f32",
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_NUM_THREADS": cpu_threads(),
         }
         compiled = core.compile_model(model, device.type.upper(), settings)
     except RuntimeError as error:

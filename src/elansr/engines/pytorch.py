@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from elansr.engines.cuda.graphs import Graphed
-from elansr.engines.device import DTYPES
 from elansr.engines.fused import FusedELAN
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
+
+DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 BYTES_PER_CHANNEL = 85
 """Peak bytes that a pixel of a tile takes per network channel (docs/tiling.md); half precision takes a little less."""

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elansr.benchmark.weights import Baseline, find_baseline
-from elansr.engines.device import DTYPES, pick_device, pick_precision
+from elansr.engines.device import pick_device, pick_precision
 from elansr.engines.files import choose, open_engine
-from elansr.engines.pytorch import TorchEngine
+from elansr.engines.pytorch import DTYPES, TorchEngine
 from elansr.errors import ConfigError, DeviceError, WeightsError
 from elansr.evaluation.datasets import RGB
 from elansr.evaluation.evaluate import bicubic
@@ -75,8 +75,8 @@ def super_resolver(model: str, scale: int | None, device: str, precision: str) -
     keep_freed_memory()
     if choose(model, "auto") != "torch":
         return _exported(Path(model), scale, device, precision)
-    where = pick_device(device)
-    kind = pick_precision(precision, where)
+    where = torch.device(pick_device(device))
+    kind = pick_precision(precision, str(where))
     scale = DEFAULT_SCALE if scale is None and family(model) else scale
     baseline = find_baseline(resolve(model, scale))
     if baseline is not None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-from elansr.engines.device import DTYPES
 from elansr.engines.exported import KEY, Exported
 from elansr.engines.files import FileEngine
 from elansr.engines.fused import FusedELAN
+from elansr.engines.pytorch import DTYPES
 from elansr.nn.elan import ELAN
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from elansr.engines.device import DTYPES
 from elansr.engines.exported import KEY, Exported
 from elansr.engines.files import BYTES_PER_CHANNEL, FileEngine, open_engine
+from elansr.engines.pytorch import DTYPES
 from elansr.errors import ConfigError, MissingExtraError, WeightsError
 from elansr.export.archive import open_archive, write_archive
 from elansr.export.parity import Parity, parity

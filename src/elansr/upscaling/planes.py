@@ -65,7 +65,7 @@ def most_together(pixels: int, bytes_per_pixel: int, device: torch.device) -> in
     """How many pictures of so many pixels are to go through the network at once, see `Upscaler.together`."""
     if device.type != "cuda":
         return 1
-    room = min(PIXELS_TOGETHER, free_memory(device) // 2 // bytes_per_pixel)
+    room = min(PIXELS_TOGETHER, free_memory(str(device)) // 2 // bytes_per_pixel)
     return max(1, min(MOST_TOGETHER, room // pixels))
 
 

@@ -216,7 +216,7 @@ class Upscaler:
             return self.tile
         if self._limit:
             return self._limit.tile_for(height, width)
-        return auto_tile(free_memory(self.device), self._engine.bytes_per_pixel, width, self.scale)
+        return auto_tile(free_memory(str(self.device)), self._engine.bytes_per_pixel, width, self.scale)
 
 
 def load(
@@ -255,7 +255,7 @@ def _engine(network: ELAN | FileEngine, device: str, precision: str, closed: boo
         network.require(precision, closed)
         return network
     where = pick_device(device)
-    return TorchEngine(network, where, pick_precision(precision, where), closed)
+    return TorchEngine(network, torch.device(where), pick_precision(precision, where), closed)
 
 
 def _rows(pixels: Array) -> Rows:

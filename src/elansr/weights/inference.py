@@ -82,7 +82,7 @@ class InferenceForm:
     @property
     def mean(self) -> NDArray[np.float32]:
         """The mean colour in the units of `rgb_range`, float32 (colors,)."""
-        return np.float32(self.config.rgb_mean) * np.float32(self.config.rgb_range)
+        return np.array(self.config.rgb_mean, np.float32) * np.float32(self.config.rgb_range)
 
 
 def fold(config: ELANConfig, state: Mapping[str, NDArray[Any]]) -> InferenceForm:
