@@ -14,7 +14,8 @@ PUBLIC_NAMES = "elansr"  # elansr/__init__.py
 
 LEVELS = (
     {"errors"},
-    {"text", "disk", "memory"},
+    {"text"},
+    {"disk", "memory"},
     {"images", "nn"},
     {"weights"},
     {"engines"},

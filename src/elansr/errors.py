@@ -39,6 +39,10 @@ class OutputExistsError(PictureError):
     """The output is already there and overwriting was not asked for."""
 
 
+class BusyError(ElansrError):
+    """Another run is at work on the same file or folder."""
+
+
 class WeightsError(ElansrError):
     """A weights file or a model name cannot be used."""
 

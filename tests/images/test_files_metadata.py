@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms
 
-from elansr.images import Picture, read, write
-from elansr.images import exif as exif_blocks
-from elansr.images.tags import Field, Layout, TagFile, encode
+from elansr.images import Picture, metadata, read, write
+from elansr.images.metadata import Field, TagFile, TagLayout, encode_directory
 
 Y, X = np.mgrid[0:40, 0:64]
 RGB = np.stack([X * 4, Y * 6, (X + Y) % 256], -1).astype(np.uint8)
@@ -219,7 +218,7 @@ def test_damaged_exif_does_no_harm(tmp_path, block):
 
 def test_directories_that_lead_in_circles_end():
     block = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, 0x8769, 4, 1, 8, 8)
-    assert exif_blocks.for_pixels(block, 1, 1)
+    assert metadata.for_pixels(block, 1, 1)
 
 
 _VALUES = st.one_of(
@@ -242,11 +241,11 @@ _TAGS = st.integers(1, 0x7FFF)
     big=st.booleans(),
 )
 def test_directories_come_back(fields, photo, order, big):
-    layout = Layout(order, big)
+    layout = TagLayout(order, big)
     directory = {**fields, 0x8769: photo}
     mark = {"<": b"II", ">": b"MM"}[order]
     header = mark + struct.pack(order + ("HHHQ" if big else "HI"), *((43, 8, 0, 16) if big else (42, 8)))
-    file = TagFile(io.BytesIO(header + encode(directory, len(header), layout)))
+    file = TagFile(io.BytesIO(header + encode_directory(directory, len(header), layout)))
     assert file.layout == layout
     assert file.directory(file.first(), {0x8769: {}}) == (directory, 0)
 
@@ -325,8 +324,8 @@ def test_xmp_says_upright_too(tmp_path):
     Image.fromarray(RGB).save(tmp_path / "x.webp", xmp=XMP % 8)
     assert read(tmp_path / "x.webp").xmp == XMP % 1
     element = b"<tiff:Orientation>3</tiff:Orientation><tiff:Other>3</tiff:Other>"
-    assert exif_blocks.upright_xmp(element) == element.replace(b"3", b"1", 1)
-    assert exif_blocks.upright_xmp(b"tiff:Orientation = '6'") == b"tiff:Orientation = '1'"
+    assert metadata.upright_xmp(element) == element.replace(b"3", b"1", 1)
+    assert metadata.upright_xmp(b"tiff:Orientation = '6'") == b"tiff:Orientation = '1'"
 
 
 @pytest.mark.parametrize("name", [*HOLD_METADATA, "x.bmp"])

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from elansr.errors import OutputExistsError, PictureError
-from elansr.images import FORMATS, Picture, check_output, encoding, read, write, writing
+from elansr.errors import OutputExistsError, PictureError, TooManyPixelsError
+from elansr.images import FORMATS, Picture, check_output, encode, read, write, writing
 
 Y, X = np.mgrid[0:45, 0:71]
 RGB = np.stack([X * 255 // 70, Y * 255 // 44, (X * 2 + Y) % 256], -1).astype(np.uint8)
@@ -224,7 +224,7 @@ def test_a_side_too_long_for_the_format(tmp_path, name, width):
 
 def test_big_tiff_where_a_plain_one_ends(tmp_path, monkeypatch):
     write(Picture((RGB,)), tmp_path / "plain.tif")
-    monkeypatch.setattr(encoding, "_BIG_TIFF", RGB.nbytes - 1)
+    monkeypatch.setattr(writing, "_BIG_TIFF", RGB.nbytes - 1)
     write(Picture((RGB,), exif=b"Exif\0\0II*\0\x08\0\0\0\1\0\x31\1\2\0\4\0\0\0abc\0\0\0\0\0"), tmp_path / "big.tif")
     for name, big in (("plain.tif", False), ("big.tif", True)):
         with tifffile.TiffFile(tmp_path / name) as file:
@@ -350,7 +350,7 @@ def test_an_interrupt_leaves_nothing(tmp_path, monkeypatch):
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(writing, "encode", interrupt)
+    monkeypatch.setattr(writing, "_encode", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write(Picture((RGB,)), tmp_path / "x.png")
     assert os.listdir(tmp_path) == []
@@ -427,3 +427,32 @@ def test_saved_pictures_are_ordinary_files(tmp_path):
         with Image.open(io.BytesIO((tmp_path / name).read_bytes())) as image:
             image.load()
             assert image.size == (71, 45)
+
+
+# --- bytes ---
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bytes_are_those_of_the_file(tmp_path, name):
+    film = name in ("x.webp", "x.tif", "x.gif")
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x04\0\0\0abc\0\0\0\0\0"
+    picture = Picture(FILM.pages if film else (RGB,), dpi=(300.0, 300.0), exif=exif, xmp=b"<x:xmpmeta/>")
+    write(picture, tmp_path / name, quality=80)
+    data = (tmp_path / name).read_bytes()
+    assert encode(picture, name.removeprefix("x."), quality=80) == data
+    whole, found = read(tmp_path / name), read(data)
+    assert all((page == other).all() for page, other in zip(whole.pages, found.pages, strict=True))
+    assert [(p.format, p.lossy, p.quality, p.exif, p.xmp, p.durations, p.dpi) for p in (whole,)] == [
+        (p.format, p.lossy, p.quality, p.exif, p.xmp, p.durations, p.dpi) for p in (found,)
+    ]
+
+
+def test_errors_call_bytes_by_the_name_that_was_given():
+    with pytest.raises(PictureError, match=r"^holiday\.jpg: not a picture"):
+        read(b"some words", name="holiday.jpg")
+    with pytest.raises(TooManyPixelsError, match=r"^the picture: 71 x 45 = 3,195 pixels"):
+        read(encode(Picture((RGB,)), "png"), max_pixels=100)
+    with pytest.raises(PictureError, match=r"^holiday\.jpg: 4 pages do not fit into JPEG"):
+        encode(FILM, "jpeg", name="holiday.jpg")
+    with pytest.raises(PictureError, match="quality 0"):
+        encode(FILM, "webp", quality=0)

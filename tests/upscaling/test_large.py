@@ -16,7 +16,7 @@ import torch
 
 import elansr
 from elansr.errors import ConfigError, PictureError
-from elansr.images import Picture, Pixels, encoding, read, write
+from elansr.images import Picture, Pixels, read, write, writing
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling import batch, large
@@ -137,7 +137,7 @@ def test_what_the_file_says_goes_with_it(tmp_path: Path, upscaler: Upscaler, mon
     icc = pyvips.Image.black(4, 4, bands=3).copy(interpretation="srgb").icc_transform("p3").get("icc-profile-data")
     exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x03\0\0\0Me\0\0" + bytes(4)
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">about it</x:xmpmeta>'
-    monkeypatch.setattr(encoding, "_MOVED", 1000)
+    monkeypatch.setattr(writing, "_MOVED", 1000)
     source = tmp_path / "in.png"
     write(Picture((pixels(90, 60, 3),), icc=bytes(icc), exif=exif, xmp=xmp), source)
     for ending in (".png", ".tif", ".jpg"):
@@ -396,7 +396,7 @@ def test_beyond_4_gib_it_is_a_big_tiff(tmp_path: Path, upscaler: Upscaler, monke
     exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x03\0\0\0Me\0\0" + bytes(4)
     write(Picture((pixels(70, 50, 3),), exif=exif), tmp_path / "in.tif")
     assert (tmp_path / "in.tif").read_bytes()[2] == 42
-    monkeypatch.setattr(encoding, "_BIG_TIFF", 0)
+    monkeypatch.setattr(writing, "_BIG_TIFF", 0)
     upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler)
     assert (tmp_path / "out.tif").read_bytes()[2] == 43
     assert read(tmp_path / "out.tif").pixels.shape == (140, 100, 3)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from elansr.disk import write_atomically
 from elansr.errors import ConfigError, MissingExtraError, PictureError
-from elansr.images import placed
 from elansr.text import shown
 from elansr.weights.disk import one_line
 
@@ -151,8 +151,7 @@ class Store:
         """
         with _complaints(self.shown(name), "cannot be written"):
             if self.local:
-                with placed(self._local(name), overwrite=True) as file:
-                    file.write(data)
+                write_atomically(self._local(name), data, overwrite=True)
                 return
             self._make_folder(name)
             self.files.pipe_file(self.path(name), data)

@@ -22,7 +22,7 @@ from elansr.cluster.settings import Settings
 from elansr.cluster.sources import Item
 from elansr.cluster.stores import Store, fetch
 from elansr.errors import DeviceError, PictureError
-from elansr.images import Plane, Stream, blank, format_of_suffix, open_stream, write_rows
+from elansr.images import Plane, blank, format_of_suffix, open_picture, write_rows
 from elansr.upscaling.jobs import Job
 from elansr.upscaling.outcome import Outcome
 from elansr.upscaling.spool import Mark
@@ -63,8 +63,8 @@ def split_size(job: Job, settings: Settings, longest: int) -> tuple[int, int] | 
     """
     if not settings.split_pixels or settings.pyramid or settings.size.label:
         return None
-    stream = open_stream(job.source)
-    if stream is None or stream.obstacle or format_of_suffix(job.target) not in _KINDS:
+    stream = open_picture(job.source)
+    if stream.obstacle or format_of_suffix(job.target) not in _KINDS:
         return None
     height, width, channels = stream.picture.pixels.shape
     wide = width * tile_of(settings) * (settings.scale or 4) ** 2 * channels * 4 > WIDEST
@@ -83,10 +83,10 @@ class Split:
     """
 
     def __init__(self, file: Path, item: Item, output: Store, settings: Settings) -> None:
-        stream = open_stream(file)
-        if stream is None:
+        stream = open_picture(file)
+        if stream.obstacle:
             raise PictureError(f"{item.source}: the file has changed since it was looked at; run again")
-        self._stream: Stream = stream
+        self._stream = stream
         self._output, self._settings, self._item = output, settings, item
         self._shape: tuple[int, int, int] = stream.picture.pixels.shape
         self.count = shares(self._shape[0], settings)

@@ -2,13 +2,12 @@
 
 A picture is read with `read`, worked on as `Picture.pages`, carried on with `Picture.with_pages` and written with
 `write`; `check_output` refuses early what `write` would refuse late. Pictures larger than memory are read and written
-in rows: `open_stream`, `write_rows`.
+in rows: `open_picture`, `write_rows`.
 """
 
 from elansr.images.alpha import fill_transparent
 from elansr.images.alpha_rows import fill_levels_size, filled_rows
 from elansr.images.color import luma, rgb_to_ycbcr, ycbcr_to_rgb
-from elansr.images.containers import Structure, inspect
 from elansr.images.formats import (
     FORMATS,
     SUFFIXES,
@@ -19,32 +18,42 @@ from elansr.images.formats import (
     is_picture_name,
     sniff,
 )
-from elansr.images.picture import Picture, Pixels
-from elansr.images.reading import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED, read
+from elansr.images.picture import Picture, Pixels, Rolling, blank
+from elansr.images.reading import (
+    DEFAULT_MAX_PIXELS,
+    DEFAULT_MAX_STREAMED,
+    FileRows,
+    PictureFile,
+    Source,
+    open_picture,
+    read,
+)
 from elansr.images.resize import crop_to_multiple, downscale, imresize
-from elansr.images.rows_on_disk import Plane, write_rows
-from elansr.images.streaming import Rolling, Rows, Stream, blank, open_stream
-from elansr.images.writing import check_output, check_place, placed, write
+from elansr.images.structure import Structure, inspect
+from elansr.images.writing import Plane, check_format, check_output, check_place, encode, write, write_rows
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "DEFAULT_MAX_STREAMED",
     "FORMATS",
     "SUFFIXES",
+    "FileRows",
     "Format",
     "FormatName",
     "Picture",
+    "PictureFile",
     "Pixels",
     "Plane",
     "Rolling",
-    "Rows",
-    "Stream",
+    "Source",
     "Structure",
     "blank",
+    "check_format",
     "check_output",
     "check_place",
     "crop_to_multiple",
     "downscale",
+    "encode",
     "fill_levels_size",
     "fill_transparent",
     "filled_rows",
@@ -54,8 +63,7 @@ __all__ = [
     "inspect",
     "is_picture_name",
     "luma",
-    "open_stream",
-    "placed",
+    "open_picture",
     "read",
     "rgb_to_ycbcr",
     "sniff",

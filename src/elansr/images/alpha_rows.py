@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.images.alpha import STEPS, grow, halved, spread
-from elansr.images.picture import Pixels
-from elansr.images.streaming import Rolling
+from elansr.images.picture import Pixels, Rolling
 
 _IN_MEMORY = 2**24
 """Bytes of a level that is held in memory, with all that are coarser."""

@@ -1,6 +1,6 @@
-"""A picture in memory: its pixels and what its file said about them."""
+"""A picture in memory: its pixels, or some rows of them, and what its file said about them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -12,6 +12,8 @@ from elansr.images.formats import FormatName
 
 Pixels: TypeAlias = NDArray[np.uint8 | np.uint16]
 """uint8 0-255 or uint16 0-65535, (H, W, C): C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha, not multiplied."""
+_BAND = 64
+"""Rows that are made at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,3 +81,35 @@ def _check(page: Pixels) -> None:
         raise PictureError(f"pixels of shape {page.shape}; use (height, width, channels) with 1 to 4 channels")
     if page.dtype not in (np.uint8, np.uint16):
         raise PictureError(f"pixels of type {page.dtype}; use uint8 (0-255) or uint16 (0-65535)")
+
+
+def blank(size: tuple[int, int], channels: int, deep: bool) -> Pixels:
+    """A page of `size` (H, W) that takes no memory and stands in for pixels that are elsewhere."""
+    zero = np.uint16(0) if deep else np.uint8(0)
+    page: Pixels = np.broadcast_to(zero, (*size, channels))
+    return page
+
+
+class Rolling:
+    """Rows that are made from top to bottom; those from the last ones asked for on are kept.
+
+    Args:
+        make: gives rows `start` to `stop` (exclusive), (stop - start, W, C); called once for each row, in order, though
+            not for those that nobody asked for.
+    """
+
+    def __init__(self, make: Callable[[int, int], Pixels]) -> None:
+        self._make = make
+        self._top, self._kept = 0, np.empty((0, 0, 0), np.uint8)
+
+    def __call__(self, start: int, stop: int) -> Pixels:
+        """Rows `start` to `stop` (exclusive); `start` must not lie above that of the call before."""
+        if start < self._top:
+            raise ValueError(f"rows from {start} on, behind those from {self._top} on: rows come from top to bottom")
+        bottom = self._top + len(self._kept)
+        if start > self._top or stop > bottom:
+            first = max(start, bottom)
+            made = [self._make(at, min(at + _BAND, stop)) for at in range(first, stop, _BAND)]
+            kept = [self._kept[start - self._top :]] if start < bottom else []
+            self._kept, self._top = np.concatenate(kept + made), start
+        return self._kept[: stop - start]

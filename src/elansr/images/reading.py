@@ -1,5 +1,12 @@
-"""File -> Picture. libvips decodes everything but BMP, which Pillow does."""
+"""A picture's file, or its bytes -> Picture, whole or a few rows at a time.
 
+    read           the picture, as `Picture`
+    open_picture   what its header says, before anything is decoded; from there on whole or in rows
+
+libvips decodes everything but BMP, which Pillow does.
+"""
+
+import io
 import logging
 import os
 import re
@@ -7,17 +14,17 @@ import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, BinaryIO
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import pyvips
 
 from elansr.errors import PictureError, TooManyPixelsError
-from elansr.images import exif
-from elansr.images.containers import Structure, inspect
+from elansr.images import metadata
 from elansr.images.formats import FormatName, sniff
-from elansr.images.picture import Picture, Pixels
+from elansr.images.picture import Picture, Pixels, Rolling, blank
+from elansr.images.structure import Structure, inspect
 from elansr.text import shown
 
 DEFAULT_MAX_PIXELS = 2**28
@@ -31,94 +38,230 @@ logging.getLogger("pyvips").setLevel(logging.ERROR)  # what its warnings are abo
 _LOADERS = {"jpeg": "jpegload", "png": "pngload", "webp": "webpload", "tiff": "tiffload", "gif": "gifload"}
 _LOADERS["avif"] = "heifload"
 _ANIMATED = ("gif", "webp")
+_IN_ROWS = ("tiff", "png", "jpeg")
 _CONVERTED = ("cmyk", "lab", "labs", "labq")
-JPEG_DAMAGE = ("premature end", "bad Huffman")  # other warnings of libjpeg are about stray bytes, and harmless
+_JPEG_DAMAGE = ("premature end", "bad Huffman")  # other warnings of libjpeg are about stray bytes, and harmless
 
 
-def read(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+Source: TypeAlias = str | os.PathLike[str] | bytes
+"""The path of a picture's file, or what is in it."""
+
+
+def read(source: Source, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Reads a picture: upright, with grey as one channel, palettes as RGB and CMYK as sRGB.
 
     RGB pixels are not converted: they mean what the colour profile in `icc` says. The content decides the format,
     not the suffix. Of a TIFF, thumbnails and smaller copies are left out.
 
     Args:
-        path: The file.
+        source: The path of its file, or the bytes of one.
+        name: What errors call it; the path if None.
         max_pixels: The most pixels, over all pages, that are decoded; a file that announces more is refused before.
 
     Raises:
         PictureError: The file is missing, unreadable, truncated, damaged, too large or of an unknown format.
     """
-    with complaints(path), opened(path) as stream:
+    return open_picture(source, name=name).read(max_pixels=max_pixels)
+
+
+def open_picture(source: Source, *, name: str | None = None) -> "PictureFile":
+    """Reads the header of a picture.
+
+    Args:
+        source, name: As in `read`.
+
+    Raises:
+        PictureError: As `read` does, but for damage behind the header.
+    """
+    name = name or ("the picture" if isinstance(source, bytes) else shown(source))
+    with _complaints(name), _opened(source) as stream:
         head = stream.read(64)
         if not head:
             raise PictureError("the file is empty (0 bytes); copy or download it again")
         kind = sniff(head)
         if kind == "bmp":
-            return _read_bmp(stream, max_pixels)
-        return _read_vips(stream, kind, inspect(kind, stream), max_pixels)
+            pixels, dpi = _bmp(stream, decode=False)
+            picture = Picture((pixels,), kind, dpi=dpi)
+            return PictureFile(name, picture, _held(kind), source, Structure(lossy=False), _mirrored=False)
+        structure = inspect(kind, stream)
+        try:
+            images = _headers(stream, kind, structure, "error")
+            pages = [page for image in images for page in _blank_pages(image, kind)]
+        except pyvips.Error as error:
+            raise PictureError(_undecodable(kind, error)) from error
+        if len({(page.shape, page.dtype) for page in pages}) > 1:
+            raise PictureError("its pages differ in size or kind; split them into files of their own first (tiffsplit)")
+        picture = _described(pages, images[0], stream, kind, structure)
+        orientation = _field(images[0], "orientation", 1)
+        obstacle = _obstacle(picture, images[0], orientation)
+        return PictureFile(name, picture, obstacle, source, structure, _mirrored=orientation == 2)
+
+
+@dataclass(frozen=True, eq=False)
+class PictureFile:
+    """A picture of which only the header has been read.
+
+    Attributes:
+        name: What errors call it.
+        picture: What the file says about it. Its pages have the size, channels and dtype that the pixels will have,
+            though an animation may turn out to have no alpha; they take no memory and show nothing.
+        obstacle: Why its rows cannot be read from top to bottom; "" if they can.
+    """
+
+    name: str
+    picture: Picture
+    obstacle: str
+    _source: Source
+    _structure: Structure
+    _mirrored: bool
+
+    def read(self, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+        """Decodes the whole picture; see `read`."""
+        kind = self.picture.format
+        with _complaints(self.name):
+            _check_size(self.picture, max_pixels)
+            with _opened(self._source) as stream:
+                if kind == "bmp":
+                    return self.picture.with_pages([_bmp(stream, decode=True)[0]])
+                try:
+                    return self.picture.with_pages(_decoded(stream, kind, self._structure))
+                except pyvips.Error as error:
+                    raise PictureError(_undecodable(kind, error)) from error
+
+    def rows(self) -> "FileRows":
+        """Starts a pass over the rows of a picture without an obstacle."""
+        return FileRows(self.name, self.picture, self._source, self._structure, self._mirrored)
+
+
+class FileRows:
+    """One pass over the rows of a picture. Use it in a `with` statement.
+
+    Args: see `PictureFile`.
+    """
+
+    def __init__(self, name: str, picture: Picture, source: Source, structure: Structure, mirrored: bool) -> None:
+        self._name, self._kind, self._structure, self._mirrored = name, picture.format, structure, mirrored
+        self._shape, self._dtype = picture.pixels.shape, picture.pixels.dtype
+        self._rolling = Rolling(self._decoded)
+        with _complaints(name):
+            self._stream = _opened(source)
+        # As `read` does: a JPEG strictly first, and leniently from where libjpeg warns of something harmless.
+        self._region = self._opened("warning" if self._kind == "jpeg" else "error")
+
+    def __enter__(self) -> "FileRows":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._region = None
+        self._stream.close()
+
+    def __call__(self, start: int, stop: int) -> Pixels:
+        """Rows `start` to `stop` (exclusive), (stop - start, W, C).
+
+        `start` must not lie above that of the call before: rows come from top to bottom.
+
+        Raises:
+            PictureError: The file is damaged there, or gone.
+        """
+        with _complaints(self._name):
+            return self._rolling(start, stop)
+
+    def _opened(self, fail_on: str) -> Any:
+        with _complaints(self._name):
+            try:
+                image = _in_samples(_headers(self._stream, self._kind, self._structure, fail_on)[0])
+                if (image.height, image.width, image.bands) != self._shape:
+                    raise PictureError("the file has changed while it was read; start again")
+                return pyvips.Region.new(image)
+            except pyvips.Error as error:
+                raise PictureError(_undecodable(self._kind, error)) from error
+
+    def _decoded(self, start: int, stop: int) -> Pixels:
+        try:
+            data = self._fetched(start, stop)
+        except pyvips.Error as error:
+            raise PictureError(_undecodable(self._kind, error)) from error
+        rows = np.frombuffer(data, self._dtype).reshape(stop - start, *self._shape[1:])
+        return rows[:, ::-1] if self._mirrored else rows
+
+    def _fetched(self, start: int, stop: int) -> Any:
+        place = 0, start, self._shape[1], stop - start
+        pyvips.vips_lib.vips_error_clear()
+        try:
+            return self._region.fetch(*place)
+        except pyvips.Error as error:
+            if self._kind != "jpeg" or any(damage in str(error) for damage in _JPEG_DAMAGE):
+                raise
+        self._region = self._opened("error")
+        return self._region.fetch(*place)
+
+
+def _obstacle(picture: Picture, image: Any, orientation: int) -> str:
+    if picture.format not in _IN_ROWS:
+        return _held(picture.format)
+    if len(picture.pages) > 1:
+        return f"it has {len(picture.pages)} pages"
+    if orientation in range(3, 9):
+        return f"EXIF turns it (orientation {orientation}), so that its last rows may be needed first"
+    if _field(image, "jpeg-multiscan", 0):
+        return "it is a progressive JPEG"
+    return "it is interlaced" if _field(image, "interlaced", 0) else ""
+
+
+def _held(kind: FormatName) -> str:
+    return f"{kind.upper()} is decoded in memory"
 
 
 @contextmanager
-def complaints(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turns every failure to read into one line that starts with the path."""
+def _complaints(name: str) -> Iterator[None]:
+    """Turns every failure to read into one line that starts with the name."""
     try:
         yield
     except FileNotFoundError as error:
-        raise PictureError(f"{shown(path)}: no such file; check the name and the folder") from error
+        raise PictureError(f"{name}: no such file; check the name and the folder") from error
     except PermissionError as error:
-        raise PictureError(f"{shown(path)}: no permission to read it; change its mode or owner") from error
+        raise PictureError(f"{name}: no permission to read it; change its mode or owner") from error
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise PictureError(f"{shown(path)}: cannot be read ({why}); check the path and the disk") from error
+        raise PictureError(f"{name}: cannot be read ({why}); check the path and the disk") from error
     except TooManyPixelsError as error:
-        raise TooManyPixelsError(f"{shown(path)}: {error.found}", error.limit) from error
+        raise TooManyPixelsError(f"{name}: {error.found}", error.limit) from error
     except PictureError as error:
-        raise PictureError(f"{shown(path)}: {error}") from error
+        raise PictureError(f"{name}: {error}") from error
 
 
-def opened(path: str | os.PathLike[str]) -> BinaryIO:
-    """Opens a regular file; anything else is refused."""
-    mode = os.stat(path).st_mode
+def _opened(source: Source) -> BinaryIO:
+    """Opens bytes or a regular file; anything else is refused."""
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    mode = os.stat(source).st_mode
     if stat.S_ISDIR(mode):
         raise PictureError("a folder, not a picture; name a file in it")
     if not stat.S_ISREG(mode):
         raise PictureError("not a regular file; save the picture to a file first")
-    return open(path, "rb")
+    return open(source, "rb")
 
 
-def _read_vips(stream: BinaryIO, kind: FormatName, structure: Structure, max_pixels: int) -> Picture:
-    try:
-        images = headers(stream, kind, structure, "error")
-        _check_size([(image.width, image.height) for image in images], max_pixels)
-        pages = _decoded(stream, kind, structure)
-    except pyvips.Error as error:
-        raise PictureError(undecodable(kind, error)) from error
-    moves = kind in _ANIMATED and len(pages) > 1
-    picture = described(tuple(pages), images[0], stream, kind, structure)
-    if not moves:
-        return picture
-    return replace(picture, durations=tuple(field(images[0], "delay", ())), loops=field(images[0], "loop", 0))
-
-
-def described(
-    pages: tuple[Pixels, ...], image: Any, stream: BinaryIO, kind: FormatName, structure: Structure
-) -> Picture:
+def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatName, structure: Structure) -> Picture:
     """The pages as a picture, with what `image`, libvips' view of the first one, and the file itself say about it."""
-    block = exif.from_tiff(stream) if kind == "tiff" else _blob(image, "exif-data")
+    block = metadata.from_tiff(stream) if kind == "tiff" else _blob(image, "exif-data")
     xmp = _blob(image, "xmp-data")
-    return Picture(
-        pages=pages,
+    picture = Picture(
+        pages=tuple(pages),
         format=kind,
         lossy=structure.lossy,
         quality=structure.quality,
         icc=None if image.interpretation in _CONVERTED else _blob(image, "icc-profile-data"),
-        exif=exif.for_pixels(block, pages[0].shape[1], pages[0].shape[0]) if block else None,
-        xmp=exif.upright_xmp(xmp) if xmp else None,
+        exif=metadata.for_pixels(block, pages[0].shape[1], pages[0].shape[0]) if block else None,
+        xmp=metadata.upright_xmp(xmp) if xmp else None,
         dpi=_dpi(image.xres * 25.4, image.yres * 25.4, block),
     )
+    if kind not in _ANIMATED or len(pages) == 1:
+        return picture
+    return replace(picture, durations=tuple(_field(image, "delay", ())), loops=_field(image, "loop", 0))
 
 
-def headers(stream: BinaryIO, kind: FormatName, structure: Structure, fail_on: str) -> list[Any]:
+def _headers(stream: BinaryIO, kind: FormatName, structure: Structure, fail_on: str) -> list[Any]:
     """The pages, or the one long strip of all frames, as libvips images of which only the header is read."""
     options = {"fail_on": fail_on, "access": "sequential"}
     if kind == "tiff":
@@ -127,9 +270,12 @@ def headers(stream: BinaryIO, kind: FormatName, structure: Structure, fail_on: s
 
 
 def _header(stream: BinaryIO, kind: FormatName, options: dict[str, Any]) -> Any:
-    os.lseek(stream.fileno(), 0, os.SEEK_SET)
     pyvips.vips_lib.vips_error_clear()
-    source = pyvips.Source.new_from_descriptor(stream.fileno())
+    if isinstance(stream, io.BytesIO):
+        source = pyvips.Source.new_from_memory(stream.getvalue())
+    else:
+        os.lseek(stream.fileno(), 0, os.SEEK_SET)
+        source = pyvips.Source.new_from_descriptor(stream.fileno())
     return pyvips.Operation.call(f"{_LOADERS[kind]}_source", source, **options)
 
 
@@ -137,30 +283,38 @@ def _decoded(stream: BinaryIO, kind: FormatName, structure: Structure) -> list[P
     """All pages. A JPEG is decoded strictly first, and again where libjpeg warned of something harmless."""
     if kind == "jpeg":
         try:
-            return _pages(headers(stream, kind, structure, "warning")[0], kind)
+            return _pages(_headers(stream, kind, structure, "warning")[0], kind)
         except pyvips.Error as error:
-            if any(damage in str(error) for damage in JPEG_DAMAGE):
+            if any(damage in str(error) for damage in _JPEG_DAMAGE):
                 raise
-    images = headers(stream, kind, structure, "error")
-    if len({(image.width, image.height, image.bands, image.format) for image in images}) > 1:
-        raise PictureError("its pages differ in size or kind; split them into files of their own first (tiffsplit)")
-    return [page for image in images for page in _pages(image, kind)]
+    return [page for image in _headers(stream, kind, structure, "error") for page in _pages(image, kind)]
+
+
+def _blank_pages(image: Any, kind: FormatName) -> list[Pixels]:
+    """Stand-ins for what `_pages` decodes."""
+    height, orientation, samples = _page_height(image, kind), _field(image, "orientation", 1), _in_samples(image)
+    size = (image.width, height) if orientation in (5, 6, 7, 8) else (height, image.width)
+    return [blank(size, samples.bands, deep=samples.format == "ushort")] * len(range(0, image.height, height))
 
 
 def _pages(image: Any, kind: FormatName) -> list[Pixels]:
     """Decodes one page of a TIFF, all frames of an animation or a still."""
     pixels = _samples(image, kind)
-    height = field(image, "page-height", image.height) if kind in _ANIMATED else image.height
-    orientation = field(image, "orientation", 1)
+    height, orientation = _page_height(image, kind), _field(image, "orientation", 1)
     if kind in _ANIMATED and (kind == "gif" or height < image.height):
         pixels = _without_idle_alpha(pixels)
-    return [upright(pixels[top : top + height], orientation) for top in range(0, image.height, height)]
+    return [_upright(pixels[top : top + height], orientation) for top in range(0, image.height, height)]
+
+
+def _page_height(image: Any, kind: FormatName) -> int:
+    height: int = _field(image, "page-height", image.height) if kind in _ANIMATED else image.height
+    return height
 
 
 def _samples(image: Any, kind: FormatName) -> Pixels:
     """Decodes to samples of full range, as stored: not turned, an animation as one long strip."""
-    bits = field(image, "bits-per-sample", 8)
-    image = in_samples(image)
+    bits = _field(image, "bits-per-sample", 8)
+    image = _in_samples(image)
     pixels: Pixels = image.numpy().reshape(image.height, image.width, image.bands)
     if kind == "avif" and bits in (10, 12):
         return _full_range(pixels, bits)
@@ -172,7 +326,7 @@ def _without_idle_alpha(pixels: Pixels) -> Pixels:
     return pixels[..., :-1] if pixels.shape[2] in (2, 4) and pixels[..., -1].min() == 255 else pixels
 
 
-def in_samples(image: Any) -> Any:
+def _in_samples(image: Any) -> Any:
     """The image as grey or RGB, with or without alpha, in 8 or 16 bits; nothing is decoded yet.
 
     Raises:
@@ -206,7 +360,7 @@ def _full_range(pixels: Pixels, bits: int) -> Pixels:
     return table[pixels >> (16 - bits)]
 
 
-def upright(pixels: Pixels, orientation: int) -> Pixels:
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
     """Turns and mirrors stored pixels to the way EXIF says they are seen.
 
     Args:
@@ -223,30 +377,32 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels[::rows, ::columns])
 
 
-def _read_bmp(stream: BinaryIO, max_pixels: int) -> Picture:
-    from PIL.BmpImagePlugin import BmpImageFile  # a third of the time that this module would take to import
+def _bmp(stream: BinaryIO, decode: bool) -> tuple[Pixels, tuple[float, float]]:
+    """The pixels of a BMP, or a stand-in for them, and its resolution."""
+    from PIL.BmpImagePlugin import BmpImageFile  # here, because it takes longer to import than all the rest
 
     stream.seek(0)
     try:
         image = BmpImageFile(stream)
-        _check_size([image.size], max_pixels)
-        shown = image if image.mode in ("L", "RGB", "RGBA") else image.convert("L" if image.mode == "1" else "RGB")
-        pixels = np.array(shown)
+        mode = image.mode if image.mode in ("L", "RGB", "RGBA") else "L" if image.mode == "1" else "RGB"
+        shape = (*image.size[::-1], 1 if mode == "L" else len(mode))
+        pixels = np.array(image.convert(mode)).reshape(shape) if decode else blank(shape[:2], shape[2], deep=False)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        raise PictureError(undecodable("bmp", error)) from error
+        raise PictureError(_undecodable("bmp", error)) from error
     horizontal, vertical = image.info.get("dpi", (0.0, 0.0))
-    return Picture((pixels.reshape(*pixels.shape[:2], -1),), "bmp", dpi=_dpi(horizontal, vertical, None))
+    return pixels, _dpi(horizontal, vertical, None)
 
 
-def _check_size(sizes: list[tuple[int, int]], max_pixels: int) -> None:
-    """Refuses more pixels than the limit; `sizes` holds width and height of every page."""
-    pixels = sum(width * height for width, height in sizes)
-    if pixels > max_pixels:
-        size = f"{sizes[0][0]} x {sizes[0][1]}" + (f" x {len(sizes)} pages" if len(sizes) > 1 else "")
-        raise TooManyPixelsError(f"{size} = {pixels:,}", max_pixels)
+def _check_size(picture: Picture, max_pixels: int) -> None:
+    """Refuses more pixels, of all pages, than the limit."""
+    height, width, _ = picture.pages[0].shape
+    count = len(picture.pages)
+    if height * width * count > max_pixels:
+        size = f"{width} x {height}" + (f" x {count} pages" if count > 1 else "")
+        raise TooManyPixelsError(f"{size} = {height * width * count:,}", max_pixels)
 
 
-def undecodable(kind: str, error: Exception) -> str:
+def _undecodable(kind: str, error: Exception) -> str:
     """What a decoder's error means to the user, without the file's name."""
     return f"truncated, damaged or an unusual {kind.upper()} ({reason(error)}); download it again or convert it to PNG"
 
@@ -258,13 +414,13 @@ def reason(error: Exception) -> str:
     return re.sub(r"^\w+: ", "", lines[0]) if lines else "no reason given"
 
 
-def field(image: Any, name: str, default: Any) -> Any:
+def _field(image: Any, name: str, default: Any) -> Any:
     """What libvips found out about an image, or the default where it found nothing."""
     return image.get(name) if image.get_typeof(name) else default
 
 
 def _blob(image: Any, name: str) -> bytes | None:
-    return bytes(field(image, name, b"")) or None
+    return bytes(_field(image, name, b"")) or None
 
 
 def _dpi(horizontal: float, vertical: float, block: bytes | None) -> tuple[float, float]:
@@ -274,6 +430,6 @@ def _dpi(horizontal: float, vertical: float, block: bytes | None) -> tuple[float
     numbers come back as such although PNG and BMP store dots per metre.
     """
     if horizontal in (0.0, 25.4):
-        horizontal, vertical = (exif.resolution(block) if block else None) or (72.0, 72.0)
+        horizontal, vertical = (metadata.resolution(block) if block else None) or (72.0, 72.0)
     near = [round(value) if abs(value - round(value)) < 0.05 else round(value, 2) for value in (horizontal, vertical)]
     return float(near[0]), float(near[1])

@@ -18,15 +18,15 @@ import numpy as np
 from elansr.errors import PictureError, TooManyPixelsError
 from elansr.images import (
     DEFAULT_MAX_PIXELS,
+    FileRows,
+    PictureFile,
     Pixels,
     Plane,
-    Rows,
-    Stream,
     blank,
     fill_levels_size,
     filled_rows,
     format_of_suffix,
-    open_stream,
+    open_picture,
     write_rows,
 )
 from elansr.text import shown
@@ -60,8 +60,10 @@ def open_large(job: Job, choose: Choose, options: Options) -> "Large | None":
         ElansrError: the picture is larger than the limit of those that are read in rows; or, where it or its result
             cannot be handled in rows, of those that are held in memory; or as `begin` does.
     """
-    stream = open_stream(job.source)
-    if stream is None or stream.picture.pixels.nbytes * _HIGHEST_SCALE**2 <= LARGE:
+    stream = open_picture(job.source)
+    if stream.picture.format not in _FROM_DISK or len(stream.picture.pages) > 1:
+        return None
+    if stream.picture.pixels.nbytes * _HIGHEST_SCALE**2 <= LARGE:
         return None
     _require(stream, options.max_streamed, "")
     task = begin(job, stream.picture, choose, options)
@@ -85,10 +87,10 @@ def _obstacle(task: Task) -> str:
     return ""
 
 
-def _require(stream: Stream, limit: int, which: str) -> None:
+def _require(stream: PictureFile, limit: int, which: str) -> None:
     height, width = stream.picture.pixels.shape[:2]
     if height * width > limit:
-        raise TooManyPixelsError(f"{shown(stream.path)}: {width} x {height} = {height * width:,}", limit, which)
+        raise TooManyPixelsError(f"{stream.name}: {width} x {height} = {height * width:,}", limit, which)
 
 
 class Large:
@@ -99,7 +101,7 @@ class Large:
         task: what is to be done with it; of its picture only the kind is there.
     """
 
-    def __init__(self, stream: Stream, task: Task) -> None:
+    def __init__(self, stream: PictureFile, task: Task) -> None:
         self._stream, self._task, self._scale = stream, task, task.upscaler.scale
         self._height, self._width, self._channels = stream.picture.pixels.shape
         self._colors = self._channels - (self._channels % 2 == 0)
@@ -129,8 +131,9 @@ class Large:
 
     def _settings(self) -> dict[str, Any]:
         """What decides the rows of the result."""
-        about = self._stream.path.stat()
-        source = [str(self._stream.path.resolve()), about.st_size, about.st_mtime_ns]
+        path = self._task.job.source
+        about = path.stat()
+        source = [str(path.resolve()), about.st_size, about.st_mtime_ns]
         result = [*self._stream.picture.pixels.shape, self._dtype.name]
         return {"source": source, "result": result, **self._task.upscaler.fingerprint()}
 
@@ -249,7 +252,7 @@ class _Report:
         self.again()
 
 
-def _listened(rows: Rows, first: int, stop: int, report: _Report, spool: Spool) -> Pixels:
+def _listened(rows: FileRows, first: int, stop: int, report: _Report, spool: Spool) -> Pixels:
     """Rows of the picture; if they cannot be read, the spool is of no use any more."""
     report.again()
     try:

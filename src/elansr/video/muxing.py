@@ -13,8 +13,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from elansr.disk import atomic_file
 from elansr.errors import PictureError
-from elansr.images import check_place, placed
+from elansr.images import check_place
 from elansr.text import shown
 from elansr.video.containers import MOST, TURNING, container_of, scratch
 from elansr.video.copies import add_copy, copies, misfits
@@ -70,7 +71,11 @@ class Result:
             OutputExistsError: the file came up meanwhile.
             PictureError: it cannot be written.
         """
-        with self._complaints(), placed(self._target, self._overwrite) as file, self._source.open() as source:
+        with (
+            self._complaints(),
+            atomic_file(self._target, overwrite=self._overwrite) as file,
+            self._source.open() as source,
+        ):
             options = self._options(source)
             with av.open(file.name, "w", format=self._container, options=options) as output:
                 streams = self._streams(output, source)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from elansr.images import FormatName, Picture, Pixels, open_stream, read, write
+from elansr.images import FormatName, Picture, Pixels, open_picture, read, write
 from elansr.server.work import LIBVIPS
 
 SHOWN_PIXELS = 8_000_000
@@ -187,12 +187,12 @@ def _enlarged_part(page: Pixels, size: tuple[int, int], box: Box) -> Pixels:
 def _cut(path: Path, box: Box, max_pixels: int) -> tuple[Picture, Pixels]:
     """The cut-out of a file, of which no more is decoded than its format needs."""
     with LIBVIPS:
-        stream = open_stream(path)
-        if stream and not stream.obstacle:
-            with stream.rows() as rows:
-                picture, page = stream.picture, rows(box.top, box.top + box.height)
+        file = open_picture(path)
+        if not file.obstacle:
+            with file.rows() as rows:
+                picture, page = file.picture, rows(box.top, box.top + box.height)
         else:
-            picture = read(path, max_pixels=max_pixels)
+            picture = file.read(max_pixels=max_pixels)
             page = picture.pages[0][box.top : box.top + box.height]
     page = page[:, box.left : box.left + box.width]
     return picture, _on_ground(page, page.shape[2])

@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 from elansr.errors import PictureError
 from elansr.images.formats import FormatName
 from elansr.images.jpeg_tables import Table, quality_of, tables_in
-from elansr.images.tags import Directory, Field, TagError, TagFile
+from elansr.images.metadata import Directory, Field, TagError, TagFile
 
 _RAW = "a camera raw file is not read; develop it to a 16-bit TIFF first"
 _CUT = "truncated: the file ends before the picture does; copy or download it again"
