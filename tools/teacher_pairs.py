@@ -27,7 +27,7 @@ from elansr.memory import keep_freed_memory
 from elansr.training.data import find_pictures
 from elansr.training.degradation.degrade import degrade
 from elansr.training.degradation.recipe import DegradationRecipe
-from tools.teacher import Teacher, weights_file
+from tools.teacher import Teacher, match_colour, weights_file
 
 SIDE = 120
 """Of an input in pixels."""
@@ -150,7 +150,7 @@ def main(
         if lr_path.exists() and hr_path.exists():
             continue
         lr = make_input(job, seed)
-        save(teacher(lr), hr_path)
+        save(match_colour(teacher(lr), lr), hr_path)
         save(lr, lr_path)
         made += 1
         if made % 20 == 0 or number == len(wanted):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from elansr.errors import ConfigError
-from elansr.training.config import Recipe, load_recipe
+from elansr.training.config import PictureFolder, Recipe, load_recipe
 from tests.training.recipes import ROOT, recipe_file
 
 
@@ -58,7 +58,8 @@ def test_changes_are_put_over_the_values_of_the_file(tmp_path: Path) -> None:
     ]
     recipe = load_recipe(recipe_file(tmp_path), changes)
     assert (recipe.schedule.steps, recipe.schedule.learning_rate, recipe.schedule.optimizer) == (77, 1e-3, "muon")
-    assert (recipe.data.train, recipe.run.folder) == (["a", "b"], "runs/other one")
+    assert recipe.data.train == [PictureFolder("a"), PictureFolder("b")]
+    assert recipe.run.folder == "runs/other one"
     assert recipe.data.degradation is not None
     assert recipe.data.degradation.clean_probability == 0.5
 

@@ -47,7 +47,7 @@ def test_a_run_learns_and_leaves_what_it_says(tmp_path: Path) -> None:
     validations = [line for line in lines if "val_psnr_y" in line]
     progress = [line for line in lines if "loss" in line]
     assert steps == list(range(21))
-    assert [line["step"] for line in validations] == [10, 20]
+    assert [line["step"] for line in validations] == [0, 10, 20]
     assert [line["step"] for line in progress] == [5, 10, 15, 20]
     assert validations[-1]["val_psnr_y"] > validations[0]["val_psnr_y"] + 0.3
     assert progress[-1]["loss"] < progress[0]["loss"] / 2
@@ -62,7 +62,7 @@ def test_a_run_learns_and_leaves_what_it_says(tmp_path: Path) -> None:
     with Image.open(folder / CURVES) as curves:
         assert curves.size == (800, 600)
     events = EventAccumulator(str(folder / TENSORBOARD)).Reload()
-    assert [e.step for e in events.Scalars("validation/val_psnr_y")] == [10, 20]
+    assert [e.step for e in events.Scalars("validation/val_psnr_y")] == [0, 10, 20]
     assert events.Scalars("progress/loss")[-1].value == pytest.approx(progress[-1]["loss"])
 
 

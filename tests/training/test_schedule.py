@@ -25,6 +25,15 @@ def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
     assert rates[110] == pytest.approx(0)
 
 
+def test_a_constant_rate_falls_to_zero_at_the_end_only() -> None:
+    plan = ScheduleRecipe(steps=100, batch=4, learning_rate=1.0, warmup=10, decay_for=20)
+    rates = [learning_rate(step, plan) for step in range(101)]
+    assert rates[10:81] == [1.0] * 71
+    assert rates[85] == pytest.approx(0.5)  # a quarter of the way: 1 - sqrt(1 / 4)
+    assert rates[100] == pytest.approx(0)
+    assert rates[80:] == sorted(rates[80:], reverse=True)
+
+
 def test_the_learning_rate_of_the_paper_halves_at_its_steps() -> None:
     halvings = [250_000, 400_000, 450_000, 475_000]
     plan = ScheduleRecipe(steps=500_000, batch=64, learning_rate=2e-4, warmup=0, halve_at=halvings)
@@ -70,6 +79,8 @@ def test_batches_too_small_for_batchnorm_are_refused(
         ({"freeze_norm_for": 5, "start_from": "elan-light-x2"}, "schedule.freeze_norm_for=5"),
         ({"halve_at": [3, 2]}, r"schedule.halve_at=\[3, 2\]: must rise and stay below steps=4"),
         ({"halve_at": [2, 4]}, "must rise and stay below"),
+        ({"decay_for": 3}, "schedule.decay_for=3: must be at most steps - warmup = 2"),
+        ({"decay_for": 1, "halve_at": [2]}, "choose one of them"),
         ({"stages": [{"from_step": 4, "patch": 32, "batch": 4}]}, "every from_step must be less than steps=4"),
     ],
 )

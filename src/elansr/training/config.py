@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from elansr.errors import ConfigError
@@ -49,14 +49,38 @@ class NetworkRecipe:
 
 
 @dataclass(config=_STRICT)
-class DataRecipe:
-    """Folders of HR pictures, searched recursively.
+class PictureFolder:
+    """A folder of HR pictures, searched recursively; in `data.train` and `data.val` its name alone will do.
 
-    LR is their MATLAB bicubic, made once per whole picture; with `degradation`, LR is made anew for every crop.
+    With `lr`, the folder holds pairs, as in BasicSR and traiNNer: LR pictures lie in a folder of their own and are
+    matched by stem, with or without `x2`, `x3`, `x4` ... at the end.
     """
 
-    train: Annotated[list[str], Field(min_length=1)]
-    val: Annotated[list[str], Field(min_length=1)]
+    hr: Annotated[str, Field(min_length=1)]
+    lr: str | None = None
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Of the crops of a batch; the shares of all folders sum to 1. Without shares every picture is equally likely."""
+    candidates: Annotated[int, Field(ge=1, le=64)] | None = None
+    """In place of `data.candidates`."""
+
+
+def _as_folder(folder: object) -> object:
+    return {"hr": folder} if isinstance(folder, str) else folder
+
+
+Folders = Annotated[list[Annotated[PictureFolder, BeforeValidator(_as_folder)]], Field(min_length=1)]
+
+
+@dataclass(config=_STRICT)
+class DataRecipe:
+    """Folders of pictures.
+
+    LR is the MATLAB bicubic of HR, made once per whole picture; with `degradation`, LR is made anew for every crop;
+    or it lies in a folder beside HR, see `PictureFolder`.
+    """
+
+    train: Folders
+    val: Folders
     patch: Patch
     candidates: Annotated[int, Field(ge=1, le=64)] = 1
     """Crops drawn at random for each one trained on, which is the most detailed of them; 1 takes any."""
@@ -99,7 +123,10 @@ class ScheduleRecipe:
     warmup: Annotated[int, Field(ge=0)] = 100
     """Steps of a linear rise to the peak."""
     halve_at: list[Steps] = Field(default_factory=list)
-    """Steps at which the learning rate halves; without any, it falls to zero along a cosine."""
+    """Steps at which the learning rate halves."""
+    decay_for: Annotated[int, Field(ge=0)] = 0
+    """The learning rate stays at the peak and falls to zero in the last so many steps. Without it and `halve_at`, it
+    falls to zero along a cosine."""
     accumulate: Annotated[int, Field(ge=1)] = 1
     """Parts that a batch is computed in, one after another, where it does not fit into memory whole."""
     stages: list[Stage] = Field(default_factory=list)

@@ -3,7 +3,8 @@
 A batch is two gathers from two flat byte buffers, so pictures of any size mix freely and no loader can fall behind.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elansr.errors import DataError
+from elansr.errors import ConfigError, DataError
 from elansr.evaluation.datasets import RGB, read_rgb
+from elansr.evaluation.layouts import match_lr
 from elansr.images import crop_to_multiple, downscale, is_picture_name
+from elansr.training.config import DataRecipe, PictureFolder
+
+Pair = tuple[RGB | None, RGB]
+"""LR and HR of one picture, uint8 (h, w, 3) and (h * scale, w * scale, 3); LR is None where it is made later."""
+Files = tuple[Path, Path | None]
+"""The HR file and the LR file of one picture; None where LR is made."""
+NAMED = 5
+"""So many faulty files are named, the others are counted."""
 
 
 def find_pictures(folders: Sequence[str | Path]) -> list[Path]:
@@ -35,16 +45,92 @@ def find_pictures(folders: Sequence[str | Path]) -> list[Path]:
     return sorted(found)
 
 
-def lr_hr_pair(path: Path, scale: int) -> tuple[RGB, RGB]:
-    """LR and HR of one file, uint8 (H, W, 3): HR cropped to a multiple of `scale`, LR its MATLAB bicubic."""
-    hr = crop_to_multiple(read_rgb(path), scale)
-    return downscale(hr, scale), hr
+@dataclass(frozen=True)
+class Source:
+    """Training pictures that are drawn from together.
+
+    Attributes:
+        pairs: uint8 (LR, HR), (h, w, 3) and (h * scale, w * scale, 3); LR is None where it is made of every HR crop.
+        share: of the crops of a batch.
+        candidates: crops drawn for each one taken, which is the most detailed of them.
+    """
+
+    pairs: Sequence[tuple[RGB | None, RGB]]
+    share: float = 1.0
+    candidates: int = 1
 
 
-def load_pairs(paths: Iterable[Path], scale: int) -> list[tuple[RGB, RGB]]:
-    """`lr_hr_pair` of many files, in order, over a few threads."""
+def load_sources(recipe: DataRecipe, scale: int) -> list[Source]:
+    """The training pictures of a recipe, folder by folder.
+
+    Raises:
+        DataError: a folder without pictures, LR missing or of a size that does not fit; every misfit is named.
+        ConfigError: shares that are not given for all folders or do not sum to 1, or a degradation of given LR.
+    """
+    _check_shares(recipe)
+    make_lr = recipe.degradation is None
+    loaded = [read_pairs(find_files(folder, scale), scale, make_lr=make_lr) for folder in recipe.train]
+    pictures = sum(map(len, loaded))
+    return [
+        Source(pairs, folder.share or len(pairs) / pictures, folder.candidates or recipe.candidates)
+        for folder, pairs in zip(recipe.train, loaded, strict=True)
+    ]
+
+
+def _check_shares(recipe: DataRecipe) -> None:
+    shares = [folder.share for folder in recipe.train]
+    given = [share for share in shares if share is not None]
+    if given and (len(given) < len(shares) or not math.isclose(sum(given), 1, abs_tol=1e-6)):
+        raise ConfigError(f"data.train: shares {shares}: give every folder one, and let them sum to 1")
+    if recipe.degradation is not None and any(folder.lr for folder in [*recipe.train, *recipe.val]):
+        raise ConfigError("data.degradation: a folder of [data] has LR pictures of its own; leave one of the two out")
+
+
+def find_files(folder: PictureFolder, scale: int) -> list[Files]:
+    """The HR files of a folder, sorted, each with its LR file or None.
+
+    Raises:
+        DataError: no pictures, or an LR file is missing.
+    """
+    hr_files = find_pictures([folder.hr])
+    lr_files = match_lr(hr_files, Path(folder.lr), scale) if folder.lr else [None] * len(hr_files)
+    return list(zip(hr_files, lr_files, strict=True))
+
+
+def read_pairs(files: Sequence[Files], scale: int, *, make_lr: bool = True) -> list[Pair]:
+    """HR cropped to a multiple of `scale` and LR of many pictures, over a few threads.
+
+    Args:
+        files: HR and LR; where there is no LR file, LR is the MATLAB bicubic of HR.
+        scale: super-resolution factor.
+        make_lr: False leaves LR out where there is no file.
+
+    Raises:
+        DataError: LR of a size that does not fit; the first few are named.
+    """
     with ThreadPoolExecutor() as workers:
-        return list(workers.map(lambda path: lr_hr_pair(path, scale), paths))
+        pairs = list(workers.map(lambda pair: _read_pair(pair[0], pair[1], scale, make_lr), files))
+    _require_fit(pairs, files, scale)
+    return pairs
+
+
+def _read_pair(hr_file: Path, lr_file: Path | None, scale: int, make_lr: bool) -> Pair:
+    hr = crop_to_multiple(read_rgb(hr_file), scale)
+    if lr_file is not None:
+        return read_rgb(lr_file), hr
+    return downscale(hr, scale) if make_lr else None, hr
+
+
+def _require_fit(pairs: Sequence[Pair], files: Sequence[Files], scale: int) -> None:
+    """Every LR file must be its HR picture, `scale` times smaller."""
+    misfits = [
+        f"{path} has {lr.shape[1]}x{lr.shape[0]} pixels, but its HR {hr.shape[1]}x{hr.shape[0]}"
+        for (lr, hr), (_, path) in zip(pairs, files, strict=True)
+        if lr is not None and (lr.shape[0] * scale, lr.shape[1] * scale) != hr.shape[:2]
+    ]
+    if misfits:
+        more = f"; and {len(misfits) - NAMED} more" if len(misfits) > NAMED else ""
+        raise DataError(f"LR and HR do not fit at x{scale}: {'; '.join(misfits[:NAMED])}{more}")
 
 
 def detail(hr: RGB, scale: int) -> NDArray[np.uint8]:
@@ -96,7 +182,7 @@ class PairPool:
     """Pairs of LR and HR pictures, ready to be cropped.
 
     Args:
-        pairs: uint8 (LR, HR), (h, w, 3) and (h * scale, w * scale, 3).
+        sources: what to draw from; all of them have LR or none has.
         scale: super-resolution factor.
         largest_patch: side of the largest LR crop that will be asked for, in pixels; no picture may be smaller.
         device: where the pool lives and batches appear.
@@ -105,25 +191,32 @@ class PairPool:
         DataError: a picture is smaller than a crop.
     """
 
-    def __init__(self, pairs: Sequence[tuple[RGB, RGB]], scale: int, largest_patch: int, device: torch.device) -> None:
-        smallest = min(min(lr.shape[:2]) for lr, _ in pairs)
+    def __init__(self, sources: Sequence[Source], scale: int, largest_patch: int, device: torch.device) -> None:
+        hr = [hr for source in sources for _, hr in source.pairs]
+        lr = [lr for source in sources for lr, _ in source.pairs if lr is not None]
+        self._sides = torch.tensor([(picture.shape[0] // scale, picture.shape[1] // scale) for picture in hr])
+        smallest = int(self._sides.min())
         if smallest < largest_patch:
             raise DataError(
                 f"an LR picture is {smallest} pixels on one side: crops of {largest_patch} need at least "
                 f"{largest_patch}; leave small pictures out (elansr check-data names them) or lower data.patch"
             )
         self.scale, self.device = scale, device
-        self._lr = _Buffer.of([lr for lr, _ in pairs], device)
-        self._hr = _Buffer.of([hr for _, hr in pairs], device)
-        with ThreadPoolExecutor() as workers:
-            maps = list(workers.map(lambda pair: detail(pair[1], scale), pairs))
-        self._detail = _Buffer.of(maps, torch.device("cpu"))
-        self._sides = torch.tensor([lr.shape[:2] for lr, _ in pairs])
+        self._hr = _Buffer.of(hr, device)
+        self._lr = _Buffer.of(lr, device) if lr else None
+        self._shares = torch.tensor([source.share for source in sources], dtype=torch.float64)
+        self._counts = torch.tensor([len(source.pairs) for source in sources])
+        self._candidates = torch.tensor([source.candidates for source in sources])
+        self._detail = None
+        if self._candidates.max() > 1:
+            with ThreadPoolExecutor() as workers:
+                maps = list(workers.map(lambda picture: detail(picture, scale), hr))
+            self._detail = _Buffer.of(maps, torch.device("cpu"))
 
     def __len__(self) -> int:
         return len(self._sides)
 
-    def draw(self, batch: int, patch: int, generator: torch.Generator, candidates: int = 1) -> "Crops":
+    def draw(self, batch: int, patch: int, generator: torch.Generator) -> "Crops":
         """Chooses random crops, each flipped left-right, flipped up-down and transposed with probability 0.5.
 
         Flat crops teach little. With several candidates for each crop, the one whose HR has the most fine detail is
@@ -133,23 +226,30 @@ class PairPool:
             batch: N.
             patch: side of an LR crop in pixels.
             generator: on the CPU; the same state draws the same crops on every device.
-            candidates: drawn for each crop of the batch; 1 takes what comes.
         """
-        which = torch.randint(len(self), (batch * candidates,), generator=generator)
-        room = self._sides[which] - patch + 1
-        corner = (torch.rand(len(which), 2, generator=generator, dtype=torch.float64) * room).long()
+        source = torch.multinomial(self._shares, batch, replacement=True, generator=generator)
+        most = int(self._candidates.max())
+        source = source.repeat_interleave(most)
+        place = torch.rand(len(source), 3, generator=generator, dtype=torch.float64)
+        first = (self._counts.cumsum(0) - self._counts)[source]
+        which = first + (place[:, 0] * self._counts[source]).long()
+        corner = (place[:, 1:] * (self._sides[which] - patch + 1)).long()
         turns = torch.rand(len(which), 3, generator=generator) < 0.5
         crops = Crops(patch, which, corner, turns)
-        return crops if candidates == 1 else crops.of(self._most_detailed(crops, candidates))
+        return crops if self._detail is None else crops.of(self._most_detailed(crops, source, self._detail))
 
-    def _most_detailed(self, crops: "Crops", candidates: int) -> Tensor:
-        """The index of the crop with the most detail among each `candidates` that follow one another."""
-        seen = self._detail.gather(*crops.pixels(1, torch.device("cpu"))).mean((1, 2, 3))
-        best = seen.view(-1, candidates).argmax(dim=1)
-        return best + candidates * torch.arange(len(best))
+    def _most_detailed(self, crops: "Crops", source: Tensor, details: _Buffer) -> Tensor:
+        """The index of the crop with the most detail among the candidates of each crop of the batch."""
+        most = int(self._candidates.max())
+        seen = details.gather(*crops.pixels(1, torch.device("cpu"))).mean((1, 2, 3)).view(-1, most)
+        allowed = torch.arange(most) < self._candidates[source].view(-1, most)
+        best = seen.where(allowed, torch.tensor(-1.0)).argmax(dim=1)
+        return best + most * torch.arange(len(best))
 
     def cut(self, crops: "Crops") -> tuple[Tensor, Tensor]:
         """LR (N, 3, patch, patch) and HR (N, 3, patch * scale, patch * scale), float in [0, 1], on the device."""
+        if self._lr is None:
+            raise DataError("this pool has no LR pictures; cut_hr gives what they are to be made of")
         return self._lr.gather(*crops.pixels(1, self.device)), self.cut_hr(crops)
 
     def cut_hr(self, crops: "Crops") -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from elansr.evaluation.datasets import RGB
 from elansr.training.config import Recipe
-from elansr.training.data import PairPool, find_pictures, load_pairs
+from elansr.training.data import PairPool, find_files, load_sources, read_pairs
 from elansr.training.degradation.degrade import BORDER, degraded_pairs, pair
 from elansr.training.schedule import CropSize, crop_sizes
 from elansr.training.validation import spread
@@ -35,10 +35,9 @@ class Feed:
         scale, self._degradation = recipe.network.scale, recipe.data.degradation
         self._device, self._process, self._processes = device, process, processes
         self._border = BORDER if self._degradation else 0
-        self._candidates = recipe.data.candidates
         largest = max(size.patch for size in crop_sizes(recipe).values()) + 2 * self._border
         home = torch.device("cpu") if recipe.data.pool == "cpu" else device
-        self._pool = PairPool(load_pairs(find_pictures(recipe.data.train), scale), scale, largest, home)
+        self._pool = PairPool(load_sources(recipe.data, scale), scale, largest, home)
 
     def batch(self, size: CropSize, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """This process's share of a batch of crops, on the training device.
@@ -46,9 +45,8 @@ class Feed:
         Returns:
             LR (N, 3, patch, patch) and HR (N, 3, patch * scale, patch * scale), float in [0, 1].
         """
-        crops = self._pool.draw(size.batch, size.patch + 2 * self._border, generator, self._candidates).part(
-            self._process, self._processes
-        )
+        crops = self._pool.draw(size.batch, size.patch + 2 * self._border, generator)
+        crops = crops.part(self._process, self._processes)
         if self._degradation is None:
             lr, hr = self._pool.cut(crops)
         else:
@@ -64,9 +62,9 @@ def validation_pairs(recipe: Recipe) -> list[tuple[RGB, RGB]]:
     Raises:
         DataError: a folder without pictures.
     """
-    scale, degradation = recipe.network.scale, recipe.data.degradation
-    paths = spread(find_pictures(recipe.data.val), recipe.data.val_pictures)
-    pairs = load_pairs(paths, scale)
-    if degradation is None:
-        return pairs
-    return degraded_pairs([hr for _, hr in pairs], scale, degradation, VALIDATION_SEED)
+    scale, data = recipe.network.scale, recipe.data
+    files = [pair for folder in data.val for pair in find_files(folder, scale)]
+    pairs = read_pairs(spread(files, data.val_pictures), scale, make_lr=data.degradation is None)
+    if data.degradation is not None:
+        return degraded_pairs([hr for _, hr in pairs], scale, data.degradation, VALIDATION_SEED)
+    return [(lr, hr) for lr, hr in pairs if lr is not None]

@@ -84,6 +84,8 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     diary = Diary(folder, state.step, report) if fabric.is_global_zero else None
 
     progress(state.step, plan.steps)
+    if diary and state.step == 0:  # what the run begins with: a fine-tuning shows whether it helps
+        diary.write_validation(0, lambda: validate(ema, validation, recipe.network.scale))
     bad_steps = 0
     while state.step < plan.steps:
         network.train()

@@ -15,12 +15,18 @@ MIN_BATCH = 4
 
 
 def learning_rate(step: int, plan: ScheduleRecipe) -> float:
-    """Linear up to the peak over `warmup` steps, then a cosine to zero at `steps`, or halved at `halve_at`."""
+    """Linear up to the peak over `warmup` steps; then a cosine to zero at `steps`, halvings at `halve_at`, or constant.
+
+    A constant rate ends in a fall of `decay_for` steps, by one minus the square root of the way (Haegele et al. 2024,
+    arXiv 2405.18392), so that a run can end well at any step.
+    """
     peak, warmup = plan.learning_rate, plan.warmup
     if step < warmup:
         return peak * (step + 1) / warmup
     if plan.halve_at:
         return float(peak * 0.5 ** sum(step >= at for at in plan.halve_at))
+    if plan.decay_for:
+        return peak * (1 - math.sqrt(max(step - (plan.steps - plan.decay_for), 0) / plan.decay_for))
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(plan.steps - warmup, 1)))
 
 
@@ -68,6 +74,14 @@ def check_steps(recipe: Recipe) -> None:
         (
             all(a < b for a, b in pairwise([*plan.halve_at, plan.steps])),
             f"schedule.halve_at={plan.halve_at}: must rise and stay below steps={plan.steps}",
+        ),
+        (
+            plan.decay_for <= plan.steps - plan.warmup,
+            f"schedule.decay_for={plan.decay_for}: must be at most steps - warmup = {plan.steps - plan.warmup}",
+        ),
+        (
+            not (plan.halve_at and plan.decay_for),
+            f"schedule.halve_at={plan.halve_at}, decay_for={plan.decay_for}: choose one of them",
         ),
         (
             all(stage.from_step < plan.steps for stage in plan.stages),

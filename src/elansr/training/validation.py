@@ -1,8 +1,8 @@
 """Validation during training: PSNR-Y of a network over pictures kept in memory."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import fmean
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -10,6 +10,8 @@ import torch
 from elansr.evaluation.datasets import RGB
 from elansr.evaluation.metrics import psnr_y
 from elansr.nn.elan import ELAN
+
+Item = TypeVar("Item")
 
 
 @torch.no_grad()
@@ -25,7 +27,7 @@ def _super_resolve(network: ELAN, lr: RGB) -> RGB:
     return np.asarray(sr.cpu().numpy(), dtype=np.uint8)
 
 
-def spread(paths: Sequence[Path], count: int) -> list[Path]:
-    """At most `count` of the paths, evenly spread."""
-    count = min(count, len(paths))
-    return [paths[i * len(paths) // count] for i in range(count)]
+def spread(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of the items, evenly spread."""
+    count = min(count, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
