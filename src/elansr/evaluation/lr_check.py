@@ -1,39 +1,42 @@
-"""Whether an LR picture belongs to an HR picture: is it the MATLAB bicubic of HR, and if not, what is it?
+"""Checks whether LR files belong to their HR: is LR the MATLAB bicubic of HR, and if not, what is it?
 
-A pair that does not fit gives scores that look real and mean nothing, so each is looked at before anything is computed.
-LR is compared with what `elansr.images.imresize` makes of HR. Where every value is equal, that is the answer. Where
-not, LR is held against that filter with other rounding, which fits all the same, and against the usual mistakes, each
+A pair that does not belong together gives scores that look real and mean nothing, so each is looked at before anything is computed.
+LR is compared with what `elansr.images.resize` makes of HR. Where every value is equal, that is the answer. Where
+not, LR is held against that filter with other rounding, which is accepted, and against the usual mistakes, each
 made on purpose; the nearest one wins. What is none of them may be shifted, compressed or another picture.
 
 Pillow's antialiased bicubic has MATLAB's kernel and differs from it in two things: it shrinks the width before the
 height, so that rounding moves one value in six by 1, which is no mistake, and its windows end at the edge of the
 picture instead of being mirrored there. Only the two outermost rows and columns tell them apart, so on a picture that
-is flat along its edges nothing does, and LR fits.
+is flat along its edges nothing does, and LR is accepted.
 """
 
 import io
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
-from elansr.evaluation.datasets import RGB
+from elansr.errors import DataError
+from elansr.evaluation.datasets import RGB, BenchmarkSet, read_rgb, require_room
 from elansr.images import crop_to_multiple, downscale, imresize
+from elansr.text import shown
 
 Floats = NDArray[np.floating]
 Downscale = Callable[[RGB, int], RGB]
 """HR (H, W, 3), H and W multiples of the scale, and the scale to LR (H / scale, W / scale, 3)."""
+Kernel = Callable[[Floats], Floats]
+Edge = Literal["symmetric", "edge", "constant"]
 
 LIKELY_SCALES = range(2, 17)
 CLEARLY, FEW = 0.3, 4
 """An explanation counts if it leaves at most this share of the squared differences, where there are more than FEW."""
-FIT_MSE, FIT_BEYOND_1 = 0.36, 1e-3
-"""Other rounding moves one value in seven by 1 and hardly any by more; this mean square and share still fit."""
+ACCEPTED_MSE, ACCEPTED_BEYOND_1 = 0.36, 1e-3
+"""Other rounding moves one value in seven by 1 and hardly any by more; this mean square and share are accepted."""
 SMALLEST = 16
 """LR of fewer rows or columns says too little about shift, compression or another picture."""
 LOOK_AT, JPEG_UNIT = 192, 16
@@ -43,7 +46,37 @@ RELATED, UNRELATED = 0.25, 16
 of B100 reach 12 / sqrt(pixels), and LR after JPEG of quality 10 or noise of 25 levels stays above 0.34."""
 
 
-def misfit(lr: RGB, hr: RGB, scale: int) -> str | None:
+def check_pairs(sets: Sequence[BenchmarkSet], progress: Callable[[int, int], None] | None = None) -> None:
+    """Checks every pair of HR and LR files; an LR that is made from HR needs no check.
+
+    Args:
+        sets: the sets to be evaluated.
+        progress: called after each pair with the number of pairs checked and of all pairs.
+
+    Raises:
+        DataError: an LR file that is not the bicubic LR of its HR, or an HR too small to be measured.
+        PictureError: a file that cannot be read.
+    """
+    pairs = [(hr, lr, found.scale) for found in sets for hr, lr in found.files if hr is not None and lr is not None]
+    for done, (hr_path, lr_path, scale) in enumerate(pairs, start=1):
+        _check(hr_path, lr_path, scale)
+        if progress:
+            progress(done, len(pairs))
+
+
+def _check(hr_path: Path, lr_path: Path, scale: int) -> None:
+    hr, lr = read_rgb(hr_path), read_rgb(lr_path)
+    require_room(hr, hr_path, scale)
+    problem = lr_problem(lr, hr, scale)
+    if problem:
+        same_size = lr.shape[:2] == tuple(side // scale for side in hr.shape[:2])
+        raise DataError(
+            f"{shown(lr_path)}: {problem}; put the LR of {shown(hr_path.name)} there, or move the LR folder away: then "
+            f"LR is made by MATLAB bicubic{'; --no-check measures it as it is' if same_size else ''}"
+        )
+
+
+def lr_problem(lr: RGB, hr: RGB, scale: int) -> str | None:
     """What is wrong with a pair, in one clause, or None where LR is the MATLAB bicubic of HR.
 
     Args:
@@ -63,13 +96,13 @@ def misfit(lr: RGB, hr: RGB, scale: int) -> str | None:
 
 
 def _difference(lr: RGB, hr: RGB, expected: RGB, scale: int) -> str | None:
-    """The clause for an LR of the right size that is not `expected`, or None if it fits all the same."""
+    """The clause for an LR of the right size that is not `expected`, or None if it is accepted."""
     cropped = crop_to_multiple(hr, scale)
     faithful = min((expected, *(make(cropped, scale) for make in OTHER_ROUNDING)), key=lambda made: _squares(lr, made))
     unexplained = _squares(lr, faithful)
     mistaken = _mistake(lr, hr, expected, scale, CLEARLY * unexplained) if unexplained > FEW else None
     beyond_1 = np.abs(lr.astype(np.int16) - faithful) > 1
-    if mistaken or (unexplained <= max(FEW, FIT_MSE * lr.size) and beyond_1.mean() <= FIT_BEYOND_1):
+    if mistaken or (unexplained <= max(FEW, ACCEPTED_MSE * lr.size) and beyond_1.mean() <= ACCEPTED_BEYOND_1):
         return mistaken
     if min(lr.shape[:2]) < SMALLEST:
         return _amount(lr, expected)
@@ -143,15 +176,15 @@ def _pillow(resample: Image.Resampling) -> Downscale:
     return make
 
 
-def _torch(mode: str, antialias: bool) -> Downscale:
-    """Without antialiasing this is OpenCV's as well: cubic with a = -0.75."""
+def _antialiased(hr: RGB, scale: int) -> RGB:
+    """PyTorch's antialiased bicubic: MATLAB's, but the filter is cut off at the edges and nothing is rounded between."""
+    weights = _filtered(np.ones(hr.shape[:2]), scale, scale, _cubic, "constant")
+    return _to_8_bits(_filtered(hr, scale, scale, _cubic, "constant") / weights[..., None])
 
-    def make(hr: RGB, scale: int) -> RGB:
-        x = torch.from_numpy(hr.astype(np.float64)).permute(2, 0, 1)[None]
-        size = (hr.shape[0] // scale, hr.shape[1] // scale)
-        return _to_8_bits(F.interpolate(x, size, mode=mode, antialias=antialias)[0].permute(1, 2, 0).numpy())
 
-    return make
+def _interpolated(kernel: Kernel, edge: Edge) -> Downscale:
+    """Interpolation at the middle of each scale x scale HR pixels, without antialiasing."""
+    return lambda hr, scale: _to_8_bits(_filtered(hr, scale, 1, kernel, edge))
 
 
 def _averaged(hr: RGB, scale: int) -> RGB:
@@ -166,24 +199,35 @@ OTHER_ROUNDING: tuple[Downscale, ...] = (
 """MATLAB's bicubic as other programs make it, which fits: the width first, or rounded only in the end."""
 
 
-def _not_antialiased(hr: RGB, scale: int) -> RGB:
-    return _to_8_bits(_sampled(_sampled(hr, 0, scale, 0.0, 1.0), 1, scale, 0.0, 1.0))
+def _cubic(x: Floats, a: float = -0.5) -> Floats:
+    """Keys's kernel (1981); MATLAB and Pillow have a = -0.5, OpenCV has -0.75, and PyTorch has both."""
+    x = np.abs(x)
+    inner, outer = ((a + 2) * x - (a + 3)) * x**2 + 1, ((x - 5) * x + 8) * x - 4
+    return np.where(x <= 1, inner, np.where(x < 2, a * outer, 0))
+
+
+def _sharper_cubic(x: Floats) -> Floats:
+    return _cubic(x, -0.75)
+
+
+def _linear(x: Floats) -> Floats:
+    return np.maximum(1 - np.abs(x), 0)
 
 
 MADE_WITH = "made with "
 _PILLOW_BICUBIC = "Pillow's or PyTorch's antialiased bicubic, which do not mirror the edges as MATLAB's does"
 MISTAKES: tuple[tuple[str, Downscale], ...] = (
     (_PILLOW_BICUBIC, _pillow(Image.Resampling.BICUBIC)),
-    (_PILLOW_BICUBIC, _torch("bicubic", antialias=True)),
+    (_PILLOW_BICUBIC, _antialiased),
     ("Lanczos (Pillow's)", _pillow(Image.Resampling.LANCZOS)),
     ("antialiased bilinear (Pillow's)", _pillow(Image.Resampling.BILINEAR)),
     ("averaging (box, area)", _pillow(Image.Resampling.BOX)),
     ("averaging (box, area)", _averaged),
     ("nearest neighbour (Pillow's)", _pillow(Image.Resampling.NEAREST)),
     ("nearest neighbour (OpenCV's, PyTorch's)", lambda hr, scale: hr[::scale, ::scale]),
-    ("OpenCV's or PyTorch's bicubic, which is not antialiased", _torch("bicubic", antialias=False)),
-    ("OpenCV's or PyTorch's bilinear, which is not antialiased", _torch("bilinear", antialias=False)),
-    ("MATLAB's bicubic without antialiasing", _not_antialiased),
+    ("OpenCV's or PyTorch's bicubic, which is not antialiased", _interpolated(_sharper_cubic, "edge")),
+    ("OpenCV's or PyTorch's bilinear, which is not antialiased", _interpolated(_linear, "edge")),
+    ("MATLAB's bicubic without antialiasing", _interpolated(_cubic, "symmetric")),
     ("MATLAB's bicubic, but cut off instead of rounded", lambda hr, scale: _to_8_bits(_in_floats(hr, scale) - 0.5)),
 )
 """Names and ways of making LR that are not MATLAB's bicubic."""
@@ -251,25 +295,33 @@ def _in_words(shift: Floats, scale: int) -> str:
     return words
 
 
-def _sampled(picture: NDArray[Any], axis: int, scale: int, offset: float, stretch: float) -> Floats:
-    """One cubic filter for every LR pixel along an axis that it makes `scale` times shorter, not rounded.
+def _filtered(picture: NDArray[Any], scale: int, stretch: float, kernel: Kernel, edge: Edge) -> Floats:
+    """A filter along both axes, not rounded."""
+    return _sampled(_sampled(picture, 0, scale, 0.0, stretch, kernel, edge), 1, scale, 0.0, stretch, kernel, edge)
 
-    `offset` is how far each LR pixel lies from the middle of its HR pixels, `stretch` that of the kernel.
+
+def _sampled(
+    picture: NDArray[Any],
+    axis: int,
+    scale: int,
+    offset: float,
+    stretch: float,
+    kernel: Kernel = _cubic,
+    edge: Edge = "symmetric",
+) -> Floats:
+    """One filter for every LR pixel along an axis that it makes `scale` times shorter, not rounded.
+
+    `offset` is how far each LR pixel lies from the middle of its HR pixels, `stretch` widens the kernel, and `edge` is
+    what `numpy.pad` continues the picture with.
     """
     lines = np.moveaxis(picture, axis, 0)
     centre = (scale - 1) / 2 + offset
     taps = np.arange(math.ceil(centre - 2 * stretch), math.floor(centre + 2 * stretch) + 1)
-    factors = _cubic((taps - centre) / stretch)
+    factors = kernel((taps - centre) / stretch)
     margin = int(np.abs(taps).max()) + scale
-    padded = np.pad(lines, [(margin, margin), *[(0, 0)] * (lines.ndim - 1)], mode="symmetric")
+    padded = np.pad(lines, [(margin, margin), *[(0, 0)] * (lines.ndim - 1)], mode=edge)
     picked = [padded[start : start + len(lines) : scale] for start in margin + taps]
     return np.moveaxis(np.tensordot(factors / factors.sum(), picked, 1), 0, axis)
-
-
-def _cubic(x: Floats) -> Floats:
-    """Keys's kernel (1981) with a = -0.5."""
-    x = np.abs(x)
-    return np.where(x <= 1, (1.5 * x - 2.5) * x**2 + 1, np.maximum(2 - x, 0) ** 2 * (1 - x) / 2)
 
 
 def _jpeg(lr: RGB, expected: RGB) -> str | None:
