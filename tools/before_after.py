@@ -15,8 +15,8 @@ import typer
 from PIL import Image
 
 from elansr.errors import ElansrError
+from elansr.evaluation.contact_sheet import draw_text, line_height
 from elansr.evaluation.datasets import RGB, read_rgb
-from elansr.evaluation.lettering import lettering, line_height
 from elansr.images import crop_to_multiple, downscale, imresize
 from elansr.upscaling.upscaler import load
 from elansr.weights.disk import write_atomically
@@ -94,7 +94,7 @@ def sheet(panels: Mapping[str, RGB]) -> RGB:
 
 def _label(text: str, width: int) -> RGB:
     strip = np.full((line_height(FONT), width, 3), 255, np.uint8)
-    ink = lettering(text, FONT, width)
+    ink = draw_text(text, FONT, width)
     strip[:, : ink.shape[1]] -= ink[..., None]
     return strip
 

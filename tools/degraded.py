@@ -18,7 +18,7 @@ from rich.progress import track
 from elansr.errors import ConfigError, ElansrError
 from elansr.evaluation.datasets import RGB, read_rgb
 from elansr.evaluation.metrics import psnr_y
-from elansr.evaluation.models import BICUBIC, Model, super_resolver
+from elansr.evaluation.models import BICUBIC, Model, load_model
 from elansr.training.data import find_pictures
 from elansr.training.degradation.degrade import degraded_pairs
 from elansr.training.degradation.recipe import DegradationRecipe
@@ -124,7 +124,7 @@ def command(
 ) -> None:
     """Print the table."""
     try:
-        models = [super_resolver(name, scale, "cpu", "fp32") for name in names(scale)]
+        models = [load_model(name, scale, "cpu", "fp32") for name in names(scale)]
         pictures = [read_rgb(path) for path in find_pictures([folder])[::step]]
     except ElansrError as error:
         typer.echo(f"error: {' '.join(str(error).split())}", err=True)

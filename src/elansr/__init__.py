@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from elansr.errors import ElansrError
+    from elansr.evaluation.evaluate import evaluate
     from elansr.images import Picture, read, write
     from elansr.nn.config import ELANConfig
     from elansr.nn.elan import ELAN, create_model
@@ -32,6 +33,7 @@ __all__ = [
     "convert",
     "create_model",
     "describe",
+    "evaluate",
     "load",
     "load_network",
     "read",
@@ -47,6 +49,7 @@ _HOMES = {
     "convert": "elansr.weights.convert",
     "create_model": "elansr.nn.elan",
     "describe": "elansr.weights.describe",
+    "evaluate": "elansr.evaluation.evaluate",
     "load": "elansr.upscaling.upscaler",
     "load_network": "elansr.weights",
     "read": "elansr.images",

@@ -7,22 +7,22 @@ import pytest
 from PIL import ImageCms
 
 from elansr.errors import ConfigError, OutputExistsError
-from elansr.evaluation import comparison_page, embedding
-from elansr.evaluation.compare import Comparison, Side
-from elansr.evaluation.comparison_page import check_size, write_comparison
-from elansr.evaluation.crops import Box
+from elansr.evaluation import web_pages
+from elansr.evaluation.compare import ComparedPicture, Comparison
+from elansr.evaluation.crops import CropBox
+from elansr.evaluation.web_pages import check_size, write_comparison
 from tests.evaluation.parsed import Page, kind, opened, picture
-from tests.evaluation.test_report import EVIL
+from tests.evaluation.test_report_page import EVIL
 
 RNG = np.random.default_rng(0)
 
 
 def comparison(count: int = 3, height: int = 60, width: int = 90, border: int | None = None) -> Comparison:
     pictures = RNG.integers(0, 256, (count, height, width, 3), np.uint8)
-    return Comparison("photo.png", tuple(Side(f"side {n}", p) for n, p in enumerate(pictures)), border)
+    return Comparison("photo.png", tuple(ComparedPicture(f"side {n}", p) for n, p in enumerate(pictures)), border)
 
 
-def written(path: Path, given: Comparison, crops: list[Box] | None = None, jpeg: int | None = None) -> Page:
+def written(path: Path, given: Comparison, crops: list[CropBox] | None = None, jpeg: int | None = None) -> Page:
     write_comparison(given, path, crops or [], jpeg)
     return Page(path.read_text(encoding="utf-8"))
 
@@ -32,7 +32,7 @@ def test_the_pictures_are_embedded_without_loss(tmp_path: Path) -> None:
     page = written(tmp_path / "p.html", given)
     page.require_harmless()
     shown = page.all("img")
-    for element, side in zip(shown, given.sides, strict=True):
+    for element, side in zip(shown, given.pictures, strict=True):
         assert (kind(element), element.attributes["alt"]) == ("webp", side.label)
         np.testing.assert_array_equal(picture(element), side.pixels)
     assert len(page.all("canvas")) == 3
@@ -53,23 +53,25 @@ def test_jpeg_is_smaller_and_the_page_says_so(tmp_path: Path) -> None:
 
 def test_a_profile_goes_with_the_pixels(tmp_path: Path) -> None:
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    pixels = comparison().sides[0].pixels
-    given = Comparison("t", (Side("a", pixels, icc), Side("b", pixels)))
+    pixels = comparison().pictures[0].pixels
+    given = Comparison("t", (ComparedPicture("a", pixels, icc), ComparedPicture("b", pixels)))
     for jpeg in (None, 90):
         shown = written(tmp_path / f"{jpeg}.html", given, jpeg=jpeg).all("img")
         assert [opened(element).info.get("icc_profile") for element in shown] == [icc, None]
 
 
 def test_what_is_too_long_for_webp_becomes_png() -> None:
-    long = RNG.integers(0, 256, (2, embedding.LONGEST_WEBP + 1, 3), np.uint8)
-    page = Page(f'<img src="{embedding.lossless(long)}">')
+    long = RNG.integers(0, 256, (2, web_pages.LONGEST_WEBP + 1, 3), np.uint8)
+    page = Page(f'<img src="{web_pages.lossless(long)}">')
     assert kind(page.one("img")) == "png"
     np.testing.assert_array_equal(picture(page.one("img")), long)
 
 
 def test_scores_and_notes_stand_with_their_pictures(tmp_path: Path) -> None:
-    sides = comparison(2).sides
-    named = Comparison("t", (Side("a", sides[0].pixels, None, "enlarged x2 by bicubic", 31.234), sides[1]), 4)
+    sides = comparison(2).pictures
+    named = Comparison(
+        "t", (ComparedPicture("a", sides[0].pixels, None, "enlarged x2 by bicubic", 31.234), sides[1]), 4
+    )
     page = written(tmp_path / "p.html", named)
     captions = [" ".join(e.text.split()) for e in page.all("figcaption")]
     assert captions == ["a 31.23 dB enlarged x2 by bicubic", "side 1"]
@@ -77,13 +79,13 @@ def test_scores_and_notes_stand_with_their_pictures(tmp_path: Path) -> None:
 
 
 def test_places_are_those_given_or_where_the_pictures_differ(tmp_path: Path) -> None:
-    page = written(tmp_path / "p.html", comparison(), [Box(10, 20, 30, 8), Box(0, 0, 5, 5)])
+    page = written(tmp_path / "p.html", comparison(), [CropBox(10, 20, 30, 8), CropBox(0, 0, 5, 5)])
     buttons = [e for e in page.all("button") if "data-x" in e.attributes]
     assert [(e.attributes["data-x"], e.attributes["data-y"]) for e in buttons] == [("25.0", "24.0"), ("2.5", "2.5")]
-    same = comparison(2, 200, 300).sides[0].pixels
+    same = comparison(2, 200, 300).pictures[0].pixels
     other = same.copy()
     other[120:140, 40:60] = 0
-    page = written(tmp_path / "q.html", Comparison("t", (Side("a", same), Side("b", other))))
+    page = written(tmp_path / "q.html", Comparison("t", (ComparedPicture("a", same), ComparedPicture("b", other))))
     first = next(e for e in page.all("button") if "data-x" in e.attributes)
     assert abs(float(first.attributes["data-x"]) - 50) < 48
     assert abs(float(first.attributes["data-y"]) - 130) < 48
@@ -91,7 +93,7 @@ def test_places_are_those_given_or_where_the_pictures_differ(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", [EVIL, "line\nbreak", "bytes \udcff"])
 def test_names_are_text_and_nothing_else(tmp_path: Path, name: str) -> None:
-    sides = tuple(Side(name, side.pixels, None, name) for side in comparison(2).sides)
+    sides = tuple(ComparedPicture(name, side.pixels, None, name) for side in comparison(2).pictures)
     page = written(tmp_path / "p.html", Comparison(name, sides))
     page.require_harmless()
     shown = name if name.isprintable() else ascii(name)
@@ -123,8 +125,8 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(OutputExistsError, match="already there"):
         write_comparison(given, path)
     with pytest.raises(ConfigError, match="crop 80,0,20,5: reaches beyond the picture of 90x60"):
-        write_comparison(given, path, [Box(80, 0, 20, 5)], overwrite=True)
-    monkeypatch.setattr(comparison_page, "MOST_LOSSLESS", 3 * 90 * 60 - 1)
+        write_comparison(given, path, [CropBox(80, 0, 20, 5)], overwrite=True)
+    monkeypatch.setattr(web_pages, "MOST_LOSSLESS", 3 * 90 * 60 - 1)
     with pytest.raises(ConfigError, match="3 pictures of 90x60"):
         write_comparison(given, path, overwrite=True)
     assert path.read_text() == "mine"

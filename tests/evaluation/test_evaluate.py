@@ -4,16 +4,20 @@ import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
-from elansr.errors import DataError
-from elansr.evaluation.checks import check_pairs
-from elansr.evaluation.consistency import consistency
-from elansr.evaluation.datasets import BenchmarkSet, LRFolder
-from elansr.evaluation.evaluate import Example, Score, SetScores, bicubic, evaluate, evaluate_lr
-from elansr.images import Picture, downscale, write
+import elansr
+from elansr.errors import ConfigError, DataError, OutputExistsError, PictureError
+from elansr.evaluation.datasets import BenchmarkSet
+from elansr.evaluation.evaluate import Evaluation, Score, ScoredPicture, SetScores, score_set
+from elansr.evaluation.metrics import consistency
+from elansr.evaluation.models import Model, bicubic
+from elansr.images import Picture, downscale, read, write
+
+Enlarge = Callable[[np.ndarray], np.ndarray]
 
 BICUBIC = {
     ("Set5", 2): (33.673, 0.9303),
@@ -30,11 +34,15 @@ BICUBIC = {
 
 @pytest.mark.parametrize(("name", "scale"), BICUBIC)
 def test_bicubic_scores_what_it_must(data_dir: Path, name: str, scale: int) -> None:
-    scores = evaluate(bicubic(scale), data_dir / "benchmark" / name, scale)
+    (scores,) = elansr.evaluate("bicubic", data_dir / "benchmark" / name, scale=scale, check=False).scores
     psnr, ssim = BICUBIC[name, scale]
     assert scores.lr_source == ("files" if name == "Set5" else "made by MATLAB bicubic")
     assert scores.psnr == pytest.approx(psnr, abs=0.005 / 2)
     assert scores.ssim == pytest.approx(ssim, abs=0.0001)
+
+
+def score(enlarge: Enlarge, folder: Path, scale: int, protocol: Literal["paper", "authors"] = "paper") -> SetScores:
+    return score_set(Model("model", scale, enlarge), BenchmarkSet.of(folder, scale), protocol)
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -65,9 +73,9 @@ def test_hr_that_is_too_small_to_measure_is_named(tmp_path: Path) -> None:
     for scale, least in ((2, 16), (3, 18), (4, 20)):
         save(tmp_path / f"x{scale}" / "a.png", HR[: least - 1])
         with pytest.raises(DataError, match=rf"a\.png: 62x{least - 1} pixels; x{scale} needs {least} each way"):
-            evaluate(bicubic(scale), tmp_path / f"x{scale}", scale)
+            score(bicubic(scale), tmp_path / f"x{scale}", scale)
         save(tmp_path / f"fits{scale}" / "a.png", HR[:least])
-        assert math.isfinite(evaluate(bicubic(scale), tmp_path / f"fits{scale}", scale).ssim)
+        assert math.isfinite(score(bicubic(scale), tmp_path / f"fits{scale}", scale).ssim)
 
 
 def test_a_pair_that_does_not_fit_names_the_file_and_both_sizes(tmp_path: Path) -> None:
@@ -101,8 +109,8 @@ def off_by(levels: float) -> Callable[[np.ndarray], np.ndarray]:
 def test_paper_rounds_sr_and_authors_does_not(tmp_path: Path) -> None:
     """Grey d brighter is luma 219 / 255 * d brighter."""
     save(tmp_path / "a.png", FLAT)
-    assert evaluate(off_by(0.25), tmp_path, 4).pictures["a"].psnr == math.inf
-    authors = evaluate(off_by(0.25), tmp_path, 4, protocol="authors").pictures["a"]
+    assert score(off_by(0.25), tmp_path, 4).pictures["a"].psnr == math.inf
+    authors = score(off_by(0.25), tmp_path, 4, protocol="authors").pictures["a"]
     assert authors.psnr == pytest.approx(20 * math.log10(255 / (219 / 255 * 0.25)), abs=1e-6)
     assert authors.consistency == math.inf  # of the 8-bit picture, whatever the protocol
 
@@ -111,8 +119,8 @@ def test_both_protocols_clamp_sr(tmp_path: Path) -> None:
     save(tmp_path / "a.png", FLAT)
     expected = 20 * math.log10(255 / (219 / 255 * 155))
     for protocol in ("paper", "authors"):
-        score = evaluate(off_by(400), tmp_path, 4, protocol=protocol).pictures["a"]  # type: ignore[arg-type]
-        assert score.psnr == pytest.approx(expected, abs=1e-9)
+        clamped = score(off_by(400), tmp_path, 4, protocol=protocol).pictures["a"]  # type: ignore[arg-type]
+        assert clamped.psnr == pytest.approx(expected, abs=1e-9)
 
 
 def test_only_the_authors_round_means_up() -> None:
@@ -126,62 +134,96 @@ def test_only_the_authors_round_means_up() -> None:
 def test_each_picture_is_shown_as_it_was_scored(tmp_path: Path) -> None:
     for name in ("a", "b"):
         save(tmp_path / "S" / f"{name}.png", HR)
-    seen: list[Example] = []
-    told: list[tuple[int, int]] = []
-    scores = evaluate(
-        lambda lr: bicubic(2)(lr) + np.float32(0.25),
-        tmp_path / "S",
-        2,
-        progress=lambda done, total: told.append((done, total)),
-        observe=seen.append,
-    )
-    assert told == [(1, 2), (2, 2)]
-    assert [(e.set_name, e.name, e.scale) for e in seen] == [("S", "a", 2), ("S", "b", 2)]
-    example = seen[0]
-    np.testing.assert_array_equal(example.hr, HR)
-    np.testing.assert_array_equal(example.lr, downscale(HR, 2))
-    np.testing.assert_array_equal(example.sr, bicubic(2)(example.lr))
-    assert example.sr.dtype == np.uint8
-    assert example.score is scores.pictures["a"]
-    assert example.score.consistency == consistency(example.sr, example.lr, 2)
-    assert 0 < example.score.seconds < 60
+    seen: list[tuple[ScoredPicture, int, int]] = []
+    model = Model("mine", 2, lambda lr: bicubic(2)(lr) + np.float32(0.25), "network")
+    scores = score_set(model, BenchmarkSet.of(tmp_path / "S", 2), after=lambda *each: seen.append(each))
+    assert (scores.name, scores.model, scores.network) == ("S", "mine", "network")
+    assert [(p.set_name, p.name, p.scale, done, total) for p, done, total in seen] == [
+        ("S", "a", 2, 1, 2),
+        ("S", "b", 2, 2, 2),
+    ]
+    picture = seen[0][0]
+    assert picture.hr is not None
+    np.testing.assert_array_equal(picture.hr, HR)
+    np.testing.assert_array_equal(picture.lr, downscale(HR, 2))
+    np.testing.assert_array_equal(picture.sr, bicubic(2)(picture.lr))
+    assert picture.sr.dtype == np.uint8
+    assert picture.score is scores.pictures["a"]
+    assert picture.score.consistency == consistency(picture.sr, picture.lr, 2)
+    assert 0 < picture.score.seconds < 60
 
 
 def test_lr_without_hr_is_measured_against_itself(tmp_path: Path) -> None:
     save(tmp_path / "phone" / "a.png", HR)
-    saved = {}
-    scores = evaluate_lr(bicubic(3), LRFolder.of(tmp_path / "phone"), 3, observe=saved.__setitem__)
-    assert (scores.name, scores.lr_source, list(scores.pictures)) == ("phone", None, ["a"])
+    (scores,) = elansr.evaluate("bicubic", lr=tmp_path / "phone", scale=3, save=tmp_path / "out").scores
+    assert (scores.name, scores.lr_source, list(scores.pictures)) == ("phone", "files, no HR", ["a"])
     assert scores.consistency == consistency(bicubic(3)(HR), HR, 3)
     assert math.isnan(scores.psnr)
     assert math.isnan(scores.ssim)
-    np.testing.assert_array_equal(saved["a"], bicubic(3)(HR))
+    np.testing.assert_array_equal(read(tmp_path / "out" / "phone" / "a.png").pixels, bicubic(3)(HR))
 
 
 def test_a_model_of_another_scale_or_without_numbers_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "a.png", FLAT)
     with pytest.raises(DataError, match=r"^a: SR of shape \(24, 30, 3\), not \(48, 60, 3\)"):
-        evaluate(bicubic(2), tmp_path, 4)
+        score(bicubic(2), tmp_path, 4)
     with pytest.raises(DataError, match="^a: SR has values that are no numbers"):
-        evaluate(off_by(math.nan), tmp_path, 4)
+        score(off_by(math.nan), tmp_path, 4)
 
 
-def test_pairs_that_fit_pass_the_check(data_dir: Path) -> None:
-    told: list[tuple[int, int]] = []
-    sets = [BenchmarkSet.of(data_dir / "benchmark" / name, 4) for name in ("Set14", "Set5")]
-    check_pairs(sets, lambda done, total: told.append((done, total)))
-    assert told == [(n, 5) for n in range(1, 6)]  # Set14 has no LR files
+# The public function; `tests/cli/test_evaluate.py` has the rest.
 
 
-def test_a_pair_that_does_not_belong_together_fails_the_check_by_name(tmp_path: Path) -> None:
-    smooth = np.linspace(0, 255, 48 * 60 * 3).reshape(48, 60, 3).astype(np.uint8)
-    smooth[20:30, 20:40] = HR[:10, :20]
-    save(tmp_path / "HR" / "a.png", smooth)
-    save(tmp_path / "LR_bicubic" / "X4" / "ax4.png", downscale(smooth, 4))
-    check_pairs([BenchmarkSet.of(tmp_path, 4)])
-    save(tmp_path / "LR_bicubic" / "X3" / "ax3.png", downscale(smooth, 3)[:, ::-1])
-    with pytest.raises(DataError, match=r"ax3\.png: LR is .*; --no-check measures it as it is$"):
-        check_pairs([BenchmarkSet.of(tmp_path, 3)])
-    save(tmp_path / "LR_bicubic" / "X2" / "ax2.png", smooth)
-    with pytest.raises(DataError, match=r"ax2\.png: LR is 60x48.*made by MATLAB bicubic$"):
-        check_pairs([BenchmarkSet.of(tmp_path, 2)])
+@pytest.fixture
+def two_sets(tmp_path: Path) -> list[Path]:
+    for name in ("one", "two"):
+        save(tmp_path / name / "HR" / "a.png", HR)
+    return [tmp_path / "one", tmp_path / "two"]
+
+
+def test_models_and_sets_are_scored_in_their_order_and_written(two_sets: list[Path], tmp_path: Path) -> None:
+    calls: list[tuple[str, int, int]] = []
+    flat = Model("flat", 4, off_by(0))
+    result = elansr.evaluate(
+        ["bicubic", flat],
+        two_sets,
+        csv=tmp_path / "scores.csv",
+        save=tmp_path / "sr",
+        progress=lambda *call: calls.append(call),
+    )
+    assert isinstance(result, Evaluation)
+    assert (result.scale, result.protocol, result.lr_checked) == (4, "paper", True)
+    order = [("bicubic", "one"), ("bicubic", "two"), ("flat", "one"), ("flat", "two")]
+    assert [(scores.model, scores.name) for scores in result.scores] == order
+    assert calls == [(f"{model}: {name}", 1, 1) for model, name in order]
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 1 + 2 * 4
+    for model, name in order:
+        assert (tmp_path / "sr" / model / name / "a.png").is_file()
+
+
+def test_a_report_is_written(two_sets: list[Path], tmp_path: Path) -> None:
+    elansr.evaluate("bicubic", two_sets, html=tmp_path / "report.html")
+    assert "<html" in (tmp_path / "report.html").read_text()
+
+
+def test_what_cannot_be_evaluated_is_refused_before_the_run(two_sets: list[Path], tmp_path: Path) -> None:
+    def never(lr: np.ndarray) -> np.ndarray:
+        raise AssertionError("ran")
+
+    model, other = Model("m", 4, never), Model("other", 2, never)
+    (tmp_path / "there.csv").touch()
+    refused: list[tuple[type[Exception], dict[str, object]]] = [
+        (ConfigError, {"data": ()}),
+        (ConfigError, {"models": []}),
+        (ConfigError, {"models": [model, model]}),
+        (ConfigError, {"models": [model, other]}),
+        (ConfigError, {"data": [two_sets[0], two_sets[0]]}),
+        (ConfigError, {"lr": two_sets[0]}),
+        (ConfigError, {"html": tmp_path / "page.txt"}),
+        (ConfigError, {"models": [model, "bicubic"], "html": tmp_path / "page.html"}),
+        (OutputExistsError, {"csv": tmp_path / "there.csv"}),
+        (PictureError, {"csv": tmp_path / "nowhere" / "scores.csv"}),
+    ]
+    for error, arguments in refused:
+        with pytest.raises(error):
+            elansr.evaluate(**{"models": model, "data": two_sets} | arguments)  # type: ignore[arg-type]

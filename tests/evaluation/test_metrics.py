@@ -1,4 +1,4 @@
-"""PSNR and SSIM against scikit-image and closed forms."""
+"""PSNR and SSIM against scikit-image and closed forms, consistency against its definition."""
 
 import math
 
@@ -8,7 +8,8 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from elansr.errors import DataError
-from elansr.evaluation.metrics import psnr, psnr_y, ssim, ssim_y
+from elansr.evaluation.metrics import BAND, consistency, psnr, psnr_y, ssim, ssim_y
+from elansr.images import downscale
 
 RNG = np.random.default_rng(0)
 HR = RNG.integers(0, 256, (40, 53, 3), np.uint8)
@@ -56,3 +57,31 @@ def test_too_small_for_a_window_is_refused() -> None:
         ssim(np.zeros((30, 10)), np.zeros((30, 10)))
     with pytest.raises(DataError, match="8x8"):
         psnr_y(np.zeros((8, 8, 3)), np.zeros((8, 8, 3)), 4)
+
+
+@pytest.mark.parametrize("height", [11, 12, BAND + 9, BAND + 10, BAND + 11, 2 * BAND + 10])
+def test_ssim_is_the_same_however_many_bands_there_are(height: int) -> None:
+    x, y = RNG.normal(128, 50, (2, height, 23))
+    _, ssim_map = structural_similarity(
+        x, y, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
+    )
+    assert ssim(x, y) == pytest.approx(ssim_map[5:-5, 5:-5].mean(), abs=1e-12)
+
+
+SR_X6 = RNG.integers(0, 256, (24, 36, 3), np.uint8)
+
+
+def test_sr_that_shrinks_to_lr_is_infinitely_consistent() -> None:
+    assert consistency(SR_X6, downscale(SR_X6, 3), 3) == math.inf
+
+
+def test_every_pixel_and_channel_counts_the_same() -> None:
+    lr = downscale(SR_X6, 2)
+    assert lr.shape == (12, 18, 3)
+    lr[0, 0, 2] ^= 8  # a corner, blue: neither border nor luma
+    assert consistency(SR_X6, lr, 2) == pytest.approx(10 * math.log10(255**2 * lr.size / 64))
+
+
+def test_sizes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(DataError):
+        consistency(SR_X6, SR_X6, 2)

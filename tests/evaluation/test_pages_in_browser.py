@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elansr.evaluation.compare import Comparison, Side
-from elansr.evaluation.comparison_page import write_comparison
-from elansr.evaluation.crops import Box
+from elansr.evaluation.compare import ComparedPicture, Comparison
+from elansr.evaluation.crops import CropBox
 from elansr.evaluation.evaluate import Score, SetScores
-from elansr.evaluation.report import Report
-from tests.evaluation.test_report import example
+from elansr.evaluation.web_pages import ReportPage, write_comparison
+from tests.evaluation.test_report_page import example
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: what the scripts of the pages do is not tried")
@@ -76,9 +75,9 @@ def pictures() -> list[np.ndarray]:
 def log(pictures: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Both pages in one run of the browser, which takes most of the time to start."""
     folder = tmp_path_factory.mktemp("pages")
-    sides = Side("first", pictures[0]), Side("second", pictures[1])
-    write_comparison(Comparison("t", sides), folder / "page.html", [Box(100, 50, 20, 20)])
-    report, sets = Report("m", 2, "p"), {"One": {"a": 30.0, "b": 20.0}, "Two": {"c": 25.0}}
+    sides = ComparedPicture("first", pictures[0]), ComparedPicture("second", pictures[1])
+    write_comparison(Comparison("t", sides), folder / "page.html", [CropBox(100, 50, 20, 20)])
+    report, sets = ReportPage("m", 2, "p"), {"One": {"a": 30.0, "b": 20.0}, "Two": {"c": 25.0}}
     for set_name, scores in sets.items():
         for name in scores:
             given = example(set_name, name, 60, 80)

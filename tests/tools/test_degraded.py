@@ -13,7 +13,7 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
 from elansr.errors import ConfigError
-from elansr.evaluation.models import Model, super_resolver
+from elansr.evaluation.models import Model, load_model
 from elansr.images import crop_to_multiple, downscale
 from elansr.training.degradation.degrade import degraded_pairs
 from elansr.training.degradation.recipe import DegradationRecipe
@@ -83,7 +83,7 @@ def test_a_score_is_the_mean_over_the_pictures() -> None:
 
 def test_rows_come_as_they_are_measured() -> None:
     kinds = {kind: KINDS[kind] for kind in ("JPEG quality 50", "JPEG quality 98")}
-    models = [super_resolver("bicubic", 2, "cpu", "fp32"), shifted("grey", 0)]
+    models = [load_model("bicubic", 2, "cpu", "fp32"), shifted("grey", 0)]
     found = scores([PHOTO], models, kinds)
     kind, (low, grey) = next(found)
     assert (kind, low > grey + 5) == ("JPEG quality 50", True)
@@ -126,8 +126,8 @@ def test_the_command_prints_the_table(
 ) -> None:
     for at in range(5):
         Image.fromarray(PHOTO[at : at + 32, :32]).save(tmp_path / f"{at}.png")
-    models = iter([super_resolver("bicubic", 2, "cpu", "fp32"), shifted("clean", 0), shifted("real", 30)])
-    monkeypatch.setattr(degraded, "super_resolver", lambda *given: next(models))
+    models = iter([load_model("bicubic", 2, "cpu", "fp32"), shifted("clean", 0), shifted("real", 30)])
+    monkeypatch.setattr(degraded, "load_model", lambda *given: next(models))
     degraded.command(tmp_path, 2, 2)
     lines = capsys.readouterr().out.splitlines()
     lines = [line for line in lines if line.strip()]

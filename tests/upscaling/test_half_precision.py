@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from elansr.evaluation.datasets import RGB, BenchmarkSet
 from elansr.evaluation.metrics import psnr_y
-from elansr.evaluation.models import super_resolver
+from elansr.evaluation.models import load_model
 from elansr.weights.released import RELEASED, ReleasedWeights
 
 TOLERANCE = 0.02
@@ -47,7 +47,7 @@ def test_a_failed_picture_is_recognised() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("row", BICUBIC, ids=lambda row: row.name)
 def test_half_precision_scores_as_fp32(row: ReleasedWeights, data_dir: Path) -> None:
-    single, bf16, fp16 = (super_resolver(row.name, None, "cpu", p).super_resolve for p in ("fp32", "bf16", "fp16"))
+    single, bf16, fp16 = (load_model(row.name, None, "cpu", p).super_resolve for p in ("fp32", "bf16", "fp16"))
     pairs = {name: (lr, hr) for name, lr, hr in BenchmarkSet.of(data_dir / "benchmark" / "Set5", row.scale).pairs()}
     side = CROP * row.scale
 

@@ -42,16 +42,14 @@ def compare(
     """Put pictures, or what models make of a photo, side by side."""
     is_page = _is_page(output, jpeg)
     _require_no_input(output, [*names, *([str(on)] if on else [])])
-    from elansr.evaluation.compare import Setting
     from elansr.evaluation.compare import compare as gather
-    from elansr.evaluation.comparison_page import check_size, write_comparison
     from elansr.evaluation.contact_sheet import write_sheet
-    from elansr.evaluation.crops import Box
-    from elansr.evaluation.embedding import check_page
-    from elansr.images import DEFAULT_MAX_PIXELS
+    from elansr.evaluation.crops import CropBox
+    from elansr.evaluation.web_pages import check_size, write_comparison
+    from elansr.images import DEFAULT_MAX_PIXELS, check_place
 
-    check_page(output, overwrite)
-    boxes = [Box.parse(crop) for crop in crops or ()]
+    check_place(output, overwrite)
+    boxes = [CropBox.parse(crop) for crop in crops or ()]
 
     def check(size: tuple[int, int], count: int) -> None:
         for box in boxes:
@@ -59,11 +57,20 @@ def compare(
         if is_page:
             check_size(size, count, jpeg)
 
-    setting = Setting(scale, device, precision, max_pixels or DEFAULT_MAX_PIXELS, check)
-    with _bars() as tell:
-        comparison = gather(names, on, hr, setting, tell)
+    with _bars() as progress:
+        comparison = gather(
+            names,
+            on,
+            hr,
+            scale=scale,
+            device=device,
+            precision=precision,
+            max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
+            check=check,
+            progress=progress,
+        )
         if is_page:
-            write_comparison(comparison, output, boxes, jpeg, overwrite, tell)
+            write_comparison(comparison, output, boxes, jpeg, overwrite, progress)
         else:
             write_sheet(comparison, output, boxes, overwrite)
     _say(comparison, output)
@@ -94,22 +101,22 @@ def _bars() -> "Iterator[Progress]":
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def tell(label: str, done: int, total: int) -> None:
+        def report(label: str, done: int, total: int) -> None:
             raise_pending()
             if label not in tasks:
                 tasks[label] = bars.add_task(escape(label))
             bars.update(tasks[label], completed=done, total=total)
 
-        yield tell
+        yield report
 
 
 def _say(comparison: "Comparison", output: Path) -> None:
-    """PSNR-Y on stdout, one line a side; what was written on stderr."""
+    """PSNR-Y on stdout, one line a picture; what was written on stderr."""
     from elansr.text import shown
 
-    for side in comparison.sides:
-        if side.psnr is not None:
-            typer.echo(f"{side.label}  {side.psnr:.3f} dB PSNR-Y, border of {comparison.border}")
+    for picture in comparison.pictures:
+        if picture.psnr is not None:
+            typer.echo(f"{picture.label}  {picture.psnr:.3f} dB PSNR-Y, border of {comparison.border}")
     width, height = comparison.size
-    notes = "".join(f"; {side.label} {side.note}" for side in comparison.sides if side.note)
-    typer.echo(f"{shown(output)}: {len(comparison.sides)} pictures of {width}x{height}{notes}", err=True)
+    notes = "".join(f"; {picture.label} {picture.note}" for picture in comparison.pictures if picture.note)
+    typer.echo(f"{shown(output)}: {len(comparison.pictures)} pictures of {width}x{height}{notes}", err=True)

@@ -1,22 +1,15 @@
 """`elansr evaluate`: PSNR-Y and SSIM-Y of models on benchmark sets."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from elansr.cli import options as o
 from elansr.cli.interrupts import raise_pending
-from elansr.errors import ConfigError
 from elansr.text import shown
-
-if TYPE_CHECKING:
-    from elansr.cli.outputs import Outputs
-    from elansr.evaluation.datasets import BenchmarkSet, LRFolder
-    from elansr.evaluation.evaluate import Protocol, SetScores
-    from elansr.evaluation.models import Model
 
 DATA_HELP = (
     "A set: a folder of HR pictures, or one in the layout of EDSR, BasicSR or DIV2K; may be given several times."
@@ -32,8 +25,6 @@ SAVE_HELP = "Write the SR pictures as PNG, DIR/SET/PICTURE.png."
 CSV_HELP = "Write the scores as CSV: a row for each picture and each mean."
 HTML_HELP = "Write a report with a crop of every picture."
 DEFAULT_MODEL = "elan-light"
-
-Tick = Callable[[int, int], None]
 
 
 def evaluate(
@@ -59,84 +50,43 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document with every picture's score.")] = False,
 ) -> None:
     """Measure PSNR-Y and SSIM-Y under the protocol of the literature."""
-    from elansr.cli.outputs import Outputs
-    from elansr.cli.scores import Run, as_json, as_text
+    from elansr.cli.scores import as_json, as_text
+    from elansr.evaluation.evaluate import evaluate as measure
 
-    everything = [*(data or []), *(folders or [])]
-    _require_data(everything, lr)
-    models = _models(model or [DEFAULT_MODEL], scale, device, precision)
-    sets = _sets(everything, lr, models[0].scale)
-    outputs = Outputs(save, csv, html, overwrite, models, sets, protocol)
-    if not no_check:
-        _check(sets)
-    runs = [Run(each, protocol, not no_check, [_scores(each, s, protocol, outputs) for s in sets]) for each in models]
-    typer.echo(as_json(runs) if json else as_text(runs))
-    outputs.write(runs)
-
-
-def _require_data(folders: Sequence[Path], lr: Path | None) -> None:
-    if not folders and lr is None:
-        raise ConfigError("no pictures to evaluate on: give --data FOLDER, or --lr FOLDER where there is no HR")
-    if len(folders) > 1 and lr is not None:
-        raise ConfigError(f"--lr {shown(lr)}: LR of which of {len(folders)} sets? give one --data with it")
-
-
-def _models(names: Sequence[str], scale: int | None, device: str, precision: str) -> "list[Model]":
-    from elansr.evaluation.models import super_resolver
-
-    if len(set(names)) < len(names):
-        raise ConfigError(f"a model twice among {', '.join(names)}: give each once")
-    models = [super_resolver(name, scale, device, precision) for name in names]
-    if len({model.scale for model in models}) > 1:
-        scales = ", ".join(f"{model.name} x{model.scale}" for model in models)
-        raise ConfigError(f"models of different scales, {scales}: give one scale with -s")
-    return models
-
-
-def _sets(folders: Sequence[Path], lr: Path | None, scale: int) -> "list[BenchmarkSet | LRFolder]":
-    from elansr.evaluation.datasets import BenchmarkSet, LRFolder
-
-    if not folders and lr is not None:
-        return [LRFolder.of(lr)]
-    sets: list[BenchmarkSet | LRFolder] = [BenchmarkSet.of(folder, scale, lr) for folder in folders]
-    names = [found.name for found in sets]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"two folders of the same name among {', '.join(names)}: evaluate them one by one")
-    return sets
-
-
-def _check(sets: "Sequence[BenchmarkSet | LRFolder]") -> None:
-    from elansr.evaluation.checks import check_pairs
-    from elansr.evaluation.datasets import BenchmarkSet
-
-    with _bar("LR against HR") as tick:
-        check_pairs([found for found in sets if isinstance(found, BenchmarkSet)], tick)
-
-
-def _scores(model: "Model", found: "BenchmarkSet | LRFolder", protocol: "Protocol", outputs: "Outputs") -> "SetScores":
-    from elansr.evaluation.datasets import LRFolder
-    from elansr.evaluation.evaluate import evaluate, evaluate_lr
-
-    run, scale = model.super_resolve, model.scale
-    with _bar(f"{model.name}: {found.name}") as tick:
-        if isinstance(found, LRFolder):
-            return evaluate_lr(run, found, scale, tick, lambda name, sr: outputs.save(model, found.name, name, sr))
-        return evaluate(run, found, scale, tick, lambda example: outputs.take(model, example), protocol)
+    with _bars() as progress:
+        result = measure(
+            model or DEFAULT_MODEL,
+            [*(data or []), *(folders or [])],
+            lr=lr,
+            scale=scale,
+            protocol=protocol,
+            check=not no_check,
+            device=device,
+            precision=precision,
+            save=save,
+            csv=csv,
+            html=html,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    typer.echo(as_json(result) if json else as_text(result))
 
 
 @contextmanager
-def _bar(name: str) -> Iterator[Tick]:
-    """A progress bar over pictures, on a terminal; it also lets Ctrl-C through between two pictures."""
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar over the pictures of each set, on a terminal; it also lets Ctrl-C through between two pictures."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn(shown(name), markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
 
-        def tick(done: int, total: int) -> None:
+        def report(label: str, done: int, total: int) -> None:
             raise_pending()
-            bar.update(task, completed=done, total=total)
+            if label not in tasks:
+                tasks[label] = bars.add_task(shown(label))
+            bars.update(tasks[label], completed=done, total=total)
 
-        yield tick
+        yield report

@@ -1,14 +1,10 @@
-"""The scores of an evaluation as text, JSON and CSV."""
+"""The scores of an evaluation as text and JSON."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from elansr.evaluation.evaluate import PROTOCOLS, Protocol, Score, SetScores
-from elansr.evaluation.models import Model
+from elansr.evaluation.evaluate import PROTOCOLS, Evaluation, Score, SetScores
 from elansr.evaluation.published import PICTURES, Published, published
 from elansr.text import shown
 
@@ -18,75 +14,38 @@ INFLATED = (
 CONSISTENCY = "no HR: consistency of SR with LR only, in dB"
 AUTHORS = ("ELAN-light", "ELAN")
 """The networks of the authors' paper, the only ones shown beside scores of their protocol."""
-CSV_COLUMNS = (
-    "model",
-    "scale",
-    "protocol",
-    "set",
-    "row",
-    "picture",
-    "psnr_y",
-    "ssim_y",
-    "consistency",
-    "seconds",
-    "lr",
-)
-PICTURE, MEAN = "picture", "mean"
 
 
-@dataclass(frozen=True)
-class Run:
-    """One model on all sets.
-
-    Attributes:
-        model: what was evaluated.
-        protocol: under which.
-        checked: whether LR files were compared with HR.
-        sets: the scores.
-    """
-
-    model: Model
-    protocol: Protocol
-    checked: bool
-    sets: list[SetScores]
-
-
-def as_text(runs: Sequence[Run]) -> str:
+def as_text(evaluation: Evaluation) -> str:
     """For people: of one model every picture, of several the means, in any case with what papers have."""
-    first = runs[0]
-    models = ", ".join(shown(run.model.name) for run in runs)
-    measured = [scores for scores in first.sets if scores.lr_source is not None]
-    lines = [f"{models} x{first.model.scale}  ({PROTOCOLS[first.protocol] if measured else CONSISTENCY})"]
-    lines += [INFLATED] if measured and first.protocol == "authors" else []
-    for scores in first.sets:
-        lines += [f"{shown(scores.name)}: {_count(scores)}, {_lr(first, scores)}"]
-        if len(runs) == 1:
+    models, sets = _models(evaluation), _sets(evaluation)
+    scored = [scores for scores in sets if scores.lr_source != "files, no HR"]
+    protocol = PROTOCOLS[evaluation.protocol] if scored else CONSISTENCY
+    lines = [f"{', '.join(map(shown, models))} x{evaluation.scale}  ({protocol})"]
+    lines += [INFLATED] if scored and evaluation.protocol == "authors" else []
+    for scores in sets:
+        lines += [f"{shown(scores.name)}: {_count(scores)}, {_lr(evaluation, scores)}"]
+        if len(models) == 1:
             lines += _aligned([("  picture", *_HEADS), *_picture_rows(scores)], left=1)
-    several = len(runs) > 1
+    several = len(models) > 1
     head = ("set", *(["model"] if several else []), "pictures", *_HEADS)
-    return "\n".join([*lines, "", *_aligned([head, *_mean_rows(runs)], left=2 if several else 1)])
+    return "\n".join([*lines, "", *_aligned([head, *_mean_rows(evaluation)], left=2 if several else 1)])
 
 
-def as_json(runs: Sequence[Run]) -> str:
+def as_json(evaluation: Evaluation) -> str:
     """For programs: one document for one model, {"models": [...]} for several."""
-    records = [_record(run) for run in runs]
+    records = [_record(evaluation, model) for model in _models(evaluation)]
     document = records[0] if len(records) == 1 else {"models": records}
     return json.dumps(document, indent=2, allow_nan=False)
 
 
-def as_csv(runs: Sequence[Run]) -> str:
-    """A row "picture" for each picture, and a row "mean" for each set."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for run in runs:
-        for scores in run.sets:
-            start = (run.model.name, run.model.scale, run.protocol, scores.name)
-            pictures = [(PICTURE, name, score) for name, score in scores.pictures.items()]
-            rows: list[tuple[str, str, Score | SetScores]] = [*pictures, (MEAN, "", scores)]
-            for row, name, score in rows:
-                writer.writerow((*start, row, name, *map(_cell, _values(score)), scores.lr_source or "files, no HR"))
-    return text.getvalue()
+def _models(evaluation: Evaluation) -> list[str]:
+    return list(dict.fromkeys(scores.model for scores in evaluation.scores))
+
+
+def _sets(evaluation: Evaluation) -> list[SetScores]:
+    """Of every set the scores of the first model."""
+    return [scores for scores in evaluation.scores if scores.model == evaluation.scores[0].model]
 
 
 _HEADS = ("PSNR-Y", "SSIM-Y", "consistency", "seconds")
@@ -96,17 +55,18 @@ def _values(score: Score | SetScores) -> tuple[float, float, float, float]:
     return score.psnr, score.ssim, score.consistency, score.seconds
 
 
-def _record(run: Run) -> dict[str, object]:
+def _record(evaluation: Evaluation, model: str) -> dict[str, object]:
     sets = {
         scores.name: {
             **_numbers(scores),
-            "lr": scores.lr_source or "files, no HR",
-            "lr_checked": run.checked and scores.lr_source == "files",
+            "lr": scores.lr_source,
+            "lr_checked": evaluation.lr_checked and scores.lr_source == "files",
             "pictures": {name: _numbers(score) for name, score in scores.pictures.items()},
         }
-        for scores in run.sets
+        for scores in evaluation.scores
+        if scores.model == model
     }
-    return {"model": run.model.name, "scale": run.model.scale, "protocol": PROTOCOLS[run.protocol], "sets": sets}
+    return {"model": model, "scale": evaluation.scale, "protocol": PROTOCOLS[evaluation.protocol], "sets": sets}
 
 
 def _numbers(score: Score | SetScores) -> dict[str, float | str | None]:
@@ -120,21 +80,14 @@ def _number(value: float) -> float | str | None:
     return "Infinity" if math.isinf(value) else value
 
 
-def _cell(value: float) -> str:
-    return "" if math.isnan(value) else str(value)
-
-
 def _count(scores: SetScores) -> str:
     count = len(scores.pictures)
     return "1 picture" if count == 1 else f"{count} pictures"
 
 
-def _lr(run: Run, scores: SetScores) -> str:
-    if scores.lr_source is None:
-        return "LR: files, no HR"
-    if scores.lr_source != "files":
-        return f"LR: {scores.lr_source}"
-    return "LR: files" if run.checked else "LR: files, not checked against HR (--no-check)"
+def _lr(evaluation: Evaluation, scores: SetScores) -> str:
+    unchecked = scores.lr_source == "files" and not evaluation.lr_checked
+    return f"LR: {scores.lr_source}{', not checked against HR (--no-check)' if unchecked else ''}"
 
 
 def _picture_rows(scores: SetScores) -> Iterator[tuple[str, ...]]:
@@ -142,21 +95,21 @@ def _picture_rows(scores: SetScores) -> Iterator[tuple[str, ...]]:
         yield f"  {shown(name)}", *_formatted(score, psnr_decimals=3)
 
 
-def _mean_rows(runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:
+def _mean_rows(evaluation: Evaluation) -> Iterator[tuple[str, ...]]:
     """Of each set a row a model, and under those the published ones."""
-    several = len(runs) > 1
-    for i, first in enumerate(runs[0].sets):
-        for run in runs:
-            scores = run.sets[i]
-            label = (shown(scores.name), *([shown(run.model.name)] if several else []))
-            decimals = 2 if run.protocol == "authors" else 3
+    several = len(_models(evaluation)) > 1
+    decimals = 2 if evaluation.protocol == "authors" else 3
+    for first in _sets(evaluation):
+        of_set = [scores for scores in evaluation.scores if scores.name == first.name]
+        for scores in of_set:
+            label = (shown(scores.name), *([shown(scores.model)] if several else []))
             yield *label, str(len(scores.pictures)), *_formatted(scores, decimals)
-        for run in runs:
-            row = published(run.model.network, run.model.scale, first.name)
-            if row and (run.protocol == "paper" or row.network in AUTHORS):
+        for scores in of_set:
+            row = published(scores.network, evaluation.scale, scores.name)
+            if row and (evaluation.protocol == "paper" or row.network in AUTHORS):
                 source = f"{row.source} {row.network} x{row.scale}"
                 psnr, ssim = f"{row.psnr:.{row.decimals}f}", f"{row.ssim:.4f}"
-                yield *([""] if several else []), source, "", psnr, ssim, _difference(row, run.sets[i])
+                yield *([""] if several else []), source, "", psnr, ssim, _difference(row, scores)
 
 
 def _difference(row: Published, scores: SetScores) -> str:

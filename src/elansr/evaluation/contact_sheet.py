@@ -1,24 +1,24 @@
 """A comparison as one picture: the whole with marked crops on the left, beside it the crops of every side, enlarged."""
 
+import html
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
-from elansr.evaluation.compare import Comparison, Side
-from elansr.evaluation.crops import Box, most_telling
-from elansr.evaluation.lettering import lettering, line_height
+from elansr.evaluation.compare import ComparedPicture, Comparison
+from elansr.evaluation.crops import CropBox
+from elansr.evaluation.datasets import RGB
 from elansr.images import Picture, check_output, write
 from elansr.upscaling.final_size import fit
 
-RGB = NDArray[np.uint8]
 Color = tuple[int, int, int]
 
-CROP, CROPS = 96, 3
-"""Side in pixels, and number, of the crops that are chosen automatically."""
 TILE = 288
 """A crop is shown in whole squares a pixel, as large as fits into this side; a larger one pixel for pixel."""
 LEAST_TILE = 200
@@ -31,15 +31,18 @@ INK: Color = (26, 31, 38)
 SOFT: Color = (91, 102, 115)
 TITLE, LABEL, NOTE = 22, 18, 15
 """Font sizes in pixels."""
+LINE = 1.35
+"""Height of a line, in font sizes."""
+ELLIPSIS = "..."
 FRAMES: tuple[Color, ...] = ((214, 39, 40), (31, 119, 220), (240, 150, 0), (34, 150, 70), (150, 70, 190))
 """Red, blue, orange, green, violet: one for each crop, then again from the first."""
 
 
-def write_sheet(comparison: Comparison, path: Path, crops: Sequence[Box] = (), overwrite: bool = False) -> None:
+def write_sheet(comparison: Comparison, path: Path, crops: Sequence[CropBox] = (), overwrite: bool = False) -> None:
     """Writes the contact sheet, whole or not at all.
 
     Args:
-        comparison: what to show; the whole picture is the last side.
+        comparison: what to show; the whole picture is the last one.
         path: the file; its suffix decides the format.
         crops: what to show enlarged; none chooses up to three where the pictures differ most, see
             `elansr.evaluation.crops`.
@@ -53,57 +56,60 @@ def write_sheet(comparison: Comparison, path: Path, crops: Sequence[Box] = (), o
     check_output(path, overwrite=overwrite)
     for crop in crops:
         crop.require_inside(*comparison.size)
-    sides, icc = _in_one_space(comparison.sides)
-    pixels = [side.pixels for side in sides]
-    chosen = list(crops) or most_telling(pixels, pixels[-1], CROP, CROPS)
-    write(Picture((sheet(comparison.title, sides, chosen),), icc=icc), path, overwrite=overwrite)
+    pictures, icc = _in_one_space(comparison.pictures)
+    chosen = list(crops) or replace(comparison, pictures=tuple(pictures)).crops()
+    write(Picture((sheet(comparison.title, pictures, chosen),), icc=icc), path, overwrite=overwrite)
 
 
-def sheet(title: str, sides: Sequence[Side], crops: Sequence[Box]) -> RGB:
+def sheet(title: str, pictures: Sequence[ComparedPicture], crops: Sequence[CropBox]) -> RGB:
     """Draws the contact sheet: uint8, (H, W, 3).
 
     Args:
         title: plain text.
-        sides: of one size; the whole picture is the last.
+        pictures: of one size; the whole picture is the last.
         crops: inside the pictures, at least one.
     """
-    notes = [_about(side) for side in sides]
+    notes = [_about(picture) for picture in pictures]
     if not any(notes):
         notes = []
-    columns = [_column(side, crops, notes[n : n + 1], n == 0) for n, side in enumerate(sides)]
+    columns = [_column(picture, crops, notes[n : n + 1], n == 0) for n, picture in enumerate(pictures)]
     grid = _beside(columns)
-    heading = [_text(sides[-1].label, LABEL, INK, WHOLE_WIDTH), _blank(GAP // 2 + bool(notes) * line_height(NOTE), 1)]
+    heading = [
+        _text(pictures[-1].label, LABEL, INK, WHOLE_WIDTH),
+        _blank(GAP // 2 + bool(notes) * line_height(NOTE), 1),
+    ]
     height = grid.shape[0] - sum(part.shape[0] for part in heading) - line_height(NOTE) - GAP // 2
-    whole = _marked(sides[-1].pixels, crops, max(height, WHOLE_HEIGHT))
+    whole = _marked(pictures[-1].pixels, crops, max(height, WHOLE_HEIGHT))
     body = _beside([_below([*heading, whole]), grid])
     return _framed(_below([_text(title, TITLE, INK, body.shape[1]), _blank(GAP // 2, 1), body]), PAPER, GAP)
 
 
-def _about(side: Side) -> str:
-    return ", ".join(text for text in ("" if side.psnr is None else f"{side.psnr:.2f} dB", side.note) if text)
+def _about(picture: ComparedPicture) -> str:
+    psnr = "" if picture.psnr is None else f"{picture.psnr:.2f} dB"
+    return ", ".join(text for text in (psnr, picture.note) if text)
 
 
-def _column(side: Side, crops: Sequence[Box], notes: Sequence[str], first: bool) -> RGB:
-    """A side's label, its note and its crops, one below the other; the first says place and zoom of each crop."""
+def _column(picture: ComparedPicture, crops: Sequence[CropBox], notes: Sequence[str], first: bool) -> RGB:
+    """A picture's label, its note and its crops, one below the other; the first says place and zoom of each crop."""
     width = max(LEAST_TILE, *(crop.width * _zoom(crop) + 2 * FRAME for crop in crops))
-    parts = [_text(side.label, LABEL, INK, width), *(_text(note, NOTE, SOFT, width) for note in notes)]
+    parts = [_text(picture.label, LABEL, INK, width), *(_text(note, NOTE, SOFT, width) for note in notes)]
     for crop, color in zip(crops, _colors(crops), strict=True):
         zoom = _zoom(crop)
-        tile = crop.of(side.pixels).repeat(zoom, axis=0).repeat(zoom, axis=1)
+        tile = crop.of(picture.pixels).repeat(zoom, axis=0).repeat(zoom, axis=1)
         caption = f"{crop} at {zoom}x" if first else ""
         parts += [_blank(GAP // 2, 1), _framed(tile, color, FRAME), _text(caption, NOTE, SOFT, width)]
     return _below(parts)
 
 
-def _zoom(crop: Box) -> int:
+def _zoom(crop: CropBox) -> int:
     return max(1, TILE // max(crop.width, crop.height))
 
 
-def _colors(crops: Sequence[Box]) -> list[Color]:
+def _colors(crops: Sequence[CropBox]) -> list[Color]:
     return [FRAMES[n % len(FRAMES)] for n in range(len(crops))]
 
 
-def _marked(picture: RGB, crops: Sequence[Box], height: int) -> RGB:
+def _marked(picture: RGB, crops: Sequence[CropBox], height: int) -> RGB:
     """The whole picture at about `height` pixels, with a frame around every crop."""
     factor = min(height / picture.shape[0], WHOLE_WIDTH / picture.shape[1])
     size = [max(1, round(side * factor)) for side in (picture.shape[1], picture.shape[0])]
@@ -129,7 +135,7 @@ def _outline(picture: RGB, rows: slice, columns: slice, color: Color) -> None:
 
 def _text(text: str, size: int, ink: Color, width: int) -> RGB:
     """A line of text on paper."""
-    cover = lettering(text, size, width)[..., None] / np.float32(255)
+    cover = draw_text(text, size, width)[..., None] / np.float32(255)
     return (cover * np.array(ink) + (1 - cover) * np.array(PAPER)).round().astype(np.uint8)
 
 
@@ -163,12 +169,12 @@ def _padded(part: RGB, height: int, width: int) -> RGB:
     return padded
 
 
-def _in_one_space(sides: Sequence[Side]) -> tuple[Sequence[Side], bytes | None]:
-    """The sides and the colour profile that all of them have; where they have several, they are converted to sRGB."""
-    profiles = {side.icc for side in sides}
+def _in_one_space(pictures: Sequence[ComparedPicture]) -> tuple[Sequence[ComparedPicture], bytes | None]:
+    """The pictures and the colour profile that all have; where they have several, they are converted to sRGB."""
+    profiles = {picture.icc for picture in pictures}
     if len(profiles) == 1:
-        return sides, profiles.pop()
-    return [Side(s.label, _in_srgb(s.pixels, s.icc), None, s.note, s.psnr) for s in sides], None
+        return pictures, profiles.pop()
+    return [replace(picture, pixels=_in_srgb(picture.pixels, picture.icc), icc=None) for picture in pictures], None
 
 
 def _in_srgb(pixels: RGB, icc: bytes | None) -> RGB:
@@ -179,3 +185,50 @@ def _in_srgb(pixels: RGB, icc: bytes | None) -> RGB:
     image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
     converted: RGB = image.icc_transform("srgb", embedded=True, intent="relative").numpy()
     return converted
+
+
+def line_height(size: int) -> int:
+    """Height in pixels of a line of text."""
+    return round(LINE * size)
+
+
+def draw_text(text: str, size: int, width: int) -> NDArray[np.uint8]:
+    """Draws one line of text: ASCII in the font that Pillow brings, the same on every machine; else the system's fonts.
+
+    Args:
+        text: printable, one line.
+        size: of the font, in pixels.
+        width: the most pixels it may take; of a longer text the middle is left out.
+
+    Returns:
+        uint8, (`line_height`, at most `width`): how much ink covers every pixel, 0 to 255.
+    """
+    kept, drawn = len(text), _draw_line(text, size)
+    while drawn.shape[1] > width and kept > 1:
+        kept = max(min(kept - 1, int(kept * width / drawn.shape[1])), 1)
+        drawn = _draw_line(_shortened(text, kept), size)
+    return drawn[:, :width]
+
+
+def _shortened(text: str, kept: int) -> str:
+    """The beginning and the end of a text, `kept` characters in all."""
+    return text[: kept - kept // 2] + ELLIPSIS + text[len(text) - kept // 2 :]
+
+
+def _draw_line(text: str, size: int) -> NDArray[np.uint8]:
+    if not text.isascii():
+        return _by_pango(text, size)
+    font = ImageFont.load_default(size)
+    image = Image.new("L", (max(1, round(font.getlength(text)) + 1), line_height(size)))
+    ImageDraw.Draw(image).text((0, line_height(size) // 2), text, fill=255, font=font, anchor="lm")
+    return np.asarray(image)
+
+
+def _by_pango(text: str, size: int) -> NDArray[np.uint8]:
+    """The text in the system's fonts, in the middle of the line; without fonts, boxes."""
+    mask = pyvips.Image.text(html.escape(text, quote=False), font=f"sans {size}px", dpi=72).numpy()
+    line = np.zeros((line_height(size), mask.shape[1]), np.uint8)
+    mask = mask[: line.shape[0]]
+    top = (line.shape[0] - mask.shape[0]) // 2
+    line[top : top + mask.shape[0]] = mask
+    return line

@@ -8,9 +8,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from elansr.errors import ConfigError
+from elansr.evaluation.datasets import RGB
 from elansr.images import luma
-
-RGB = NDArray[np.uint8]
 
 BLOCK = 8
 """Side in pixels of the blocks that are judged; windows start on multiples of it."""
@@ -21,7 +20,7 @@ FLAT = 4.0
 
 
 @dataclass(frozen=True)
-class Box:
+class CropBox:
     """A rectangle in a picture: its upper left pixel, width and height, in pixels."""
 
     x: int
@@ -30,7 +29,7 @@ class Box:
     height: int
 
     @staticmethod
-    def parse(text: str) -> "Box":
+    def parse(text: str) -> "CropBox":
         """The box that "X,Y,W,H" means.
 
         Raises:
@@ -42,7 +41,7 @@ class Box:
             x, y, width, height = -1, -1, 0, 0
         if min(x, y) < 0 or min(width, height) < 1:
             raise ConfigError(f"crop {text!r}: must be X,Y,W,H in pixels, such as 120,80,96,96")
-        return Box(x, y, width, height)
+        return CropBox(x, y, width, height)
 
     def __str__(self) -> str:
         return f"{self.x},{self.y},{self.width},{self.height}"
@@ -61,7 +60,7 @@ class Box:
             raise ConfigError(f"crop {self}: reaches beyond the picture of {width}x{height} pixels; choose one inside")
 
 
-def most_telling(pictures: Sequence[RGB], guide: RGB, size: int, count: int = 1, border: int = 0) -> list[Box]:
+def most_different(pictures: Sequence[RGB], guide: RGB, size: int, count: int = 1, border: int = 0) -> list[CropBox]:
     """The windows in which pictures differ most where the guide has lines and edges.
 
     Every block of 8x8 pixels scores the variance of luma between the pictures (of SR and HR: a quarter of the squared
@@ -80,7 +79,7 @@ def most_telling(pictures: Sequence[RGB], guide: RGB, size: int, count: int = 1,
     """
     height, width = guide.shape[:2]
     border = border if min(height, width) > 2 * border else 0
-    inner = Box(border, border, width - 2 * border, height - 2 * border)
+    inner = CropBox(border, border, width - 2 * border, height - 2 * border)
     side, rows, columns = min(BLOCK, inner.width, inner.height), min(size, inner.height), min(size, inner.width)
     scores = _window_sums(
         _block_scores([inner.of(picture) for picture in pictures], inner.of(guide), side),
@@ -90,8 +89,8 @@ def most_telling(pictures: Sequence[RGB], guide: RGB, size: int, count: int = 1,
     boxes = []
     for row, column in _peaks(scores, max(rows // side, 1), max(columns // side, 1), count):
         y, x = min(row * side, inner.height - rows), min(column * side, inner.width - columns)
-        boxes.append(Box(x + border, y + border, columns, rows))
-    return boxes or [Box((width - columns) // 2, (height - rows) // 2, columns, rows)]
+        boxes.append(CropBox(x + border, y + border, columns, rows))
+    return boxes or [CropBox((width - columns) // 2, (height - rows) // 2, columns, rows)]
 
 
 def _peaks(scores: NDArray[np.float64], rows: int, columns: int, count: int) -> list[tuple[int, int]]:

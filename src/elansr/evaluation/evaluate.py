@@ -1,4 +1,4 @@
-"""Scores a model on benchmark sets under a protocol of the literature.
+"""Scores models on benchmark sets under a protocol of the literature.
 
 `paper`: SR is rounded to 8 bits, a border of `scale` pixels is cropped, PSNR and SSIM are measured on the studio-range
 luma in float64, and a set's score is the plain mean over its pictures; nothing is rounded on the way.
@@ -6,21 +6,25 @@ luma in float64, and a set's score is the plain mean over its pictures; nothing 
 """
 
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elansr.errors import DataError
-from elansr.evaluation.consistency import consistency
-from elansr.evaluation.datasets import RGB, BenchmarkSet, LRFolder, LRSource, read_rgb
-from elansr.evaluation.metrics import psnr_y, ssim_y
-from elansr.images import imresize
+from elansr.errors import ConfigError, DataError
+from elansr.evaluation.datasets import RGB, BenchmarkSet, LRSource
+from elansr.evaluation.metrics import consistency, psnr_y, ssim_y
+from elansr.text import shown
+
+if TYPE_CHECKING:
+    from elansr.evaluation.models import Model
+    from elansr.evaluation.outputs import Outputs
 
 Protocol = Literal["paper", "authors"]
 PROTOCOLS: dict[Protocol, str] = {
@@ -29,10 +33,7 @@ PROTOCOLS: dict[Protocol, str] = {
 }
 
 SR = NDArray[np.uint8] | NDArray[np.float32]
-SuperResolve = Callable[[RGB], SR]
-"""LR uint8 (h, w, 3) to SR (h * scale, w * scale, 3), 0-255: uint8, or floating and not rounded."""
-Progress = Callable[[int, int], None]
-"""Told the pictures done and in all."""
+FilePath = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Score:
     Attributes:
         psnr: PSNR-Y in dB; infinite for equal pictures.
         ssim: SSIM-Y, -1 to 1.
-        consistency: of SR with LR in dB, see `elansr.evaluation.consistency`.
+        consistency: of SR with LR in dB, see `elansr.evaluation.metrics`.
         seconds: the model took.
     """
 
@@ -54,19 +55,23 @@ class Score:
 
 @dataclass(frozen=True)
 class SetScores:
-    """The scores of every picture of a set, by name, and their means as the protocol takes them.
+    """The scores of a model on every picture of a set, and their means as the protocol takes them.
 
     Attributes:
         name: of the set.
-        pictures: at least one.
+        pictures: the score of each picture by its name; at least one.
         protocol: decides how `psnr` and `ssim` are rounded.
-        lr_source: where LR comes from; None where there was no HR.
+        lr_source: where LR comes from.
+        model: as the user wrote it.
+        network: what the literature calls the model, see `Model`.
     """
 
     name: str
     pictures: dict[str, Score]
     protocol: Protocol = "paper"
-    lr_source: LRSource | None = None
+    lr_source: LRSource = "made by MATLAB bicubic"
+    model: str = ""
+    network: str = ""
 
     @property
     def psnr(self) -> float:
@@ -91,16 +96,33 @@ class SetScores:
         return fmean(score.seconds for score in self.pictures.values())
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of models on benchmark sets.
+
+    Attributes:
+        scale: super-resolution factor of all models.
+        protocol: how PSNR and SSIM were measured.
+        lr_checked: whether LR files were compared with HR first.
+        scores: one entry for each model and set: model by model, and for each model set by set.
+    """
+
+    scale: int
+    protocol: Protocol
+    lr_checked: bool
+    scores: tuple[SetScores, ...]
+
+
 @dataclass(frozen=True, eq=False)
-class Example:
+class ScoredPicture:
     """One picture of a set as it was scored.
 
     Attributes:
         set_name: the set.
-        name: the picture, without suffix.
+        name: the picture, without file extension.
         lr: uint8, (h, w, 3).
         sr: uint8, (h * scale, w * scale, 3): rounded, whatever the protocol.
-        hr: uint8, (h * scale, w * scale, 3).
+        hr: uint8, (h * scale, w * scale, 3); None where there is none.
         score: what was measured.
         scale: super-resolution factor.
     """
@@ -109,97 +131,155 @@ class Example:
     name: str
     lr: RGB
     sr: RGB
-    hr: RGB
+    hr: RGB | None
     score: Score
     scale: int
 
 
-Observe = Callable[[Example], None]
-
-
 def evaluate(
-    super_resolve: SuperResolve,
-    folder: Path | BenchmarkSet,
-    scale: int,
-    progress: Progress | None = None,
-    observe: Observe | None = None,
+    models: "FilePath | Model | Sequence[FilePath | Model]",
+    data: FilePath | Sequence[FilePath] = (),
+    *,
+    lr: FilePath | None = None,
+    scale: int | None = None,
     protocol: Protocol = "paper",
-) -> SetScores:
-    """Scores a model on one benchmark set.
+    check: bool = True,
+    device: str = "auto",
+    precision: str = "fp32",
+    save: FilePath | None = None,
+    csv: FilePath | None = None,
+    html: FilePath | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Evaluation:
+    """Measures PSNR-Y, SSIM-Y and consistency of models on benchmark sets.
+
+        >>> (set5,) = elansr.evaluate("elan-light-x4", "Set5").scores
+        >>> print(f"{set5.psnr:.2f} dB, {set5.ssim:.4f}")
 
     Args:
-        super_resolve: the model.
-        folder: see `elansr.evaluation.layouts`; or the set itself, of the same scale.
-        scale: super-resolution factor.
-        progress: told after each picture.
-        observe: given each picture with its score.
-        protocol: see above.
+        models: one model or several of one scale: released names, weights files, exported files, "bicubic", see
+            `elansr.evaluation.models.load_model`; or `Model`, which wraps any function.
+        data: one folder or several, see `elansr.evaluation.datasets`.
+        lr: a folder of LR pictures: alone, to measure consistency without HR; with one folder of data, its LR files.
+        scale: super-resolution factor; None takes that of the weights, and 4 where they have none.
+        protocol: "paper" or "authors", see the module.
+        check: whether LR files are compared with their HR first.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        precision: "auto", "fp32", "bf16" or "fp16".
+        save: a folder for SR as PNG: SAVE/SET/PICTURE.png, with several models SAVE/MODEL/SET/PICTURE.png.
+        csv: a file for the scores: a row for each picture and each mean.
+        html: a file for a report with a crop of every picture; of one model, with HR.
+        overwrite: whether files that exist may be replaced.
+        progress: called after each picture with what is at work and the number of pictures done and of all.
 
     Raises:
-        DataError: no pictures, pairs that do not fit, or a model that gives another size or NaN.
+        ConfigError: nothing to evaluate on, or a choice of models, sets or outputs that cannot be.
+        DataError: no pictures, LR that is not of its HR, or a model that gives another size or NaN.
+        WeightsError, DeviceError, MissingExtraError: see `load_model`.
+        PictureError: a picture that cannot be read or written.
+        OutputExistsError: a file that exists where `overwrite` is off.
     """
-    benchmark = folder if isinstance(folder, BenchmarkSet) else BenchmarkSet.of(folder, scale)
-    scores: dict[str, Score] = {}
-    for name, lr, hr in benchmark.pairs():
-        sr, seconds = _timed(super_resolve, lr, scale, name)
-        rounded = _rounded(sr)
-        measured = rounded if protocol == "paper" else np.clip(sr, 0, 255)
-        scores[name] = Score(
-            psnr_y(measured, hr, scale), ssim_y(measured, hr, scale), consistency(rounded, lr, scale), seconds
-        )
-        if observe:
-            observe(Example(benchmark.name, name, lr, rounded, hr, scores[name], scale))
-        if progress:
-            progress(len(scores), len(benchmark.files))
-    return SetScores(benchmark.name, scores, protocol, benchmark.lr_source)
+    from elansr.evaluation.lr_check import check_pairs
+    from elansr.evaluation.models import Model
+    from elansr.evaluation.outputs import Outputs
+
+    report = progress or (lambda label, done, total: None)
+    folders = [Path(data)] if isinstance(data, (str, os.PathLike)) else [Path(folder) for folder in data]
+    lr = None if lr is None else Path(lr)
+    _require_data(folders, lr)
+    loaded = _load([models] if isinstance(models, (str, os.PathLike, Model)) else models, scale, device, precision)
+    sets = _find_sets(folders, lr, loaded[0].scale)
+    outputs = Outputs(save, csv, html, overwrite, loaded, sets, protocol)
+    if check:
+        check_pairs(sets, lambda done, total: report("LR against HR", done, total))
+    scores = []
+    for model in loaded:
+        for found in sets:
+            label = f"{model.name}: {found.name}"
+            scores.append(score_set(model, found, protocol, _after(model, label, outputs, report)))
+    result = Evaluation(loaded[0].scale, protocol, check, tuple(scores))
+    outputs.write(result)
+    return result
 
 
-def evaluate_lr(
-    super_resolve: SuperResolve,
-    folder: LRFolder,
-    scale: int,
-    progress: Progress | None = None,
-    observe: Callable[[str, RGB], None] | None = None,
+def _after(
+    model: "Model", label: str, outputs: "Outputs", progress: Callable[[str, int, int], None]
+) -> Callable[[ScoredPicture, int, int], None]:
+    """What happens after each picture: it is written, and the progress is reported."""
+
+    def after(picture: ScoredPicture, done: int, total: int) -> None:
+        outputs.add(model, picture)
+        progress(label, done, total)
+
+    return after
+
+
+def score_set(
+    model: "Model",
+    pictures: BenchmarkSet,
+    protocol: Protocol = "paper",
+    after: Callable[[ScoredPicture, int, int], None] | None = None,
 ) -> SetScores:
-    """Measures the consistency of a model on a folder of LR pictures, where there is no HR.
+    """Scores a model on one set; without HR, PSNR and SSIM are NaN.
 
     Args:
-        super_resolve: the model.
-        folder: the LR pictures.
-        scale: super-resolution factor.
-        progress: told after each picture.
-        observe: given the name and SR, uint8, of each picture.
-
-    Returns:
-        Scores whose PSNR and SSIM are NaN.
+        model: the model, of the scale of the set.
+        pictures: the set.
+        protocol: see the module.
+        after: called after each picture with its score and the number of pictures done and of all.
 
     Raises:
-        DataError: a model that gives another size or NaN.
+        DataError: pairs that do not fit, or a model that gives another size or NaN.
         PictureError: a picture that cannot be read.
     """
     scores: dict[str, Score] = {}
-    for name, path in folder.files.items():
-        lr = read_rgb(path)
-        sr, seconds = _timed(super_resolve, lr, scale, name)
-        rounded = _rounded(sr)
-        scores[name] = Score(math.nan, math.nan, consistency(rounded, lr, scale), seconds)
-        if observe:
-            observe(name, rounded)
-        if progress:
-            progress(len(scores), len(folder.files))
-    return SetScores(folder.name, scores)
+    scale = pictures.scale
+    for name, lr, hr in pictures.pairs():
+        sr, seconds = _timed(model.super_resolve, lr, scale, name)
+        rounded: RGB = np.clip(np.round(sr), 0, 255).astype(np.uint8)
+        psnr = ssim = math.nan
+        if hr is not None:
+            measured = rounded if protocol == "paper" else np.clip(sr, 0, 255)
+            psnr, ssim = psnr_y(measured, hr, scale), ssim_y(measured, hr, scale)
+        scores[name] = Score(psnr, ssim, consistency(rounded, lr, scale), seconds)
+        if after:
+            scored = ScoredPicture(pictures.name, name, lr, rounded, hr, scores[name], scale)
+            after(scored, len(scores), len(pictures.files))
+    return SetScores(pictures.name, scores, protocol, pictures.lr_source, model.name, model.network)
 
 
-def bicubic(scale: int) -> Callable[[RGB], RGB]:
-    """Plain MATLAB bicubic upscaling: the row every table begins with."""
-
-    def enlarge(lr: RGB) -> RGB:
-        return imresize(lr, lr.shape[0] * scale, lr.shape[1] * scale).astype(np.uint8)
-
-    return enlarge
+def _require_data(folders: Sequence[Path], lr: Path | None) -> None:
+    if not folders and lr is None:
+        raise ConfigError("no pictures to evaluate on: give --data FOLDER, or --lr FOLDER where there is no HR")
+    if len(folders) > 1 and lr is not None:
+        raise ConfigError(f"--lr {shown(lr)}: LR of which of {len(folders)} sets? give one --data with it")
 
 
-def _timed(super_resolve: SuperResolve, lr: RGB, scale: int, name: str) -> tuple[SR, float]:
+def _load(models: "Sequence[FilePath | Model]", scale: int | None, device: str, precision: str) -> "list[Model]":
+    from elansr.evaluation.models import Model, load_model
+
+    loaded = [m if isinstance(m, Model) else load_model(os.fspath(m), scale, device, precision) for m in models]
+    names = [model.name for model in loaded]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"a model twice among {', '.join(names)}: give each once")
+    if len({model.scale for model in loaded}) != 1:
+        scales = ", ".join(f"{model.name} x{model.scale}" for model in loaded)
+        raise ConfigError(f"models of different scales, {scales}: give one scale with -s" if loaded else "no model")
+    return loaded
+
+
+def _find_sets(folders: Sequence[Path], lr: Path | None, scale: int) -> list[BenchmarkSet]:
+    if not folders and lr is not None:
+        return [BenchmarkSet.without_hr(lr, scale)]
+    sets = [BenchmarkSet.of(folder, scale, lr) for folder in folders]
+    names = [found.name for found in sets]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"two folders of the same name among {', '.join(names)}: evaluate them one by one")
+    return sets
+
+
+def _timed(super_resolve: Callable[[RGB], SR], lr: RGB, scale: int, name: str) -> tuple[SR, float]:
     """SR, checked, and the seconds it took."""
     started = time.perf_counter()
     sr = super_resolve(lr)
@@ -210,8 +290,3 @@ def _timed(super_resolve: SuperResolve, lr: RGB, scale: int, name: str) -> tuple
     if not np.isfinite(sr).all():
         raise DataError(f"{name}: SR has values that are no numbers: try precision fp32, or other weights")
     return sr, seconds
-
-
-def _rounded(sr: SR) -> RGB:
-    """To 8 bits, halves to even, as PyTorch rounds."""
-    return np.clip(np.round(sr), 0, 255).astype(np.uint8)

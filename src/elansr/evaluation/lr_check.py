@@ -1,9 +1,9 @@
 """Checks whether LR files belong to their HR: is LR the MATLAB bicubic of HR, and if not, what is it?
 
-A pair that does not belong together gives scores that look real and mean nothing, so each is looked at before anything is computed.
-LR is compared with what `elansr.images.resize` makes of HR. Where every value is equal, that is the answer. Where
-not, LR is held against that filter with other rounding, which is accepted, and against the usual mistakes, each
-made on purpose; the nearest one wins. What is none of them may be shifted, compressed or another picture.
+A pair that does not belong together gives scores that look real and mean nothing, so each is checked before anything
+is computed. LR is compared with what `elansr.images.downscale` makes of HR. Where every value is equal, that is the
+answer. Where not, LR is compared with that filter with other rounding, which is accepted, and with the usual mistakes,
+each made on purpose; the nearest one wins. What is none of them may be shifted, compressed or another picture.
 
 Pillow's antialiased bicubic has MATLAB's kernel and differs from it in two things: it shrinks the width before the
 height, so that rounding moves one value in six by 1, which is no mistake, and its windows end at the edge of the
@@ -177,7 +177,7 @@ def _pillow(resample: Image.Resampling) -> Downscale:
 
 
 def _antialiased(hr: RGB, scale: int) -> RGB:
-    """PyTorch's antialiased bicubic: MATLAB's, but the filter is cut off at the edges and nothing is rounded between."""
+    """PyTorch's antialiased bicubic: MATLAB's, but cut off at the edges, and rounded only in the end."""
     weights = _filtered(np.ones(hr.shape[:2]), scale, scale, _cubic, "constant")
     return _to_8_bits(_filtered(hr, scale, scale, _cubic, "constant") / weights[..., None])
 

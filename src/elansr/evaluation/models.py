@@ -4,36 +4,36 @@ Each becomes a function from LR to SR that has not been rounded; the protocol de
 whole, in the network's plain form: no tiles, no margin.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from elansr.benchmark.weights import Baseline, find_baseline
-from elansr.engines.device import pick_device, pick_precision
-from elansr.engines.files import choose, open_engine
-from elansr.engines.pytorch import DTYPES, TorchEngine
+from elansr.engines import open_engine
 from elansr.errors import ConfigError, DeviceError, WeightsError
 from elansr.evaluation.datasets import RGB
-from elansr.evaluation.evaluate import bicubic
+from elansr.images import imresize
 from elansr.memory import keep_freed_memory
 from elansr.nn.config import MAX_SCALE, PRESETS, ELANConfig
-from elansr.weights import load_network
-from elansr.weights.disk import one_line
-from elansr.weights.released import family, resolve
+from elansr.weights.disk import EXPORTED, SAFETENSORS, one_line
+from elansr.weights.released import family, is_path
+
+if TYPE_CHECKING:
+    from elansr.benchmark.weights import Baseline
 
 BICUBIC = "bicubic"
 DEFAULT_SCALE = 4
 NAMES = {"elan-light": "ELAN-light", "elan": "ELAN"}
 """What the paper calls the presets."""
 
-Network = Callable[[Tensor], Tensor]
-"""Float32 (1, 3, h, w), RGB in [0, 1], to float32 (1, 3, h * scale, w * scale), both on the CPU."""
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Float32 (1, 3, h, w), RGB in [0, 1], to float32 (1, 3, h * scale, w * scale), not clipped."""
 
 
 @dataclass(frozen=True)
@@ -43,78 +43,110 @@ class Model:
     Attributes:
         name: as the user wrote it: "elan-light", "runs/my_x4/best.safetensors", "bicubic".
         scale: super-resolution factor.
-        super_resolve: LR uint8 (h, w, 3) to SR float32 (h * scale, w * scale, 3), 0-255, clamped, not rounded.
+        super_resolve: LR uint8 (h, w, 3) to SR (h * scale, w * scale, 3), 0-255: float32 and not rounded, or uint8.
         network: what the literature calls it, "ELAN-light", "IMDN", "bicubic"; "" for a network that has no such name.
     """
 
     name: str
     scale: int
-    super_resolve: Callable[[RGB], NDArray[np.float32]]
+    super_resolve: Callable[[RGB], NDArray[np.float32] | RGB]
     network: str = ""
 
 
-def super_resolver(model: str, scale: int | None, device: str, precision: str) -> Model:
+def load_model(model: str, scale: int | None = None, device: str = "auto", precision: str = "fp32") -> Model:
     """Loads a model for evaluation.
 
     Args:
         model: a released name or family, the path of a weights file (ours, of a layout that `convert` knows, or of a
-            baseline such as IMDN) or of an ONNX or OpenVINO file that `export` wrote, or "bicubic".
+            network in `elansr.benchmark`, such as IMDN) or of an ONNX or OpenVINO file that `export` wrote, or
+            "bicubic".
         scale: the scale asked for; None takes the weights' own, and 4 for a family or bicubic.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        precision: "auto", "fp32", "bf16" or "fp16"; a baseline, which runs in it from end to end, takes fp32 for
-            "auto" on a CPU.
+        precision: "auto", "fp32", "bf16" or "fp16". Other projects' networks run in it from end to end; "auto" is fp32
+            for them on a CPU.
 
     Raises:
         WeightsError: an unknown name, an unusable file, or weights of another scale.
         ConfigError: a scale that bicubic is not offered for.
         DeviceError: a device or precision that is unknown or not there.
-        MissingExtraError: the run time of an exported file is not installed.
+        MissingExtraError: what runs the model is not installed.
     """
     if model == BICUBIC:
         return _bicubic(DEFAULT_SCALE if scale is None else scale)
     keep_freed_memory()
-    if choose(model, "auto") != "torch":
+    if model.lower().endswith(EXPORTED):
         return _exported(Path(model), scale, device, precision)
-    where = torch.device(pick_device(device))
-    kind = pick_precision(precision, str(where))
-    scale = DEFAULT_SCALE if scale is None and family(model) else scale
-    baseline = find_baseline(resolve(model, scale))
+    baseline = find_baseline_file(model)
     if baseline is not None:
-        kind = "fp32" if precision == "auto" and where.type == "cpu" else kind
-        return _baseline(model, baseline, scale, where, DTYPES[kind])
-    network = load_network(model, scale)
-    engine = TorchEngine(network, where, kind, closed=False)
-    return Model(model, network.config.scale, _function(engine), _name_in_the_paper(network.config))
+        return _baseline(model, baseline, scale, device, precision)
+    scale = DEFAULT_SCALE if scale is None and family(model) else scale
+    engine = open_engine(model, scale=scale, device=device, precision=precision, closed=False)
+    return Model(model, engine.config.scale, _on_pictures(engine), _name_in_the_paper(engine.config))
+
+
+def find_baseline_file(model: str) -> Baseline | None:
+    """The network of another project in a weights file; None for a released name and for a file of ELAN's.
+
+    Raises:
+        WeightsError: a file that cannot be used.
+    """
+    if not is_path(model) or model.lower().endswith(EXPORTED) or _is_ours(Path(model)):
+        return None
+    from elansr.benchmark.weights import find_baseline
+
+    return find_baseline(model)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file has our own format, as its header says; PyTorch is not needed to find out."""
+    if path.suffix.lower() != SAFETENSORS:
+        return False
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return "format_version" in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False  # the one who reads it says what is wrong
+
+
+def bicubic(scale: int) -> Callable[[RGB], RGB]:
+    """Plain MATLAB bicubic upscaling: the row every table begins with."""
+    return lambda lr: imresize(lr, lr.shape[0] * scale, lr.shape[1] * scale).astype(np.uint8)
 
 
 def _bicubic(scale: int) -> Model:
     """MATLAB's bicubic of 8-bit pictures gives 8-bit pictures: it is rounded whatever the protocol."""
     if not 1 <= scale <= MAX_SCALE:
         raise ConfigError(f"{BICUBIC} x{scale}: must be from x1 to x{MAX_SCALE}")
-    enlarge = bicubic(scale)
-    return Model(BICUBIC, scale, lambda lr: enlarge(lr).astype(np.float32), BICUBIC)
+    return Model(BICUBIC, scale, bicubic(scale), BICUBIC)
 
 
 def _exported(path: Path, scale: int | None, device: str, precision: str) -> Model:
     """In the precision, which only "fp32" does not insist on, and with the borders that it was exported with."""
-    engine = open_engine(path, device)
+    import torch
+
+    from elansr.engines import files
+
+    engine = files.open_engine(path, device)
     engine.require_scale(scale)
     engine.require("auto" if precision == "fp32" else precision, engine.exported.closed)
-    return Model(str(path), engine.config.scale, _function(engine), _name_in_the_paper(engine.config))
+    run = _on_pictures(lambda x: engine(torch.from_numpy(x)).numpy())
+    return Model(str(path), engine.config.scale, run, _name_in_the_paper(engine.config))
 
 
-def _function(network: Network) -> Callable[[RGB], NDArray[np.float32]]:
+def _on_pictures(network: Network) -> Callable[[RGB], NDArray[np.float32]]:
     def super_resolve(lr: RGB) -> NDArray[np.float32]:
         try:
-            x = torch.from_numpy(np.divide(lr, 255.0, dtype=np.float32)).permute(2, 0, 1).unsqueeze(0)
-            sr = network(x)[0]
+            x = np.divide(lr, 255.0, dtype=np.float32).transpose(2, 0, 1)[np.newaxis]
+            sr = network(np.ascontiguousarray(x))[0]
+            return np.ascontiguousarray((sr.clip(0, 1) * np.float32(255)).transpose(1, 2, 0))
         # PyTorch reports what a picture asks too much of as RuntimeError.
         except (RuntimeError, MemoryError) as error:
             raise DeviceError(
                 f"LR of {lr.shape[1]}x{lr.shape[0]} pixels: the network failed on it ({one_line(error)}): evaluation "
                 "runs pictures whole, so use a --device with more memory, or smaller pictures"
             ) from error
-        return np.ascontiguousarray(sr.clamp(0, 1).mul(255).permute(1, 2, 0).numpy())
 
     return super_resolve
 
@@ -128,16 +160,23 @@ def _name_in_the_paper(config: ELANConfig) -> str:
     return ""
 
 
-def _baseline(model: str, network: Baseline, scale: int | None, device: torch.device, dtype: torch.dtype) -> Model:
+def _baseline(model: str, network: Baseline, scale: int | None, device: str, precision: str) -> Model:
+    import torch
+
+    from elansr.engines.device import pick_device, pick_precision
+    from elansr.engines.pytorch import DTYPES
+
+    where = pick_device(device)
+    dtype = DTYPES["fp32" if precision == "auto" and where == "cpu" else pick_precision(precision, where)]
     if scale not in (None, network.scale):
         raise WeightsError(
             f"{model}: weights for x{network.scale}, not x{scale}: leave the scale out or take other weights"
         )
-    network = network.to(device, dtype)
+    network = network.to(where, dtype)
 
     @torch.no_grad()
-    def run(x: Tensor) -> Tensor:
-        sr: Tensor = network(x.to(device, dtype))
-        return sr.float().cpu()
+    def run(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        sr: NDArray[np.float32] = network(torch.from_numpy(x).to(where, dtype)).float().cpu().numpy()
+        return sr
 
-    return Model(model, network.scale, _function(run), type(network).__name__)
+    return Model(model, network.scale, _on_pictures(run), type(network).__name__)

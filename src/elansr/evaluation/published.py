@@ -1,8 +1,10 @@
 """Published results, to print beside ours: PSNR-Y in dB and SSIM-Y on the five usual sets.
 
-ELAN and ELAN-light: arXiv 2203.06697. SwinIR-light: arXiv 2108.10257. IMDN: arXiv 1909.11856. rows are from no
-paper: they are what bicubic upscaling must score under the protocol `paper` (the rows that papers print come from an
-older pipeline), so they check the pictures and the program.
+    ELAN, ELAN-light   arXiv 2203.06697
+    SwinIR-light       arXiv 2108.10257
+    IMDN               arXiv 1909.11856
+    bicubic            no paper: what bicubic upscaling must score under the protocol `paper`. The bicubic rows that
+                       papers print come from an older pipeline; these check the pictures and the program.
 """
 
 from dataclasses import dataclass

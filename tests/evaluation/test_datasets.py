@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from elansr.errors import DataError
-from elansr.evaluation.datasets import BenchmarkSet, LRFolder
+from elansr.evaluation.datasets import BenchmarkSet
 
 Touch = Callable[..., None]
 
@@ -28,7 +28,7 @@ def touch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Touch:
 def found(folder: str, scale: int = 4, lr: str | None = None) -> tuple[str, str, list[tuple[str, str | None]]]:
     """Name, LR source and files of the set in a folder."""
     one = BenchmarkSet.of(Path(folder), scale, Path(lr) if lr else None)
-    return one.name, one.lr_source, [(hr.as_posix(), lr and lr.as_posix()) for hr, lr in one.files]
+    return one.name, one.lr_source, [(hr.as_posix() if hr else "", lr and lr.as_posix()) for hr, lr in one.files]
 
 
 EDSR = [(f"Set5/HR/{name}.png", f"Set5/LR_bicubic/X4/{name}x4.png") for name in ("baby", "bird")]
@@ -110,10 +110,10 @@ def test_a_missing_folder_of_lr_is_named(touch: Touch) -> None:
     with pytest.raises(DataError, match="^nowhere: not a folder"):
         found("S", lr="nowhere")
     with pytest.raises(DataError, match="^nowhere: not a folder"):
-        LRFolder.of(Path("nowhere"))
+        BenchmarkSet.without_hr(Path("nowhere"), 4)
 
 
 def test_an_lr_folder_has_the_name_and_the_pictures_that_it_has(touch: Touch) -> None:
     touch("phone/b.jpg", "phone/a.png", "phone/.hidden.png")
-    folder = LRFolder.of(Path("phone"))
-    assert (folder.name, folder.names) == ("phone", ["a", "b"])
+    folder = BenchmarkSet.without_hr(Path("phone"), 4)
+    assert (folder.name, folder.names, folder.lr_source) == ("phone", ["a", "b"], "files, no HR")

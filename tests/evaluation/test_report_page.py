@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elansr.errors import ConfigError, OutputExistsError
-from elansr.evaluation.crops import Box
-from elansr.evaluation.evaluate import Example, Score, SetScores
+from elansr.errors import OutputExistsError, PictureError
+from elansr.evaluation.crops import CropBox
+from elansr.evaluation.evaluate import Score, ScoredPicture, SetScores
 from elansr.evaluation.metrics import psnr_y, ssim_y
-from elansr.evaluation.report import Report, error_map
+from elansr.evaluation.web_pages import ReportPage, error_map
 from elansr.images import downscale, imresize
 from tests.evaluation.parsed import Element, Page, kind, picture
 
@@ -19,7 +19,7 @@ SCALE = 2
 RNG = np.random.default_rng(0)
 
 
-def example(set_name: str = "Set", name: str = "a", height: int = 120, width: int = 200) -> Example:
+def example(set_name: str = "Set", name: str = "a", height: int = 120, width: int = 200) -> ScoredPicture:
     """Smooth HR with hard edges, its true LR, and SR that is wrong on one of the edges."""
     hr = np.full((height, width, 3), 60, np.uint8)
     hr[height // 3 :, width // 2 :] = (200, 180, 90)
@@ -27,11 +27,11 @@ def example(set_name: str = "Set", name: str = "a", height: int = 120, width: in
     sr = np.clip(hr + RNG.normal(0, 3, hr.shape), 0, 255).astype(np.uint8)
     sr[:, width // 5] = 60
     score = Score(psnr_y(sr, hr, SCALE), ssim_y(sr, hr, SCALE))
-    return Example(set_name, name, downscale(hr, SCALE), sr, hr, score, SCALE)
+    return ScoredPicture(set_name, name, downscale(hr, SCALE), sr, hr, score, SCALE)
 
 
-def written(path: Path, *examples: Example, model: str = "some-model") -> Page:
-    report = Report(model, SCALE, "some protocol")
+def written(path: Path, *examples: ScoredPicture, model: str = "some-model") -> Page:
+    report = ReportPage(model, SCALE, "some protocol")
     for each in examples:
         report.add(each)
     results = [
@@ -42,11 +42,11 @@ def written(path: Path, *examples: Example, model: str = "some-model") -> Page:
     return Page(path.read_text(encoding="utf-8"))
 
 
-def crop_of(page: Page, card: Element) -> Box:
+def crop_of(page: Page, card: Element) -> CropBox:
     """Where the page says the crop is."""
     (text,) = [e.text for e in page.all("figcaption") if e.inside(card) and e.text.startswith("HR")]
     x, y = (int(part.split()[1]) for part in text.removeprefix("HR ").split(","))
-    return Box(x, y, 80, 80)
+    return CropBox(x, y, 80, 80)
 
 
 def test_the_crops_are_the_pictures_pixels(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_the_tables_have_every_score(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_was_not_added_has_its_scores_only(tmp_path: Path) -> None:
-    report = Report("m", SCALE, "p")
+    report = ReportPage("m", SCALE, "p")
     report.write(tmp_path / "r.html", False, [SetScores("S", {"a": Score(30.0, 0.9)})])
     page = Page((tmp_path / "r.html").read_text())
     assert not page.all("article")
@@ -120,7 +120,7 @@ def test_a_picture_that_was_not_added_has_its_scores_only(tmp_path: Path) -> Non
 
 def test_equal_pictures_have_infinite_psnr(tmp_path: Path) -> None:
     hr = np.full((48, 48, 3), 77, np.uint8)
-    perfect = Example("S", "a", downscale(hr, SCALE), hr, hr, Score(math.inf, 1.0), SCALE)
+    perfect = ScoredPicture("S", "a", downscale(hr, SCALE), hr, hr, Score(math.inf, 1.0), SCALE)
     card = written(tmp_path / "r.html", perfect).one("article")
     assert "\N{INFINITY} dB" in card.text
     assert (card.attributes["data-psnr"], card.attributes["data-gain"]) == ("Infinity", "0.0")
@@ -141,7 +141,7 @@ def test_a_hundred_pictures_of_noise_stay_under_15_mb(tmp_path: Path) -> None:
     """Noise compresses worst: a photo takes about half."""
     hr, sr = RNG.integers(0, 256, (2, 320, 480, 3), np.uint8)
     page = tmp_path / "r.html"
-    written(page, Example("S", "a", downscale(hr, SCALE), sr, hr, Score(8.0, 0.1), SCALE))
+    written(page, ScoredPicture("S", "a", downscale(hr, SCALE), sr, hr, Score(8.0, 0.1), SCALE))
     one = page.stat().st_size
     assert 100 * one < 15e6
 
@@ -149,14 +149,14 @@ def test_a_hundred_pictures_of_noise_stay_under_15_mb(tmp_path: Path) -> None:
 def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     path = tmp_path / "r.html"
     path.write_text("mine")
-    report = Report("m", SCALE, "p")
+    report = ReportPage("m", SCALE, "p")
     results = [SetScores("S", {"a": Score(30.0, 0.9)})]
     with pytest.raises(OutputExistsError, match="already there; give another name or --overwrite"):
         report.write(path, False, results)
     assert path.read_text() == "mine"
-    with pytest.raises(ConfigError, match="folder .* does not exist"):
+    with pytest.raises(PictureError, match="folder .* does not exist"):
         report.write(tmp_path / "no" / "r.html", False, results)
-    with pytest.raises(ConfigError, match="is a folder"):
+    with pytest.raises(PictureError, match="is a folder"):
         report.write(tmp_path, True, results)
     report.write(path, True, results)
     Page(path.read_text())

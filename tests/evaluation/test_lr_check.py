@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
 
-from elansr.evaluation.datasets import RGB, read_rgb
-from elansr.evaluation.fit import misfit
-from elansr.images import crop_to_multiple, downscale, imresize
+from elansr.errors import DataError
+from elansr.evaluation.datasets import RGB, BenchmarkSet, read_rgb
+from elansr.evaluation.lr_check import check_pairs, lr_problem
+from elansr.images import Picture, crop_to_multiple, downscale, imresize, write
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 CITY, OTTER = (read_rgb(EXAMPLES / name) for name in ("cityscape.png", "otter.jpg"))
@@ -41,7 +42,7 @@ def to_8_bits(values: NDArray[np.floating], rounded: Callable[..., NDArray[np.fl
 def clause(make: Make, photo: str, scale: int) -> str:
     """What is said about an LR made of the cropped HR."""
     lr = np.ascontiguousarray(make(crop_to_multiple(PHOTOS[photo], scale), scale))
-    return misfit(lr, PHOTOS[photo], scale) or "fits"
+    return lr_problem(lr, PHOTOS[photo], scale) or "fits"
 
 
 # What fits.
@@ -52,7 +53,7 @@ def test_the_published_lr_files_fit(data_dir: Path, scale: int) -> None:
     folder = data_dir / "benchmark" / "Set5"
     for hr in sorted((folder / "HR").glob("*.png")):
         lr = folder / "LR_bicubic" / f"X{scale}" / f"{hr.stem}x{scale}.png"
-        assert misfit(read_rgb(lr), read_rgb(hr), scale) is None, lr.name
+        assert lr_problem(read_rgb(lr), read_rgb(hr), scale) is None, lr.name
 
 
 def in_double(hr: RGB, scale: int) -> RGB:
@@ -178,7 +179,7 @@ def test_pillows_bicubic_of_a_picture_with_a_flat_frame_cannot_be_told_and_fits(
     framed = np.pad(CITY[:, :264], ((24, 24), (24, 24), (0, 0)))
     lr = pillow(Resampling.BICUBIC)(framed, scale)
     assert not np.array_equal(lr, downscale(framed, scale))
-    assert misfit(lr, framed, scale) is None
+    assert lr_problem(lr, framed, scale) is None
 
 
 # What lies elsewhere.
@@ -267,7 +268,7 @@ def test_another_picture_of_the_same_size_is_named(scale: int) -> None:
     for i, hr in enumerate(others):
         for j, other in enumerate(others):
             lr = downscale(crop_to_multiple(other, scale), scale)
-            assert misfit(lr, hr, scale) == (None if i == j else "LR shows another picture")
+            assert lr_problem(lr, hr, scale) == (None if i == j else "LR shows another picture")
 
 
 def test_noise_and_brightness_are_given_in_numbers() -> None:
@@ -300,14 +301,14 @@ def test_noise_and_brightness_are_given_in_numbers() -> None:
     ],
 )
 def test_sizes_that_do_not_go_together(lr: tuple[int, int], hr: tuple[int, int], says: str) -> None:
-    assert misfit(np.zeros((*lr, 3), np.uint8), np.zeros((*hr, 3), np.uint8), 4) == says
+    assert lr_problem(np.zeros((*lr, 3), np.uint8), np.zeros((*hr, 3), np.uint8), 4) == says
 
 
 @each_photo
 def test_hr_that_was_not_cropped_first_is_named(photo: str) -> None:
     hr = PHOTOS[photo][:90, :117]
     lr = imresize(hr, 90 // 4, 117 // 4)
-    assert misfit(lr, hr, 4) == "LR is made from HR before it was cropped to a multiple of 4"
+    assert lr_problem(lr, hr, 4) == "LR is made from HR before it was cropped to a multiple of 4"
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 4), st.integers(0, 2**31), st.sampled_from("nfg"))
@@ -316,7 +317,36 @@ def test_small_flat_and_grey_pictures_are_no_trouble(height: int, width: int, sc
     shape = (height * scale, width * scale, 3)
     hr = generator.integers(0, 256, (1, 1, 3) if kind == "f" else shape, np.uint8)
     hr = np.broadcast_to(hr[..., :1] if kind == "g" else hr, shape)
-    assert misfit(downscale(hr, scale), hr, scale) is None
-    assert misfit(in_double(hr, scale), hr, scale) is None
+    assert lr_problem(downscale(hr, scale), hr, scale) is None
+    assert lr_problem(in_double(hr, scale), hr, scale) is None
     far_off = downscale(hr, scale) // 2 + generator.integers(100, 128, (height, width, 3), np.uint8)
-    assert (misfit(far_off, hr, scale) or "LR").startswith("LR")
+    assert (lr_problem(far_off, hr, scale) or "LR").startswith("LR")
+
+
+# Files.
+
+
+def write_file(path: Path, pixels: RGB) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(Picture((pixels,)), path)
+
+
+def test_pairs_that_fit_pass_the_check(data_dir: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    sets = [BenchmarkSet.of(data_dir / "benchmark" / name, 4) for name in ("Set14", "Set5")]
+    check_pairs(sets, lambda done, total: calls.append((done, total)))
+    assert calls == [(n, 5) for n in range(1, 6)]  # Set14 has no LR files
+
+
+def test_a_pair_that_does_not_belong_together_fails_the_check_by_name(tmp_path: Path) -> None:
+    smooth = np.linspace(0, 255, 48 * 60 * 3).reshape(48, 60, 3).astype(np.uint8)
+    smooth[20:30, 20:40] = CITY[:10, :20]
+    write_file(tmp_path / "HR" / "a.png", smooth)
+    write_file(tmp_path / "LR_bicubic" / "X4" / "ax4.png", downscale(smooth, 4))
+    check_pairs([BenchmarkSet.of(tmp_path, 4)])
+    write_file(tmp_path / "LR_bicubic" / "X3" / "ax3.png", downscale(smooth, 3)[:, ::-1])
+    with pytest.raises(DataError, match=r"ax3\.png: LR is .*; --no-check measures it as it is$"):
+        check_pairs([BenchmarkSet.of(tmp_path, 3)])
+    write_file(tmp_path / "LR_bicubic" / "X2" / "ax2.png", smooth)
+    with pytest.raises(DataError, match=r"ax2\.png: LR is 60x48.*made by MATLAB bicubic$"):
+        check_pairs([BenchmarkSet.of(tmp_path, 2)])

@@ -1,0 +1,179 @@
+"""What an evaluation writes: SR pictures, a CSV file, an HTML report; checked before the run begins."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from elansr.errors import ConfigError, OutputExistsError, PictureError
+from elansr.evaluation.datasets import RGB, BenchmarkSet
+from elansr.evaluation.evaluate import PROTOCOLS, Evaluation, FilePath, Protocol, Score, ScoredPicture, SetScores
+from elansr.evaluation.models import Model
+from elansr.images import Picture, write
+from elansr.text import shown
+from elansr.weights.disk import SUFFIXES, write_atomically
+
+if TYPE_CHECKING:
+    from elansr.evaluation.web_pages import ReportPage
+
+CSV_COLUMNS = (
+    "model",
+    "scale",
+    "protocol",
+    "set",
+    "row",
+    "picture",
+    "psnr_y",
+    "ssim_y",
+    "consistency",
+    "seconds",
+    "lr",
+)
+
+
+class Outputs:
+    """Where the results of an evaluation go.
+
+    Args:
+        save: folder for SR pictures, SAVE/SET/PICTURE.png; of several models SAVE/MODEL/SET/PICTURE.png.
+        csv: file for the scores.
+        html: file for the report.
+        overwrite: whether files that exist may be replaced.
+        models: that will be evaluated.
+        sets: on which they will be.
+        protocol: for the report.
+
+    Raises:
+        OutputExistsError: a file that exists and `overwrite` is off.
+        ConfigError: a choice of outputs that cannot be.
+        PictureError: a folder that is not there or may not be written to.
+    """
+
+    def __init__(
+        self,
+        save: FilePath | None,
+        csv: FilePath | None,
+        html: FilePath | None,
+        overwrite: bool,
+        models: Sequence[Model],
+        sets: Sequence[BenchmarkSet],
+        protocol: Protocol,
+    ) -> None:
+        self._csv, self._html = (None if path is None else Path(path) for path in (csv, html))
+        self._overwrite = overwrite
+        self._require_free_files()
+        self._report = None if html is None else _report(models, sets, protocol)
+        self._folders = {} if save is None else _folders(Path(save), models)
+        if save is not None:
+            parents = (Path(save), *Path(save).absolute().parents)
+            _require_folder(next(path for path in parents if os.path.lexists(path)), Path(save))
+            self._require_free_pictures(sets)
+
+    def add(self, model: Model, picture: ScoredPicture) -> None:
+        """Saves and reports one picture.
+
+        Raises:
+            ElansrError: a picture that cannot be written.
+        """
+        if self._folders:
+            self._save(self._folders[model.name] / picture.set_name, picture.name, picture.sr)
+        if self._report is not None:
+            self._report.add(picture)
+
+    def write(self, evaluation: Evaluation) -> None:
+        """Writes the CSV file and the report.
+
+        Raises:
+            ElansrError: a file that cannot be written.
+        """
+        if self._csv is not None:
+            write_atomically(self._csv, as_csv(evaluation).encode("utf-8", "surrogateescape"), self._overwrite)
+        if self._html is not None and self._report is not None:
+            self._report.write(self._html, self._overwrite, evaluation.scores)
+
+    def _save(self, folder: Path, name: str, sr: RGB) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PictureError(f"{shown(folder)}: cannot be made ({error.strerror}); choose another folder") from error
+        write(Picture((sr,)), folder / f"{name}.png", overwrite=self._overwrite)
+
+    def _require_free_files(self) -> None:
+        for file in (self._csv, self._html):
+            if file is not None:
+                _require_folder(file.parent, file)
+                _require_free(file, self._overwrite)
+        if self._csv and self._html and os.path.abspath(self._csv) == os.path.abspath(self._html):
+            raise ConfigError(f"{shown(self._csv)}: for both --csv and --html: give two files")
+        if self._html and self._html.suffix.lower() not in (".html", ".htm"):
+            raise ConfigError(f"{shown(self._html)}: --html writes a web page: name it .html")
+
+    def _require_free_pictures(self, sets: Sequence[BenchmarkSet]) -> None:
+        inputs = {os.path.realpath(path) for found in sets for path in found.inputs}
+        for folder in self._folders.values():
+            for found in sets:
+                for name in found.names:
+                    target = folder / found.name / f"{name}.png"
+                    if os.path.realpath(target) in inputs:
+                        raise ConfigError(
+                            f"{shown(target)}: would replace a picture that is measured: give another folder to --save"
+                        )
+                    _require_free(target, self._overwrite)
+
+
+def as_csv(evaluation: Evaluation) -> str:
+    """A row "picture" for each picture, and a row "mean" for each model and set; empty where nothing was measured."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for scores in evaluation.scores:
+        start = (scores.model, evaluation.scale, evaluation.protocol, scores.name)
+        pictures = [("picture", name, score) for name, score in scores.pictures.items()]
+        rows: list[tuple[str, str, Score | SetScores]] = [*pictures, ("mean", "", scores)]
+        for row, name, score in rows:
+            values = (score.psnr, score.ssim, score.consistency, score.seconds)
+            cells = ("" if math.isnan(value) else str(value) for value in values)
+            writer.writerow((*start, row, name, *cells, scores.lr_source))
+    return text.getvalue()
+
+
+def _report(models: Sequence[Model], sets: Sequence[BenchmarkSet], protocol: Protocol) -> ReportPage:
+    from elansr.evaluation.web_pages import ReportPage
+
+    if len(models) > 1:
+        raise ConfigError("--html shows one model: give one -n, or leave --html out")
+    if any(found.lr_source == "files, no HR" for found in sets):
+        raise ConfigError("--html shows SR beside HR: give --data, or leave --html out")
+    return ReportPage(models[0].name, models[0].scale, PROTOCOLS[protocol])
+
+
+def _folders(save: Path, models: Sequence[Model]) -> dict[str, Path]:
+    """The folder of each model's pictures, by the model's name; of a weights file the file's name names it."""
+    if len(models) == 1:
+        return {models[0].name: save}
+    paths = {model.name: Path(model.name) for model in models}
+    folders = {
+        name: save / (path.stem if path.suffix.lower() in SUFFIXES else path.name) for name, path in paths.items()
+    }
+    if len(set(folders.values())) < len(folders):
+        raise ConfigError(f"two models would save into {shown(folders[models[0].name])}: evaluate them one by one")
+    return folders
+
+
+def _require_free(target: Path, overwrite: bool) -> None:
+    if target.is_dir():
+        raise PictureError(f"{shown(target)}: is a folder; name a file in it")
+    if os.path.lexists(target) and not overwrite:
+        raise OutputExistsError(f"{shown(target)}: the file is already there; give another name or --overwrite")
+
+
+def _require_folder(folder: Path, target: Path) -> None:
+    if not folder.is_dir():
+        raise PictureError(f"{shown(target)}: {shown(folder)} is no folder; create it or name another place")
+    if not os.access(folder, os.W_OK):
+        raise PictureError(f"{shown(target)}: no permission to write to {shown(folder)}; choose another folder")
