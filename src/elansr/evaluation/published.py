@@ -1,10 +1,9 @@
 """Published results, to print beside ours: PSNR-Y in dB and SSIM-Y on the five usual sets.
 
-    ELAN, ELAN-light   arXiv 2203.06697
-    SwinIR-light       arXiv 2108.10257
-    IMDN               arXiv 1909.11856
-    bicubic            no paper: what bicubic upscaling must score under the protocol `paper`. The bicubic rows that
-                       papers print come from an older pipeline; these check the pictures and the program.
+Sources: ELAN and ELAN-light arXiv 2203.06697, SwinIR-light arXiv 2108.10257, IMDN arXiv 1909.11856.
+
+The rows of bicubic are from no paper. They are what bicubic upscaling must score under the protocol `paper`, and so
+check the pictures and the program; the rows that papers print come from an older pipeline.
 """
 
 from dataclasses import dataclass
