@@ -13,6 +13,8 @@ from hypothesis import settings
 ROOT = Path(__file__).resolve().parents[1]
 THREADS = 2
 
+pytest_plugins = ["tests.command_line"]
+
 settings.register_profile("elansr", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("elansr")
 torch.set_num_threads(min(THREADS, torch.get_num_threads()))

@@ -16,8 +16,9 @@ from fastapi import FastAPI
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from elansr.server.limits import Limits
 from elansr.server.page.mount import mount
-from elansr.server.service import Limits, Service
+from elansr.server.service import Service
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "examples" / "otter.jpg"

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from elansr.cli.batch import batch
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 
 pytest.importorskip("ray", reason="elansr batch needs the extra [ray]")
 

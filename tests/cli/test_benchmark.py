@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from elansr.benchmark import peak_memory, speed
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 
 Call = Callable[..., Ended]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 from tests.training.photos import city, otter, resized
 
 Call = Callable[..., Ended]

@@ -8,7 +8,7 @@ import pytest
 
 from elansr.images import read
 from elansr.upscaling.upscaler import load
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 from tests.evaluation.parsed import Page, picture
 
 

@@ -17,7 +17,7 @@ from elansr.evaluation.metrics import consistency
 from elansr.images import Picture, downscale, read, write
 from elansr.upscaling.upscaler import Upscaler
 from elansr.weights import load_network
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 
 RUN = CliRunner()
 Call = Callable[..., Ended]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from elansr.images import read
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 
 pytest.importorskip("onnx", reason="needs the extra export")
 pytest.importorskip("onnxruntime", reason="needs the extra export")

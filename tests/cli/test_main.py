@@ -15,7 +15,7 @@ import elansr
 from elansr.cli import main
 from elansr.errors import WeightsError
 from elansr.weights.released import RELEASED, ReleasedWeights
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 
 HEAVY = {"torch", "numpy", "pyvips", "PIL", "safetensors", "lightning", "rich.progress"}
 

@@ -23,7 +23,7 @@ from elansr.upscaling.upscaler import load
 from elansr.weights import released
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 
 
 def files(folder: Path) -> set[str]:

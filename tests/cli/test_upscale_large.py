@@ -12,7 +12,7 @@ import pyvips
 from elansr.cli import display
 from elansr.images import read
 from elansr.upscaling import large
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 
 
 @pytest.fixture(autouse=True)

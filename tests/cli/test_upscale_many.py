@@ -12,7 +12,7 @@ import pytest
 
 from elansr.images import Picture, read, write
 from elansr.upscaling.upscaler import load
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from elansr.images import imresize
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 from tests.video.clips import packets, pictures, shown, write
 
 

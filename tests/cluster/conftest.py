@@ -10,16 +10,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("ray", reason="elansr batch needs the extra [ray]")
 pytest.importorskip("fsspec", reason="elansr batch needs the extra [ray]")
 
-from elansr.cluster.parcels import Task, Worker
 from elansr.cluster.settings import Settings, identified
 from elansr.cluster.sources import Columns
+from elansr.cluster.worker import Worker, WorkerConfig
 from elansr.images import Picture, write
 
 COLUMNS = Columns()
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """These networks are too small to share."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -77,6 +84,6 @@ def worker(weights: dict[int, Path], begun: Counter[str]) -> Callable[..., Worke
             return begun[name]
 
         content = weights[2].read_bytes()
-        return Worker(Task(str(source), str(output), settings, columns, content, 1, "cpu"), begin)
+        return Worker(WorkerConfig(str(source), str(output), settings, columns, content, 1, "cpu"), begin)
 
     return make

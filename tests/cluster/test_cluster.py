@@ -13,11 +13,11 @@ import ray
 from ray import cloudpickle
 
 from elansr.cluster import run as cluster
-from elansr.cluster.manifest import Row
-from elansr.cluster.parcels import Worker
+from elansr.cluster.manifest import ManifestRow
 from elansr.cluster.ray_cluster import Resources
 from elansr.cluster.settings import Settings
-from tests.cli.ended import Ended
+from elansr.cluster.worker import Worker
+from tests.command_line import Ended
 
 pytestmark = [
     pytest.mark.slow,
@@ -39,13 +39,13 @@ class Fragile(Worker):
 
 
 class Patient(Worker):
-    """A worker that has the last picture of a parcel only when somebody has heard of the first."""
+    """A worker that has the last picture of a chunk only when somebody has heard of the first."""
 
     def fetched(self, item: object, file: Path) -> None:
         if getattr(item, "key", "") == "last.png":
             end = time.monotonic() + DEADLINE
             while not Path(self.output.path("heard")).exists():
-                assert time.monotonic() < end, "nothing was told of the first picture"
+                assert time.monotonic() < end, "nothing was heard of the first picture"
                 time.sleep(0.05)
         super().fetched(item, file)  # type: ignore[arg-type]
 
@@ -58,7 +58,7 @@ def nodes() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
         environment.setenv("RAY_worker_niceness", "0")
-        environment.setenv("PYTHONPATH", str(Path(cluster.__file__).parents[3]))
+        environment.setenv("PYTHONPATH", str(Path(cluster.__file__).parents[2]))
         head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 2**27}
         started = Cluster(initialize_head=True, head_node_args=head)
         started.add_node(num_cpus=1, object_store_memory=2**27)
@@ -102,7 +102,7 @@ def test_a_killed_worker_and_poison_lose_and_double_nothing(
     killed: list[int] = []
     killer = threading.Thread(target=kill_a_worker, args=(output, killed))
     killer.start()
-    rows: list[Row] = list(cluster.run(plan, nodes, worker=Fragile))
+    rows: list[ManifestRow] = list(cluster.run(plan, nodes, worker=Fragile))
     killer.join()
     assert len(killed) == 1, "a worker was killed in the middle"
     assert not ray.is_initialized()
@@ -137,10 +137,10 @@ def test_each_picture_is_told_when_it_is_through(
     (folder / "15.png").rename(folder / "last.png")
     plan = cluster.plan(str(folder), str(output), Settings(model=str(weights[2]), device="cpu"))
     cloudpickle.register_pickle_by_value(__import__(__name__, fromlist=["Patient"]))
-    told = []
+    found = []
     for row in cluster.run(plan, nodes, Resources(workers=1), worker=Patient):
-        told.append(row.key)
-        if row.key == "12.png":  # the first of four in the parcel of the last
+        found.append(row.key)
+        if row.key == "12.png":  # the first of four in the chunk of the last
             (output / "heard").touch()
-    assert sorted(told) == sorted(item.key for item in plan.missing)
+    assert sorted(found) == sorted(item.key for item in plan.missing)
     assert [row["status"] for row in manifest(output)] == ["upscaled"] * 16

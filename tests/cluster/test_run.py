@@ -13,13 +13,13 @@ import pytest
 
 from elansr.cli import display
 from elansr.cli.batch import _so_far
-from elansr.cluster import lease, ray_cluster
-from elansr.cluster.manifest import Row
-from elansr.cluster.parcels import Task, Worker
-from elansr.cluster.ray_cluster import Work, rows_of
-from elansr.cluster.stores import Store
+from elansr.cluster import lock, ray_cluster
+from elansr.cluster.manifest import ManifestRow
+from elansr.cluster.ray_cluster import Assignment, rows_of
+from elansr.cluster.storage import Store
+from elansr.cluster.worker import Worker, WorkerConfig
 from elansr.images import Picture, write
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 
 
 @pytest.fixture
@@ -27,14 +27,16 @@ def handed_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The kinds of work that were handed out, to one worker in this process."""
     kinds: list[str] = []
 
-    def done(work: Sequence[Work], task: Task, attempts: object, crew: object, worker: type[Worker]) -> Iterator[Row]:
+    def done(
+        work: Sequence[Assignment], task: WorkerConfig, attempts: object, pool: object, worker: type[Worker]
+    ) -> Iterator[ManifestRow]:
         one = worker(task, lambda name: 1)
         for piece in work:
             kinds.append(piece.kind)
             yield from rows_of(one, json.loads(json.dumps(asdict(piece))))
 
     monkeypatch.setattr(ray_cluster, "connected", lambda address: nullcontext())
-    monkeypatch.setattr(ray_cluster, "fitted", lambda resources, device: ray_cluster.Crew(2, 1, 0.0))
+    monkeypatch.setattr(ray_cluster, "fitted", lambda resources, device: ray_cluster.WorkerPool(2, 1, 0.0))
     monkeypatch.setattr(ray_cluster, "attempts", lambda: None)
     monkeypatch.setattr(ray_cluster, "done", done)
     return kinds
@@ -64,7 +66,7 @@ def test_a_second_run_does_only_what_is_missing(
     assert first.code == 0
     assert first.error_lines[0].startswith("9 upscaled, 0 done before, 0 failed in ")
     assert json.loads(first.stdout)["upscaled"] == 9
-    assert handed_out == ["parcel"] * 9, "one each, for four parcels of two workers at least"
+    assert handed_out == ["chunk"] * 9, "one each, for four chunks of two workers at least"
     handed_out.clear()
     before = (tmp_path / "out/manifest.parquet").read_bytes()
     assert batch().error_lines[0].startswith("0 upscaled, 9 done before, 0 failed in ")
@@ -72,11 +74,11 @@ def test_a_second_run_does_only_what_is_missing(
     (tmp_path / "out/sub folder/03_x2.png").unlink()
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.png")}
     assert batch().error_lines[0].startswith("1 upscaled, 8 done before, 0 failed in ")
-    assert handed_out == ["parcel"]
+    assert handed_out == ["chunk"]
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
     assert len(rows(tmp_path)) == 9
     batch("--overwrite")
-    assert handed_out == ["parcel"] * 10
+    assert handed_out == ["chunk"] * 10
 
 
 def test_what_failed_stays_so_until_it_is_tried_again(
@@ -121,7 +123,7 @@ def test_a_large_picture_is_shared_and_joined(
     content = (tmp_path / "in/bad.tif").read_bytes()
     (tmp_path / "in/bad.tif").write_bytes(content[:9000] + bytes(9000) + content[18000:])
     ended = batch("--split-pixels", 4000, "--tile", 16)
-    assert handed_out == ["parcel"] * 3 + ["share"] * 6 + ["join"]
+    assert handed_out == ["chunk"] * 3 + ["share"] * 6 + ["join"]
     assert ended.error_lines[0].startswith("2 upscaled, 0 done before, 1 failed in ")
     assert "bad.tif: truncated, damaged or an unusual TIFF" in ended.error_lines[1]
     call("upscale", tmp_path / "in/tall.png", "-o", tmp_path / "one.png", "-n", weights[2], "--tile", 16)
@@ -135,16 +137,16 @@ def test_after_ctrl_c_the_manifest_has_what_is_through(
     batch: Callable[..., Ended], pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pictures(8)
-    parcel = Worker.parcel
+    chunk = Worker.chunk
 
-    def interrupted(self: Worker, name: str, items: Any) -> Iterator[Row]:
+    def interrupted(self: Worker, name: str, items: Any) -> Iterator[ManifestRow]:
         if len(list((tmp_path / "out/_elansr/parts").glob("*"))) == 3:
-            list(parcel(self, name, items))  # through, and nobody was told
+            list(chunk(self, name, items))  # through, and nobody heard of it
             raise KeyboardInterrupt
-        return parcel(self, name, items)
+        return chunk(self, name, items)
 
     with monkeypatch.context() as pressed:
-        pressed.setattr(Worker, "parcel", interrupted)
+        pressed.setattr(Worker, "chunk", interrupted)
         ended = batch()
     assert ended.code == 130
     assert ended.error_lines == ["interrupted: 4 of 8 pictures are through; the same command goes on from there"]
@@ -157,7 +159,7 @@ def test_a_second_run_at_the_same_time_is_refused(
     batch: Callable[..., Ended], pictures: Callable[..., Path], tmp_path: Path
 ) -> None:
     pictures(1)
-    with lease.taken(Store(str(tmp_path / "out"))):
+    with lock.locked_output(Store(str(tmp_path / "out"))):
         ended = batch()
     assert ended.code == 2
     assert "/out: another run is at work there" in ended.stderr

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from elansr.cluster.sources import Cells, Columns, Item, find, planned
-from elansr.cluster.stores import Store
+from elansr.cluster.sources import Columns, Item, ParquetCells, find, planned
+from elansr.cluster.storage import Store
 from elansr.errors import ConfigError, PictureError
 
 COLUMNS = Columns()
@@ -84,7 +84,7 @@ def test_the_rows_of_parquet_are_items(table: Path) -> None:
 @pytest.mark.parametrize("column", ["raw", "image"])
 def test_cells_are_found_again_in_any_order(table: Path, column: str) -> None:
     store, items = find(str(table), Columns(column))
-    read = Cells(store, column)
+    read = ParquetCells(store, column)
     assert [read(items[n]) for n in (4, 0, 2, 1)] == [b"picture 4", b"picture 0", b"picture 2", b"picture 1"]
     with pytest.raises(PictureError, match=r"some\.parquet#\w+\[3\]: the cell is empty"):
         read(items[3])
@@ -139,7 +139,7 @@ def test_a_damaged_row_group_fails_where_it_is_read(table: Path) -> None:
     start = content.index(b"picture 2")
     content[start - 40 : start + 40] = b"\0" * 80
     table.write_bytes(content)
-    read = Cells(store, "raw")
+    read = ParquetCells(store, "raw")
     assert read(found[0]) == b"picture 0"
     with pytest.raises(ConfigError, match=r"some\.parquet: not a complete Parquet file"):
         read(found[2])

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elansr.cluster.parcels import Worker
 from elansr.cluster.sources import Columns, find, planned
 from elansr.cluster.strips import shares
+from elansr.cluster.worker import Worker
 from elansr.images import Picture, write
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 
 TILE = 16
 OPTIONS = {"split_pixels": 9000, "tile": TILE}
@@ -35,7 +35,7 @@ def test_shares_join_to_the_file_that_upscale_writes(
     write(Picture((page.astype(np.uint16 if deep else np.uint8),), dpi=(300.0, 300.0)), path)
     wanted = planned(find(str(path.parent), Columns())[1], "_x2", "auto")
     there = worker(path.parent, tmp_path / "out", **OPTIONS)
-    [row] = there.parcel("p", wanted)
+    [row] = there.chunk("p", wanted)
     assert (row.status, row.width, row.height) == ("split", 75, height)
     assert there.manifest.rows() == {}, "it is not done yet"
     count = shares(height, there.settings)
@@ -87,7 +87,7 @@ def test_other_pictures_are_done_by_one_worker(
     (tmp_path / "out").mkdir()
     _write(tmp_path / "in" / name, channels)
     wanted = planned(find(str(tmp_path / "in"), Columns())[1], "_x2", "auto")
-    [row] = worker(tmp_path / "in", tmp_path / "out", **{**OPTIONS, **options}).parcel("p", wanted)
+    [row] = worker(tmp_path / "in", tmp_path / "out", **{**OPTIONS, **options}).chunk("p", wanted)
     assert (row.status, row.error) == ("upscaled", None)
 
 

@@ -7,6 +7,7 @@ from threading import Event
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -19,6 +20,12 @@ from elansr.server.service import Service
 
 PATIENCE = 120.0
 """Seconds that a busy machine may take."""
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """These networks are too small to share."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

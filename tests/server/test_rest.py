@@ -21,10 +21,10 @@ from fastapi.testclient import TestClient
 
 import elansr
 from elansr.errors import ConfigError
-from elansr.server import gate, upload
+from elansr.server import security, uploads
 from elansr.server.rest import create_app
 from elansr.server.service import Service
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 from tests.server.conftest import PATIENCE, Held
 
 Serving = Callable[..., Service]
@@ -80,9 +80,9 @@ def test_a_picture(client: TestClient, service: Service, file_of: FileOf) -> Non
     assert int(response.headers["content-length"]) == len(response.content)
     assert (response.headers["x-elansr-model"], response.headers["x-elansr-reason"]) == ("tiny_x2", "")
     assert float(response.headers["x-elansr-seconds"]) > 0
-    from elansr.server.service import Wanted
+    from elansr.server.processing import RequestOptions
 
-    assert response.content == service.submit(data, "photo.jpg", Wanted()).result(PATIENCE).data
+    assert response.content == service.submit(data, "photo.jpg", RequestOptions()).result(PATIENCE).data
 
 
 @pytest.mark.parametrize(
@@ -252,12 +252,12 @@ def test_too_many_bytes(serving: Serving, file_of: FileOf) -> None:
 
 
 def test_the_queue_is_full(serving: Serving, hold: Callable[[Service], Held], file_of: FileOf) -> None:
-    from elansr.server.service import Wanted
+    from elansr.server.processing import RequestOptions
 
     service = serving(at_once=1, queue=0)
     hold(service)
     with TestClient(create_app(service, page=False)) as client:
-        service.submit(file_of(), "a.png", Wanted())
+        service.submit(file_of(), "a.png", RequestOptions())
         response = post(client, file_of())
         assert error_of(response, 429, "queue_full")["limit"] == {"name": "queue", "value": 0}
         assert int(response.headers["retry-after"]) >= 1
@@ -277,8 +277,8 @@ def test_too_slow_and_shutting_down(serving: Serving, hold: Callable[[Service], 
 
 
 def test_an_upload_that_does_not_end(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
-    monkeypatch.setattr(upload, "SECONDS", 0.05)
-    monkeypatch.setattr(gate, "LINGER", 0.05)
+    monkeypatch.setattr(uploads, "SECONDS", 0.05)
+    monkeypatch.setattr(security, "LINGER", 0.05)
     sent = asked(create_app(service, page=False), [b"--b\r\n"], stay=True)
     assert sent[0]["status"] == 408
 
@@ -385,7 +385,7 @@ def test_the_key(service: Service, file_of: FileOf) -> None:
 def test_every_route_of_ours_asks_for_the_key(service: Service) -> None:
     app = create_app(service, api_key=KEY, page=False)
     paths = {getattr(route, "path", "") for route in app.routes}
-    assert {path for path in paths if not path.startswith(gate.GUARDED)} == {"/", "/healthz"}
+    assert {path for path in paths if not path.startswith(security.GUARDED)} == {"/", "/healthz"}
 
 
 def test_without_a_page_there_is_a_sentence(client: TestClient) -> None:

@@ -11,19 +11,19 @@ import pytest
 from PIL import Image
 
 from elansr.errors import ConfigError, WeightsError
-from elansr.server.limits import Limit, Limits, Rejected
-from elansr.server.service import Ended, Service, Task, Wanted
+from elansr.server.limits import ExceededLimit, Limits, Rejected
+from elansr.server.service import QueuedRequest, RequestOptions, RequestRecord, Service
 from elansr.upscaling.final_size import FinalSize
-from tests.cli.ended import Ended as Called
+from tests.command_line import Ended as Called
 from tests.server.conftest import PATIENCE, Held
 
 Serving = Callable[..., Service]
 FileOf = Callable[..., bytes]
 
 
-def refused(service: Service, data: bytes, name: str = "a.png", wanted: Wanted | None = None) -> Rejected:
+def refused(service: Service, data: bytes, name: str = "a.png", wanted: RequestOptions | None = None) -> Rejected:
     with pytest.raises(Rejected) as caught:
-        service.submit(data, name, wanted or Wanted()).result(PATIENCE)
+        service.submit(data, name, wanted or RequestOptions()).result(PATIENCE)
     return caught.value
 
 
@@ -38,19 +38,19 @@ def no_longer(service: Service) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "wanted", "options"),
     [
-        ("photo.jpg", "JPEG", Wanted(), ()),
-        ("photo.JPG", "JPEG", Wanted(extension="png"), ("--ext", "png")),
-        ("a b.webp", "WEBP", Wanted(quality=70), ("--quality", 70)),
-        ("drawing.png", "PNG", Wanted(size=FinalSize(width=33)), ("--width", 33)),
-        ("scan.tif", "TIFF", Wanted(size=FinalSize(outscale=1.5)), ("--outscale", 1.5)),
-        ("wrong.png", "JPEG", Wanted(scale=2), ("-s", 2)),
-        ("no_ending", "PNG", Wanted(), ()),
+        ("photo.jpg", "JPEG", RequestOptions(), ()),
+        ("photo.JPG", "JPEG", RequestOptions(extension="png"), ("--ext", "png")),
+        ("a b.webp", "WEBP", RequestOptions(quality=70), ("--quality", 70)),
+        ("drawing.png", "PNG", RequestOptions(size=FinalSize(width=33)), ("--width", 33)),
+        ("scan.tif", "TIFF", RequestOptions(size=FinalSize(outscale=1.5)), ("--outscale", 1.5)),
+        ("wrong.png", "JPEG", RequestOptions(scale=2), ("-s", 2)),
+        ("no_ending", "PNG", RequestOptions(), ()),
     ],
 )
 def test_the_bytes_and_the_name_are_those_of_elansr_upscale(
     name: str,
     kind: str,
-    wanted: Wanted,
+    wanted: RequestOptions,
     options: tuple[object, ...],
     serving: Serving,
     file_of: FileOf,
@@ -74,9 +74,9 @@ def test_the_bytes_and_the_name_are_those_of_elansr_upscale(
 
 def test_auto_chooses_as_elansr_upscale_does(serving: Serving, file_of: FileOf) -> None:
     service = serving("auto")
-    png = service.submit(file_of("PNG", 4, 4), "a.png", Wanted(scale=3)).result(PATIENCE)
-    jpeg = service.submit(file_of("JPEG", 4, 4, quality=40), "a.jpg", Wanted(model="auto")).result(PATIENCE)
-    named = service.submit(file_of("JPEG", 4, 4), "a.jpg", Wanted("elan-light-x2")).result(PATIENCE)
+    png = service.submit(file_of("PNG", 4, 4), "a.png", RequestOptions(scale=3)).result(PATIENCE)
+    jpeg = service.submit(file_of("JPEG", 4, 4, quality=40), "a.jpg", RequestOptions(model="auto")).result(PATIENCE)
+    named = service.submit(file_of("JPEG", 4, 4), "a.jpg", RequestOptions("elan-light-x2")).result(PATIENCE)
     assert (png.model, png.reason, png.width) == ("elan-light-x3", "lossless PNG", 12)
     assert (jpeg.model, jpeg.reason, jpeg.width) == ("elan-light-x4-real", "lossy JPEG of quality 40", 16)
     assert (named.model, named.reason, named.width) == ("elan-light-x2", "", 8)
@@ -100,38 +100,44 @@ def test_a_family_can_be_the_default(serving: Serving, file_of: FileOf) -> None:
     service = serving("elan-light-real")
     [default] = [offer for offer in service.models.offers if offer.default]
     assert (default.name, default.scale, default.scales) == ("elan-light-real", None, (2, 4))
-    assert service.submit(file_of("PNG", 4, 4), "a.png", Wanted()).result(PATIENCE).model == "elan-light-x4-real"
+    assert (
+        service.submit(file_of("PNG", 4, 4), "a.png", RequestOptions()).result(PATIENCE).model == "elan-light-x4-real"
+    )
 
 
 @pytest.mark.parametrize("name", ["nope", "/etc/passwd", "../tiny_x2.safetensors", "elan-heavy", "tiny_x2.safetensors"])
 def test_a_client_names_no_files(name: str, serving: Serving, file_of: FileOf) -> None:
-    error = refused(serving(), file_of(), wanted=Wanted(name))
+    error = refused(serving(), file_of(), wanted=RequestOptions(name))
     assert (error.status, error.code) == (422, "invalid_request")
     assert str(error).startswith(f"unknown model {name!r}: there are tiny_x2, auto, elan-light, elan-light-real, ")
 
 
 def test_not_even_the_operators_file_by_its_path(serving: Serving, file_of: FileOf, weights: dict[int, Path]) -> None:
-    assert refused(serving(), file_of(), wanted=Wanted(str(weights[2]))).status == 422
-    assert serving().submit(file_of(), "a.png", Wanted("tiny_x2")).result(PATIENCE).model == "tiny_x2"
+    assert refused(serving(), file_of(), wanted=RequestOptions(str(weights[2]))).status == 422
+    assert serving().submit(file_of(), "a.png", RequestOptions("tiny_x2")).result(PATIENCE).model == "tiny_x2"
 
 
 def test_a_scale_that_there_is_not(serving: Serving, file_of: FileOf) -> None:
-    assert "weights for x2, not x3" in str(refused(serving(), file_of(), wanted=Wanted(scale=3)))
-    assert "no weights for x7" in str(refused(serving(), file_of(), wanted=Wanted("auto", 7)))
-    assert "weights for x4, not x2" in str(refused(serving(), file_of(), wanted=Wanted("elan-light-x4", 2)))
+    assert "weights for x2, not x3" in str(refused(serving(), file_of(), wanted=RequestOptions(scale=3)))
+    assert "no weights for x7" in str(refused(serving(), file_of(), wanted=RequestOptions("auto", 7)))
+    assert "weights for x4, not x2" in str(refused(serving(), file_of(), wanted=RequestOptions("elan-light-x4", 2)))
 
 
 def test_limits_of_size(serving: Serving, file_of: FileOf) -> None:
     data = file_of("PNG", 12, 20)
     service = serving(max_bytes=len(data), max_pixels=240, max_result_pixels=4 * 240)
-    assert service.submit(data, "a.png", Wanted()).result(PATIENCE).width == 40
-    assert refused(service, data + b"\0").limit == Limit("max_bytes", len(data))
+    assert service.submit(data, "a.png", RequestOptions()).result(PATIENCE).width == 40
+    assert refused(service, data + b"\0").limit == ExceededLimit("max_bytes", len(data))
     pixels = refused(serving(max_pixels=239), data, "big.png")
-    assert (pixels.status, pixels.code, pixels.limit) == (422, "too_many_pixels", Limit("max_pixels", 239))
+    assert (pixels.status, pixels.code, pixels.limit) == (422, "too_many_pixels", ExceededLimit("max_pixels", 239))
     assert str(pixels).startswith("big.png: 20 x 12 = 240: more than the 239 pixels")
-    for wanted, size in ((Wanted(), "40 x 24"), (Wanted(size=FinalSize(outscale=0.5)), "40 x 24")):
+    for wanted, size in ((RequestOptions(), "40 x 24"), (RequestOptions(size=FinalSize(outscale=0.5)), "40 x 24")):
         result = refused(serving(max_result_pixels=4 * 240 - 1), data, wanted=wanted)
-        assert (result.status, result.code, result.limit) == (422, "result_too_large", Limit("max_result_pixels", 959))
+        assert (result.status, result.code, result.limit) == (
+            422,
+            "result_too_large",
+            ExceededLimit("max_result_pixels", 959),
+        )
         assert f"the result would be {size} pixels: " in str(result)
 
 
@@ -141,9 +147,9 @@ def test_all_frames_of_an_animation_count(serving: Serving, file_of: FileOf) -> 
     assert refused(serving(max_pixels=599), data, "a.gif").code == "too_many_pixels"
     assert "40 x 40 pixels on 6 pages" not in str(refused(serving(max_result_pixels=2399), data, "a.gif"))
     assert "20 x 20 pixels on 6 pages" in str(refused(serving(max_result_pixels=2399), data, "a.gif"))
-    done = serving(max_pixels=600, max_result_pixels=2400).submit(data, "a.gif", Wanted()).result(PATIENCE)
+    done = serving(max_pixels=600, max_result_pixels=2400).submit(data, "a.gif", RequestOptions()).result(PATIENCE)
     assert Image.open(io.BytesIO(done.data)).n_frames == 6  # type: ignore[attr-defined]
-    unfit = refused(serving(), data, "a.gif", Wanted(extension="png"))
+    unfit = refused(serving(), data, "a.gif", RequestOptions(extension="png"))
     assert "pages do not fit into PNG" in str(unfit)
     assert (unfit.status, unfit.code) == (422, "invalid_request")
 
@@ -151,18 +157,18 @@ def test_all_frames_of_an_animation_count(serving: Serving, file_of: FileOf) -> 
 def test_the_queue_is_full(serving: Serving, hold: Callable[[Service], Held], file_of: FileOf) -> None:
     service = serving(at_once=1, queue=2)
     held = hold(service)
-    tasks = [service.submit(file_of(), f"{n}.png", Wanted()) for n in range(3)]
+    tasks = [service.submit(file_of(), f"{n}.png", RequestOptions()) for n in range(3)]
     assert held.asked.wait(PATIENCE)
     assert (service.waiting, service.in_work) == (2, 1)
     assert [task.in_work for task in tasks] == [True, False, False]
     full = refused(service, file_of())
-    assert (full.status, full.code, full.limit) == (429, "queue_full", Limit("queue", 2))
+    assert (full.status, full.code, full.limit) == (429, "queue_full", ExceededLimit("queue", 2))
     assert full.retry_after is not None
     assert 1 <= full.retry_after <= 120
     with pytest.raises(Rejected):
         service.require_room()
     tasks[1].cancel()  # its place is free at once
-    late = service.submit(file_of(), "late.png", Wanted())
+    late = service.submit(file_of(), "late.png", RequestOptions())
     held.go.set()
     assert [task.result(PATIENCE).file_name for task in (tasks[0], tasks[2], late)] == [
         "0_x2.png",
@@ -178,9 +184,9 @@ def test_a_cancelled_request_ends_at_its_next_tile(
 ) -> None:
     service = serving()
     held = hold(service)
-    ended: list[Ended] = []
+    ended: list[RequestRecord] = []
     service.on_ended = ended.append
-    task = service.submit(file_of("PNG", 128, 128), "a.png", Wanted())
+    task = service.submit(file_of("PNG", 128, 128), "a.png", RequestOptions())
     assert held.asked.wait(PATIENCE)
     task.cancel()
     held.go.set()
@@ -195,12 +201,12 @@ def test_too_slow(serving: Serving, hold: Callable[[Service], Held], file_of: Fi
     """In work and in the queue alike; what waits is dropped without being begun."""
     service = serving(at_once=1, seconds=0.3)
     held = hold(service)
-    tasks = [service.submit(file_of(), "a.png", Wanted()) for _ in range(2)]
+    tasks = [service.submit(file_of(), "a.png", RequestOptions()) for _ in range(2)]
     for task in tasks:
         with pytest.raises(Rejected) as caught:
             task.result()
         assert (caught.value.status, caught.value.code) == (503, "too_slow")
-        assert caught.value.limit == Limit("seconds", 0.3)
+        assert caught.value.limit == ExceededLimit("seconds", 0.3)
     held.go.set()
     no_longer(service)
     assert held.tiles == 1
@@ -208,7 +214,7 @@ def test_too_slow(serving: Serving, hold: Callable[[Service], Held], file_of: Fi
 
 def test_progress_grows_to_one(serving: Serving, file_of: FileOf) -> None:
     seen: list[float] = []
-    task = serving().submit(file_of("PNG", 96, 64), "a.png", Wanted())
+    task = serving().submit(file_of("PNG", 96, 64), "a.png", RequestOptions())
     while not task.future.done():
         seen.append(task.progress)
     assert seen == sorted(seen)
@@ -218,20 +224,20 @@ def test_progress_grows_to_one(serving: Serving, file_of: FileOf) -> None:
 
 def test_how_long_work_takes_is_measured(serving: Serving, file_of: FileOf) -> None:
     service = serving()
-    assert service.pace.seconds(1000) is None
+    assert service.throughput.seconds(1000) is None
     service.try_out()
-    rough = service.pace.seconds(1000)
+    rough = service.throughput.seconds(1000)
     assert rough is not None
     assert rough > 0
-    result = service.submit(file_of("PNG", 30, 40), "a.png", Wanted()).result(PATIENCE)
+    result = service.submit(file_of("PNG", 30, 40), "a.png", RequestOptions()).result(PATIENCE)
     no_longer(service)
-    assert service.pace.seconds(1200) == pytest.approx(result.seconds)
+    assert service.throughput.seconds(1200) == pytest.approx(result.seconds)
 
 
 def test_an_impatient_caller_may_ask_again(serving: Serving, hold: Callable[[Service], Held], file_of: FileOf) -> None:
     service = serving()
     held = hold(service)
-    task = service.submit(file_of(), "a.png", Wanted())
+    task = service.submit(file_of(), "a.png", RequestOptions())
     with pytest.raises(TimeoutError):
         task.result(0.01)
     held.go.set()
@@ -243,7 +249,7 @@ def test_the_end(wait: bool, serving: Serving, hold: Callable[[Service], Held], 
     """Waiting for it, what was taken on is done; else it ends with 503. Nothing new is taken on either way."""
     service = serving(at_once=1)
     held = hold(service)
-    tasks = [service.submit(file_of("PNG", 64, 64), "a.png", Wanted()) for _ in range(2)]
+    tasks = [service.submit(file_of("PNG", 64, 64), "a.png", RequestOptions()) for _ in range(2)]
     assert held.asked.wait(PATIENCE)
     service.stop_taking()
     assert refused(service, file_of()).code == "shutting_down"
@@ -261,7 +267,7 @@ def test_the_end(wait: bool, serving: Serving, hold: Callable[[Service], Held], 
 def test_grace_has_an_end(serving: Serving, hold: Callable[[Service], Held], file_of: FileOf) -> None:
     service = serving(at_once=1)
     held = hold(service)
-    running, waiting = (service.submit(file_of("PNG", 64, 64), "a.png", Wanted()) for _ in range(2))
+    running, waiting = (service.submit(file_of("PNG", 64, 64), "a.png", RequestOptions()) for _ in range(2))
     assert held.asked.wait(PATIENCE)
     running.future.add_done_callback(lambda _: None)
     waiting.future.add_done_callback(lambda _: held.go.set())
@@ -276,9 +282,9 @@ def test_nothing_is_left_behind(serving: Serving, file_of: FileOf) -> None:
     service = serving()
     gc.disable()
     try:
-        left: list[weakref.ref[Task]] = []
+        left: list[weakref.ref[QueuedRequest]] = []
         for data in (file_of(), file_of()[:100]):
-            task = service.submit(data, "a.png", Wanted())
+            task = service.submit(data, "a.png", RequestOptions())
             left.append(weakref.ref(task.future))  # type: ignore[arg-type]
             try:
                 task.result(PATIENCE)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from elansr.images import read
-from elansr.video.colors import Colors, FromRGB
-from elansr.video.encoding import Encoder, Encoding, Format, Packet
+from elansr.video.encoding import Encoder, EncoderSettings, Encoding, Packet
+from elansr.video.frames import Colors, FromRGB
 
 PHOTO = Path(__file__).resolve().parents[2] / "examples" / "otter.jpg"
 COLORS = Colors(6, 1, 2, 2)
@@ -16,7 +16,7 @@ COLORS = Colors(6, 1, 2, 2)
 def encoded(codec: str) -> list[Packet]:
     """A slow pan over a photo, 20 frames of 240x176."""
     photo = read(PHOTO).pixels.repeat(2, 0).repeat(2, 1)
-    video = Format(Encoding(codec), "yuv420p", (240, 176), Fraction(25), None, COLORS)
+    video = EncoderSettings(Encoding(codec), "yuv420p", (240, 176), Fraction(25), None, COLORS)
     encoder = Encoder(video, FromRGB(COLORS, "yuv420p"))
     made = [packet for n in range(20) for packet in encoder.encode(photo[n : n + 176, 2 * n : 2 * n + 240])]
     return [*made, *encoder.finish()]

@@ -15,7 +15,7 @@ import pytest
 from elansr.errors import ConfigError, ElansrError, OutputExistsError, PictureError
 from elansr.images import Picture
 from elansr.images import write as write_picture
-from elansr.video import pipeline, segments
+from elansr.video import segments
 from elansr.video.upscale import Encoding, VideoFile, VideoOutcome, choose_weights, upscale_video
 from tests.video.clips import BASE, Nearest, packets, pictures, shown, tone, turned, write
 
@@ -216,7 +216,7 @@ class _StopAt:
 @pytest.fixture
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of 5 frames."""
-    monkeypatch.setattr(pipeline, "SEGMENT", 5)
+    monkeypatch.setattr(segments, "SEGMENT", 5)
 
 
 @pytest.mark.usefixtures("_short")
@@ -277,7 +277,7 @@ def test_a_full_disk_ends_in_one_line_and_the_finished_segments_stay(
         with pytest.raises(PictureError, match=r"cannot be kept in .* \(No space left on device\); free space"):
             upscaled(source, target)
     monkeypatch.undo()
-    monkeypatch.setattr(pipeline, "SEGMENT", 5)
+    monkeypatch.setattr(segments, "SEGMENT", 5)
     again = _StopAt(-1)
     upscaled(source, target, on_progress=again)
     assert again.first == 5

@@ -12,8 +12,8 @@ from elansr.cli import options as o
 from elansr.errors import ConfigError, ElansrError, MissingExtraError
 
 if TYPE_CHECKING:
-    from elansr.cluster.manifest import Row
-    from elansr.cluster.run import Plan
+    from elansr.cluster.manifest import ManifestRow
+    from elansr.cluster.run import RunPlan
 
 WORK, CLUSTER = "What is done", "Cluster"
 SHOWN = 20
@@ -114,7 +114,7 @@ def batch(
     if overwrite and retry_failed:
         raise ConfigError("--overwrite makes all anew, what failed too: leave --retry-failed out")
     plan = cluster.plan(source, output, settings, Columns(image_column, key_column), overwrite, retry_failed)
-    rows: list[Row] = []
+    rows: list[ManifestRow] = []
     try:
         if not dry_run:
             _follow(plan, cluster.run(plan, address, Resources(workers, cpus_per_worker, gpus_per_worker)), rows)
@@ -130,7 +130,7 @@ def batch(
     raise typer.Exit(1 if _failed(plan, rows) else 0)
 
 
-def _follow(plan: "Plan", found: "Generator[Row, None, None]", rows: "list[Row]") -> None:
+def _follow(plan: "RunPlan", found: "Generator[ManifestRow, None, None]", rows: "list[ManifestRow]") -> None:
     """Takes the rows as they come and shows on a terminal how it goes."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -141,7 +141,7 @@ def _follow(plan: "Plan", found: "Generator[Row, None, None]", rows: "list[Row]"
     columns = BarColumn(), MofNCompleteColumn(), TextColumn("pictures,"), TimeRemainingColumn(), TextColumn("left")
     total = len(plan.missing) + len(plan.refused)
     bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    started = told = 0.0
+    started = row_of = 0.0
     try:
         with closing(found), bars:
             bar = bars.add_task("", total=total)
@@ -149,17 +149,17 @@ def _follow(plan: "Plan", found: "Generator[Row, None, None]", rows: "list[Row]"
                 rows.append(row)
                 bars.advance(bar)
                 now = time.perf_counter()
-                started, told = started or now, told or now
-                if not console.is_terminal and now - told >= TELL_EVERY:
-                    told = now
+                started, row_of = started or now, row_of or now
+                if not console.is_terminal and now - row_of >= TELL_EVERY:
+                    row_of = now
                     typer.echo(_so_far(len(rows), total, now - started), err=True)
     except KeyboardInterrupt:
         through = f"{_through(plan, rows)} of {total} pictures are through; the same command goes on from there"
         raise KeyboardInterrupt(through + (", without --overwrite" if plan.overwrite else "")) from None
 
 
-def _through(plan: "Plan", rows: "Sequence[Row]") -> int:
-    """Those that were told, and those that the workers had put on record besides."""
+def _through(plan: "RunPlan", rows: "Sequence[ManifestRow]") -> int:
+    """Pictures whose rows came, and those that the workers had put on record besides."""
     from elansr.cluster import run as cluster
 
     with suppress(ElansrError):
@@ -173,18 +173,18 @@ def _so_far(through: int, total: int, seconds: float) -> str:
     return f"{through} of {total} pictures, about {max(minutes, 1):.0f} min left"
 
 
-def _failed(plan: "Plan", rows: "Sequence[Row]") -> "list[Row]":
+def _failed(plan: "RunPlan", rows: "Sequence[ManifestRow]") -> "list[ManifestRow]":
     """Of this run and of those before."""
     return [*(row for row in rows if row.status == "failed"), *plan.failed]
 
 
-def _to_do(plan: "Plan") -> str:
+def _to_do(plan: "RunPlan") -> str:
     counts = f"{len(plan.missing)} to do, {plan.there} done before, {len(plan.failed)} failed before"
     pictures = "picture" if plan.total == 1 else "pictures"
     return f"{plan.total} {pictures}: {counts}, {len(plan.refused)} without a name for the result"
 
 
-def _summary(plan: "Plan", rows: "Sequence[Row]", seconds: float) -> list[str]:
+def _summary(plan: "RunPlan", rows: "Sequence[ManifestRow]", seconds: float) -> list[str]:
     failed = _failed(plan, rows)
     done = sum(row.status == "upscaled" for row in rows)
     counts = f"{done} upscaled, {plan.there} done before, {len(failed)} failed in {seconds:.1f} s"
@@ -194,7 +194,7 @@ def _summary(plan: "Plan", rows: "Sequence[Row]", seconds: float) -> list[str]:
     return [f"{counts}; results and manifest.parquet in {plan.output.url}", *named, *more, *before]
 
 
-def _record(plan: "Plan", rows: "Sequence[Row]", seconds: float) -> dict[str, object]:
+def _record(plan: "RunPlan", rows: "Sequence[ManifestRow]", seconds: float) -> dict[str, object]:
     return {
         "input": plan.source.url,
         "output": plan.output.url,

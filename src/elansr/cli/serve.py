@@ -57,10 +57,10 @@ def serve(
     """
     _require_extra()
     os.environ.setdefault("VIPS_BLOCK_UNTRUSTED", "1")  # loaders that libvips itself calls unsafe for foreign files
+    from elansr.server.http_server import listen, url
+    from elansr.server.http_server import serve as run
     from elansr.server.limits import Limits
     from elansr.server.rest import create_app
-    from elansr.server.run import listen, url
-    from elansr.server.run import serve as run
     from elansr.server.service import Service
 
     key = _api_key(api_key_file)

@@ -125,7 +125,7 @@ def _run(
         TextColumn("left"),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        bar = bars.add_task(source.path.name, total=source.about.frames)
+        bar = bars.add_task(source.path.name, total=source.facts.frames)
 
         def show(done: int, total: int) -> None:
             bars.update(bar, completed=done, total=total)

@@ -1,7 +1,7 @@
 """The manifest: a row a picture, written by the workers part by part and joined by the driver.
 
 OUTPUT/_elansr/settings.json       what decides the results; it marks the folder as one of `elansr batch`
-OUTPUT/_elansr/parts/*.parquet     rows of finished parcels, each part whole or not there
+OUTPUT/_elansr/parts/*.parquet     rows of finished chunks, each part whole or not there
 OUTPUT/manifest.parquet            all rows, one a key: written at the end of every run, interrupted ones too
 """
 
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from elansr.cluster.settings import Settings
 from elansr.cluster.sources import STATE
-from elansr.cluster.stores import Store
+from elansr.cluster.storage import Store
 from elansr.errors import ConfigError
 
 NAME = "manifest.parquet"
@@ -35,7 +35,7 @@ Status = Literal["upscaled", "failed", "split"]
 
 
 @dataclass(frozen=True)
-class Row:
+class ManifestRow:
     """What became of one picture.
 
     Attributes:
@@ -84,24 +84,24 @@ _SCHEMA = pa.schema(
             if field.name in _WHOLE
             else {"seconds": pa.float64(), "finished_at": pa.timestamp("us", "UTC")}.get(field.name, pa.string()),
         )
-        for field in fields(Row)
+        for field in fields(ManifestRow)
     ]
 )
 
 
-def to_json(row: Row) -> str:
+def to_json(row: ManifestRow) -> str:
     """A row as text; Ray Data would make floats of whole numbers where others are None."""
     return json.dumps(asdict(row) | {"finished_at": row.finished_at.isoformat()})
 
 
-def from_json(text: str) -> Row:
+def from_json(text: str) -> ManifestRow:
     """The row that `to_json` was given."""
     about = json.loads(text)
-    return Row(**about | {"finished_at": datetime.fromisoformat(about["finished_at"])})
+    return ManifestRow(**about | {"finished_at": datetime.fromisoformat(about["finished_at"])})
 
 
 def now() -> datetime:
-    """The time, for `Row.finished_at`."""
+    """The time, for `ManifestRow.finished_at`."""
     return datetime.now(timezone.utc)
 
 
@@ -115,7 +115,7 @@ class Manifest:
     def __init__(self, output: Store) -> None:
         self._output = output
 
-    def open(self, settings: Settings, overwrite: bool, results: Iterable[str]) -> dict[str, Row]:
+    def open(self, settings: Settings, overwrite: bool, results: Iterable[str]) -> dict[str, ManifestRow]:
         """Takes the output for a run, or takes an interrupted one up.
 
         Args:
@@ -149,16 +149,16 @@ class Manifest:
                 self._output.delete(name)
         self._output.write(SETTINGS, json.dumps(settings.deciding(), indent=1).encode())
 
-    def write_part(self, name: str, rows: Sequence[Row]) -> None:
-        """Writes the rows of a parcel; a part of that name is replaced."""
+    def write_part(self, name: str, rows: Sequence[ManifestRow]) -> None:
+        """Writes the rows of a chunk; a part of that name is replaced."""
         self._output.write(f"{PARTS}/{name}.parquet", _to_parquet(rows))
 
-    def part(self, name: str) -> list[Row]:
-        """The rows of a parcel; none where it is not finished."""
+    def part(self, name: str) -> list[ManifestRow]:
+        """The rows of a chunk; none where it is not finished."""
         file = f"{PARTS}/{name}.parquet"
         return self._rows_of(file) if self._output.exists(file) else []
 
-    def rows(self) -> dict[str, Row]:
+    def rows(self) -> dict[str, ManifestRow]:
         """All rows, the latest of each key."""
         return self._joined(self._parts())
 
@@ -170,7 +170,7 @@ class Manifest:
             for name in parts:
                 self._output.delete(name)
 
-    def _joined(self, parts: Sequence[str]) -> dict[str, Row]:
+    def _joined(self, parts: Sequence[str]) -> dict[str, ManifestRow]:
         files = [*([NAME] if self._output.exists(NAME) else []), *parts]
         with ThreadPoolExecutor(READERS) as pool:
             rows = [row for found in pool.map(self._rows_of, files) for row in found if row.status != "split"]
@@ -185,7 +185,7 @@ class Manifest:
         except (ValueError, TypeError) as error:
             raise _damaged(self._output.shown(SETTINGS)) from error
 
-    def _rows_of(self, name: str) -> list[Row]:
+    def _rows_of(self, name: str) -> list[ManifestRow]:
         try:
             return _from_parquet(self._output.read(name))
         except (OSError, ValueError, TypeError, pa.ArrowException) as error:
@@ -206,11 +206,11 @@ def _damaged(name: str) -> ConfigError:
     return ConfigError(f"{name}: damaged, or of another version of elansr: choose another output or --overwrite")
 
 
-def _to_parquet(rows: Sequence[Row]) -> bytes:
+def _to_parquet(rows: Sequence[ManifestRow]) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist([asdict(row) for row in rows], schema=_SCHEMA), buffer)
     return buffer.getvalue()
 
 
-def _from_parquet(data: bytes) -> list[Row]:
-    return [Row(**row) for row in pq.read_table(io.BytesIO(data)).to_pylist()]
+def _from_parquet(data: bytes) -> list[ManifestRow]:
+    return [ManifestRow(**row) for row in pq.read_table(io.BytesIO(data)).to_pylist()]

@@ -1,23 +1,24 @@
 """Ray, quiet: a cluster of this machine or one that is there, workers that hold the network, and what they give."""
 
+import io
 import json
 import logging
 import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from elansr.cluster.manifest import Row, from_json, to_json
-from elansr.cluster.parcels import Task, Worker
-from elansr.cluster.quiet import last_word, quiet
-from elansr.cluster.scratch import sweep
+from elansr.cluster.manifest import ManifestRow, from_json, to_json
 from elansr.cluster.sources import Item
+from elansr.cluster.worker import Worker, WorkerConfig, sweep
 from elansr.errors import ConfigError, DeviceError, ElansrError, MissingExtraError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -52,7 +53,7 @@ class Resources:
 
 
 @dataclass(frozen=True)
-class Crew:
+class WorkerPool:
     """The workers that a cluster has room for, and what each takes."""
 
     workers: int
@@ -61,11 +62,11 @@ class Crew:
 
 
 @dataclass(frozen=True)
-class Work:
+class Assignment:
     """Something for a worker to do.
 
     Attributes:
-        kind: "parcel", all of some pictures; "share" and "join", of one that is split.
+        kind: "chunk", all of some pictures; "share" and "join", of one that is split.
         name: unlike that of any other of the run.
         items: the pictures.
         number: of the share.
@@ -120,7 +121,7 @@ def _connected(address: str | None) -> Iterator[None]:
                 shutil.rmtree(started.address_info["session_dir"], ignore_errors=True)
 
 
-def fitted(resources: Resources, device: str) -> Crew:
+def fitted(resources: Resources, device: str) -> WorkerPool:
     """The workers that the cluster has room for.
 
     Raises:
@@ -136,7 +137,7 @@ def fitted(resources: Resources, device: str) -> Crew:
         asked = f"{resources.cpus} CPU(s) and {gpus:g} GPU(s) for a worker"
         has = f"{there.get('CPU', 0):g} and {there.get('GPU', 0):g}"
         raise DeviceError(f"{asked}: the cluster has {has}; ask for less with --cpus-per-worker or --gpus-per-worker")
-    return Crew(min(room, resources.workers or room), resources.cpus, gpus)
+    return WorkerPool(min(room, resources.workers or room), resources.cpus, gpus)
 
 
 def attempts() -> Any:
@@ -144,33 +145,35 @@ def attempts() -> Any:
     return ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Attempts).remote()
 
 
-def done(work: Sequence[Work], task: Task, attempts: Any, crew: Crew, worker: type[Worker] = Worker) -> Iterator[Row]:
+def done(
+    work: Sequence[Assignment], task: WorkerConfig, attempts: Any, pool: WorkerPool, worker: type[Worker] = Worker
+) -> Iterator[ManifestRow]:
     """Has the work done, in any order.
 
     Args:
         work: what is to be done.
-        task: what every worker is told.
+        task: what every worker needs to know.
         attempts: see there.
-        crew: see there.
+        pool: see there.
         worker: what is to be made on each.
 
     Yields:
-        Each row as soon as the worker has told it, once, whatever dies.
+        Each row as soon as the worker gives it, once, whatever dies.
 
     Raises:
         ElansrError: what no worker can do, such as writing to the output.
     """
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
-    context.target_max_block_size = 1  # a row goes to the driver when it is there, not with the last of its parcel
+    context.target_max_block_size = 1  # a row goes to the driver when it is there, not with the last of its chunk
     rows = [{"work": json.dumps(asdict(piece))} for piece in work]
-    most = min(crew.workers, len(rows))
+    most = min(pool.workers, len(rows))
     results = ray.data.from_items(rows, override_num_blocks=min(len(rows), BLOCKS)).map_batches(
         _Actor,
         compute=ray.data.ActorPoolStrategy(min_size=1, initial_size=most, max_size=most),
         batch_size=None,
-        num_cpus=crew.cpus,
-        num_gpus=crew.gpus,
+        num_cpus=pool.cpus,
+        num_gpus=pool.gpus,
         fn_constructor_args=(task, attempts, worker),
     )
     try:
@@ -180,14 +183,14 @@ def done(work: Sequence[Work], task: Task, attempts: Any, crew: Crew, worker: ty
         raise _ours(error) from error
 
 
-def rows_of(worker: Worker, work: dict[str, Any]) -> Iterator[Row]:
-    """What becomes of some work, a `Work` as JSON has it, in the hands of a worker.
+def rows_of(worker: Worker, work: dict[str, Any]) -> Iterator[ManifestRow]:
+    """What becomes of some work, an `Assignment` as JSON has it, in the hands of a worker.
 
     It is as many rows in the same order each time: Ray leaves out those that it has when it does work again.
     """
     items = [Item(**item) for item in work["items"]]
-    if work["kind"] == "parcel":
-        yield from worker.parcel(work["name"], items)
+    if work["kind"] == "chunk":
+        yield from worker.chunk(work["name"], items)
     elif work["kind"] == "share":
         yield worker.share(work["name"], items[0], work["number"])
     else:
@@ -212,7 +215,7 @@ class _Attempts:
 class _Actor:
     """A worker as Ray Data calls it."""
 
-    def __init__(self, task: Task, attempts: Any, worker: type[Worker]) -> None:
+    def __init__(self, task: WorkerConfig, attempts: Any, worker: type[Worker]) -> None:
         logging.disable(logging.WARNING)
         self._worker = worker(task, lambda name: int(ray.get(attempts.begin.remote(name))))
 
@@ -260,3 +263,60 @@ def _line(error: BaseException) -> str:
     """The telling line of a long report: the last."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1][:300] if lines else type(error).__name__
+
+
+ENDED = "error: elansr batch was ended from outside, or by Ray because its cluster is gone: run it again to go on\n"
+_WATCH = "import sys; sys.stdin.buffer.read() or sys.stderr.write(sys.argv[1])"
+
+
+@contextmanager
+def last_word() -> Iterator[None]:
+    """Has another process tell it if this one is ended: Ray does so, without a word, when its cluster is gone."""
+    words = [sys.executable, "-c", _WATCH, ENDED]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as watch:
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                watch.communicate(b"ended well")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps Ray's own news away, from whichever language: what matters of them comes as rows and errors."""
+    loggers = [logging.getLogger(name) for name in ("ray", "ray.data")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with redirect_stdout(io.StringIO()), _own_stderr():  # Ray prints there what the raylets say
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _own_stderr() -> Iterator[None]:
+    """Lets what is not Python's write to nowhere; Python's standard error stays where it is."""
+    kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    sys.stderr.flush()
+    os.dup2(sink, 2)
+    os.close(sink)
+    try:
+        with ExitStack() as stack:
+            if _is_fd_2(sys.stderr):
+                ours = stack.enter_context(open(kept, "w", buffering=1, errors="backslashreplace", closefd=False))
+                stack.enter_context(redirect_stderr(ours))
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _is_fd_2(stream: Any) -> bool:
+    """Whether a stream ends there, and is not what a program put in its place."""
+    try:
+        return bool(stream.fileno() == 2)
+    except (OSError, ValueError, AttributeError):
+        return False

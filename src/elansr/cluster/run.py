@@ -1,14 +1,16 @@
 """A batch: pictures of a store, upscaled by the workers of a Ray cluster, each once.
 
-    sources       what there is to do: a list of keys, paths and targets; no picture is opened
-    manifest      what is done already: a row a picture
-    parcels       what is missing goes to workers in parcels of small pictures; large ones go alone
-    strips        pictures larger than that come back as `split`: they are made in shares and joined
-    lease         one run at a time for an output
-    ray_cluster   the workers: actors of Ray Data that hold the network
+    sources      what there is to do: a list of keys, paths and targets; no picture is opened
+    storage      where pictures come from and go to: a folder, or what fsspec reaches
+    manifest     what is done already: a row a picture
+    lock         one run at a time for an output
+    settings     what holds for every picture, and which of it decides the results
+    worker       what is missing goes to workers in chunks of small pictures; large ones go alone
+    strips       pictures larger than that come back as `split`: they are made in shares and joined
+    ray_cluster  the workers: actors of Ray Data that hold the network
 
 Whatever dies, nothing is lost and nothing is there twice, because of three rules. A result appears whole, and then its
-row. A parcel that is begun again first looks which rows are there. The joined manifest has one row a key, the latest.
+row. A chunk that is begun again first looks which rows are there. The joined manifest has one row a key, the latest.
 What Ray does again, because a worker or a machine was lost, so comes to the same files and rows; and a picture that
 kills its workers is given up after a few, because the attempts are counted outside of them.
 """
@@ -19,29 +21,29 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from elansr.cluster import ray_cluster
-from elansr.cluster.lease import Lease, taken
-from elansr.cluster.manifest import Manifest, Row, now
-from elansr.cluster.parcels import Task, Worker
-from elansr.cluster.ray_cluster import Crew, Resources, Work
+from elansr.cluster.lock import OutputLock, locked_output
+from elansr.cluster.manifest import Manifest, ManifestRow, now
+from elansr.cluster.ray_cluster import Assignment, Resources, WorkerPool
 from elansr.cluster.settings import Settings, identified, weights_bytes
 from elansr.cluster.sources import STATE, Columns, Item, find, planned
-from elansr.cluster.stores import Store, resolved
+from elansr.cluster.storage import Store, resolved
 from elansr.cluster.strips import shares, tile_of
+from elansr.cluster.worker import Worker, WorkerConfig
 from elansr.errors import ConfigError
 
-PARCEL, PARCEL_BYTES = 16, 2**23
-"""Pictures, and bytes of their files, of a parcel at most."""
-PARCELS_EACH = 4
+CHUNK, CHUNK_BYTES = 16, 2**23
+"""Pictures, and bytes of their files, of a chunk at most."""
+CHUNKS_EACH = 4
 """Of a worker, at least, as far as there are pictures: so that all end at about the same time."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """What a run will do.
 
     Attributes:
         settings, columns, overwrite: as `plan` was given them.
-        source, output: the stores.
+        source, output: the storage.
         total: pictures of the input.
         missing: those to do.
         refused: those whose results have no place.
@@ -58,7 +60,7 @@ class Plan:
     missing: tuple[Item, ...]
     refused: tuple[Item, ...]
     there: int
-    failed: tuple[Row, ...]
+    failed: tuple[ManifestRow, ...]
 
 
 def plan(
@@ -68,7 +70,7 @@ def plan(
     columns: Columns = Columns(),  # noqa: B008 - frozen
     overwrite: bool = False,
     retry_failed: bool = False,
-) -> Plan:
+) -> RunPlan:
     """Looks at the input, the output and the manifest; nothing is written.
 
     Args:
@@ -100,21 +102,21 @@ def plan(
     failed = () if retry_failed else tuple(kept)
     refused = tuple(item for item in items if item.problem)
     done = len(wanted) - len(missing) - len(failed)
-    return Plan(settings, columns, overwrite, store, place, len(items), tuple(missing), refused, done, failed)
+    return RunPlan(settings, columns, overwrite, store, place, len(items), tuple(missing), refused, done, failed)
 
 
-def _is_missing(item: Item, row: Row | None, there: set[str], retry_failed: bool) -> bool:
+def _is_missing(item: Item, row: ManifestRow | None, there: set[str], retry_failed: bool) -> bool:
     if row is None:
         return True
     return retry_failed if row.status == "failed" else item.target not in there
 
 
 def run(
-    planned: Plan,
+    planned: RunPlan,
     address: str | None = None,
     resources: Resources = Resources(),  # noqa: B008 - frozen
     worker: type[Worker] = Worker,
-) -> Generator[Row, None, None]:
+) -> Generator[ManifestRow, None, None]:
     """Does what is missing and tells of each picture as it is through; stopped, it can be taken up.
 
     Args:
@@ -129,24 +131,24 @@ def run(
     book, settings = Manifest(planned.output), planned.settings
     name = secrets.token_hex(4)
     with ExitStack() as stack:
-        lease = stack.enter_context(taken(planned.output))
-        stack.callback(_join, book, lease)  # after the workers are gone
+        lock = stack.enter_context(locked_output(planned.output))
+        stack.callback(_join, book, lock)  # after the workers are gone
         if planned.missing:
             settings.upscalers("cpu").prepare()
             stack.enter_context(ray_cluster.connected(address))
-            crew = ray_cluster.fitted(resources, settings.device)
+            pool = ray_cluster.fitted(resources, settings.device)
         book.begin(settings, planned.overwrite)
         if planned.refused:
             rows = [_refused(item, settings) for item in planned.refused]
             book.write_part(f"{name}-refused", rows)
             yield from rows
         if planned.missing:
-            for row in _Batch(planned, crew, name, worker).upscaled(planned.missing):
+            for row in _Batch(planned, pool, name, worker).upscaled(planned.missing):
                 yield row
-                lease.require()
+                lock.require()
 
 
-def through(planned: Plan) -> set[str]:
+def through(planned: RunPlan) -> set[str]:
     """The keys, of pictures to do, whose results are there and on record by now."""
     rows = Manifest(planned.output).rows()
     return {item.key for item in planned.missing if item.key in rows and rows[item.key].status == "upscaled"}
@@ -157,18 +159,18 @@ class _Batch:
 
     Args:
         planned, worker: see `run`.
-        crew: the workers.
+        pool: the workers.
         name: of the run, unlike that of any other.
     """
 
-    def __init__(self, planned: Plan, crew: Crew, name: str, worker: type[Worker]) -> None:
-        self._planned, self._crew, self.name, self._worker = planned, crew, name, worker
+    def __init__(self, planned: RunPlan, pool: WorkerPool, name: str, worker: type[Worker]) -> None:
+        self._planned, self._crew, self.name, self._worker = planned, pool, name, worker
         self._attempts = ray_cluster.attempts()
 
-    def upscaled(self, items: Sequence[Item]) -> Iterator[Row]:
-        """All of the pictures, in parcels; those that come back as split in shares, which are joined."""
+    def upscaled(self, items: Sequence[Item]) -> Iterator[ManifestRow]:
+        """All of the pictures, in chunks; those that come back as split in shares, which are joined."""
         heights: dict[str, int] = {}
-        for row in self._done(_parcels(items, self._crew.workers, self.name)):
+        for row in self._done(_chunks(items, self._crew.workers, self.name)):
             if row.status == "split":
                 heights[row.key] = row.height or 0
             else:
@@ -177,13 +179,13 @@ class _Batch:
         if large:
             yield from self._joined(large, heights)
 
-    def _joined(self, items: Sequence[Item], heights: dict[str, int]) -> Iterator[Row]:
+    def _joined(self, items: Sequence[Item], heights: dict[str, int]) -> Iterator[ManifestRow]:
         """The rows of pictures that are split; a picture with a share that failed is not joined."""
-        settings, shared = self._planned.settings, list[Work]()
+        settings, shared = self._planned.settings, list[Assignment]()
         for n, item in enumerate(items):
             count = shares(heights[item.key], settings)
-            shared += [Work("share", f"{self.name}-s{n}-{part}", (item,), part) for part in range(count)]
-        failed, seconds = dict[str, Row](), dict.fromkeys(heights, 0.0)
+            shared += [Assignment("share", f"{self.name}-s{n}-{part}", (item,), part) for part in range(count)]
+        failed, seconds = dict[str, ManifestRow](), dict.fromkeys(heights, 0.0)
         for row in self._done(shared, tile_of(settings)):
             seconds[row.key] += row.seconds
             if row.status == "failed":
@@ -192,19 +194,19 @@ class _Batch:
             Manifest(self._planned.output).write_part(f"{self.name}-shares", list(failed.values()))
             yield from failed.values()
         joins = [
-            Work("join", f"{self.name}-j{n}", (item,), seconds=seconds[item.key])
+            Assignment("join", f"{self.name}-j{n}", (item,), seconds=seconds[item.key])
             for n, item in enumerate(items)
             if item.key not in failed
         ]
         yield from self._done(joins, tile_of(settings))
 
-    def _done(self, work: Sequence[Work], tile: int = 0) -> Iterator[Row]:
+    def _done(self, work: Sequence[Assignment], tile: int = 0) -> Iterator[ManifestRow]:
         if work:
             yield from ray_cluster.done(work, self._task(tile), self._attempts, self._crew, self._worker)
 
-    def _task(self, tile: int) -> Task:
+    def _task(self, tile: int) -> WorkerConfig:
         planned, device = self._planned, self._planned.settings.device
-        return Task(
+        return WorkerConfig(
             planned.source.given,
             planned.output.given,
             planned.settings,
@@ -216,24 +218,24 @@ class _Batch:
         )
 
 
-def _join(book: Manifest, lease: Lease) -> None:
+def _join(book: Manifest, lock: OutputLock) -> None:
     """Joins the manifest, unless another run does."""
-    if not lease.is_lost:
+    if not lock.is_lost:
         book.join()
 
 
-def _parcels(items: Sequence[Item], workers: int, name: str) -> list[Work]:
-    """The pictures in parcels, the heaviest first."""
-    most = max(1, min(PARCEL, len(items) // (workers * PARCELS_EACH)))
-    parcels: list[list[Item]] = [[]]
+def _chunks(items: Sequence[Item], workers: int, name: str) -> list[Assignment]:
+    """The pictures in chunks, the heaviest first."""
+    most = max(1, min(CHUNK, len(items) // (workers * CHUNKS_EACH)))
+    chunks: list[list[Item]] = [[]]
     for item in items:
-        full = len(parcels[-1]) == most or sum(i.size for i in [*parcels[-1], item]) > PARCEL_BYTES
-        if parcels[-1] and full:
-            parcels.append([])
-        parcels[-1].append(item)
-    parcels.sort(key=lambda parcel: -sum(item.size for item in parcel))
-    return [Work("parcel", f"{name}-{n}", tuple(parcel)) for n, parcel in enumerate(parcels)]
+        full = len(chunks[-1]) == most or sum(i.size for i in [*chunks[-1], item]) > CHUNK_BYTES
+        if chunks[-1] and full:
+            chunks.append([])
+        chunks[-1].append(item)
+    chunks.sort(key=lambda chunk: -sum(item.size for item in chunk))
+    return [Assignment("chunk", f"{name}-{n}", tuple(chunk)) for n, chunk in enumerate(chunks)]
 
 
-def _refused(item: Item, settings: Settings) -> Row:
-    return Row(item.key, item.source, item.target, "failed", item.problem, settings.fingerprint(), now())
+def _refused(item: Item, settings: Settings) -> ManifestRow:
+    return ManifestRow(item.key, item.source, item.target, "failed", item.problem, settings.fingerprint(), now())

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from elansr.cluster.stores import Store, is_pattern
+from elansr.cluster.storage import Store, is_pattern
 from elansr.errors import ConfigError, ElansrError, PictureError
 from elansr.images import SUFFIXES, is_picture_name
 from elansr.text import shown
@@ -64,7 +64,7 @@ def find(url: str, columns: Columns) -> tuple[Store, list[Item]]:
     """The pictures of a folder with all folders in it, of a pattern, a single file, or of Parquet files.
 
     Args:
-        url: as `stores.resolved` gives it.
+        url: as `storage.resolved` gives it.
         columns: given, or where there are Parquet files and no pictures, it is Parquet that is read.
 
     Raises:
@@ -105,7 +105,7 @@ def planned(items: Sequence[Item], suffix: str, extension: str) -> list[Item]:
     return [_judged(item, first.setdefault(item.target, item)) for item in named]
 
 
-class Cells:
+class ParquetCells:
     """Reads the pictures in Parquet files.
 
     Args:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from elansr.cluster.manifest import STRIPS
 from elansr.cluster.settings import Settings
 from elansr.cluster.sources import Item
-from elansr.cluster.stores import Store, fetch
+from elansr.cluster.storage import Store, fetch
 from elansr.errors import DeviceError, PictureError
 from elansr.images import Plane, blank, format_of_suffix, open_picture, write_rows
 from elansr.upscaling.jobs import Job
@@ -72,7 +72,7 @@ def split_size(job: Job, settings: Settings, longest: int) -> tuple[int, int] | 
     return None if wide or small or channels not in (1, 3) or height * width > longest else (width, height)
 
 
-class Split:
+class SplitPicture:
     """A picture in shares.
 
     Args:

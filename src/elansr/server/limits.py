@@ -1,7 +1,17 @@
-"""What a service takes on, and how it says no: each limit has a status of its own."""
+"""What a service takes on, and how it refuses the rest: each limit has a status of its own.
 
+Every refusal has one shape: {"error": {"code", "message", "limit"}}.
+"""
+
+import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from elansr.errors import ConfigError, ElansrError
 from elansr.memory import available_memory
@@ -51,7 +61,7 @@ class Limits:
         return self.at_once or max(1, min(MOST_AT_ONCE, fitting))
 
 
-class Limit(NamedTuple):
+class ExceededLimit(NamedTuple):
     """A limit that was exceeded: its name in `Limits` and its value."""
 
     name: str
@@ -70,7 +80,7 @@ class Rejected(ElansrError):  # noqa: N818 - an answer as much as an error
     """
 
     def __init__(
-        self, status: int, code: str, message: str, limit: Limit | None = None, retry_after: int | None = None
+        self, status: int, code: str, message: str, limit: ExceededLimit | None = None, retry_after: int | None = None
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
@@ -85,31 +95,31 @@ class Rejected(ElansrError):  # noqa: N818 - an answer as much as an error
 def too_many_bytes(most: int) -> Rejected:
     """The answer to a file over the limit."""
     text = f"the upload has more than the {most:,} bytes that this service takes: send a smaller file"
-    return Rejected(413, "too_many_bytes", text, Limit("max_bytes", most))
+    return Rejected(413, "too_many_bytes", text, ExceededLimit("max_bytes", most))
 
 
 def too_many_pixels(found: str, most: int) -> Rejected:
     """The answer to a picture over the limit; `found` says its size."""
     text = f"{found}: more than the {most:,} pixels that this service takes: send a smaller picture"
-    return Rejected(422, "too_many_pixels", text, Limit("max_pixels", most))
+    return Rejected(422, "too_many_pixels", text, ExceededLimit("max_pixels", most))
 
 
 def result_too_large(found: str, most: int) -> Rejected:
     """The answer to a request whose result would be over the limit; `found` says its size."""
     text = f"the result would be {found}: more than the {most:,} pixels that this service makes: take a smaller scale"
-    return Rejected(422, "result_too_large", text, Limit("max_result_pixels", most))
+    return Rejected(422, "result_too_large", text, ExceededLimit("max_result_pixels", most))
 
 
 def queue_full(queue: int, retry_after: int) -> Rejected:
     """The answer when nobody else may wait."""
     text = f"as many requests as may wait, {queue}, are waiting already: try again in {retry_after} s"
-    return Rejected(429, "queue_full", text, Limit("queue", queue), retry_after)
+    return Rejected(429, "queue_full", text, ExceededLimit("queue", queue), retry_after)
 
 
 def too_slow(seconds: float) -> Rejected:
     """The answer to a request that ran out of time."""
     text = f"not done within the {seconds:g} s that a request may take: send a smaller picture, or try again later"
-    return Rejected(503, "too_slow", text, Limit("seconds", seconds), retry_after=60)
+    return Rejected(503, "too_slow", text, ExceededLimit("seconds", seconds), retry_after=60)
 
 
 def too_slow_upload(seconds: float) -> Rejected:
@@ -125,3 +135,64 @@ def cancelled() -> Rejected:
 def shutting_down() -> Rejected:
     """The answer while the service ends."""
     return Rejected(503, "shutting_down", "this service is shutting down: try again in a while", retry_after=30)
+
+
+_CODES = {400: "bad_form"}
+_LONGEST_PATH = 100
+
+
+def refusal(why: Rejected, headers: dict[str, str] | None = None) -> Response:
+    """The response that says why there is no picture."""
+    headers = dict(headers or {})
+    if why.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(why.retry_after))
+    limit = why.limit and {"name": why.limit.name, "value": why.limit.value}
+    body = {"error": {"code": why.code, "message": why.message, "limit": limit}}
+    return JSONResponse(body, why.status, headers)
+
+
+def not_found(method: str, path: str, allow: str = "") -> Response:
+    """The response to what is no route.
+
+    Args:
+        method, path: of the request.
+        allow: the methods that the path has; "" where there is nothing at all.
+    """
+    shown = ascii(path[:_LONGEST_PATH])[1:-1]
+    if allow:
+        text = f"{shown} does not answer {method[:_LONGEST_PATH]}: it answers {allow}"
+        return refusal(Rejected(405, "method_not_allowed", text), {"Allow": allow})
+    return refusal(Rejected(404, "not_found", f"there is nothing at {shown}: /docs lists what there is"))
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Has the app answer every error in the one shape."""
+
+    async def rejected(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, Rejected)
+        return refusal(error)
+
+    async def of_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code in (404, 405):
+            return not_found(request.method, request.url.path, (error.headers or {}).get("Allow", ""))
+        message = str(error.detail or HTTPStatus(error.status_code).phrase)
+        why = Rejected(error.status_code, _CODES.get(error.status_code, "http_error"), message)
+        return refusal(why, dict(error.headers or {}))
+
+    async def of_validation(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        found = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors())
+        return refusal(Rejected(422, "invalid_request", found))
+
+    async def unexpected(_request: Request, _error: Exception) -> Response:  # the server logs it
+        return refusal(Rejected(500, "internal", "the service failed on this request: its log says why"))
+
+    handlers: list[tuple[Any, Any]] = [
+        (Rejected, rejected),
+        (HTTPException, of_http),
+        (RequestValidationError, of_validation),
+        (Exception, unexpected),
+    ]
+    for kind, handler in handlers:
+        app.add_exception_handler(kind, handler)

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from elansr.server.service import Ended, Service
+from elansr.server.service import RequestRecord, Service
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500)
 
@@ -44,7 +44,7 @@ class Metrics:
         """All of it, in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def _ended(self, ended: Ended) -> None:
+    def _ended(self, ended: RequestRecord) -> None:
         self._requests.labels(str(ended.status)).inc()
         if ended.status == 499:
             self._cancelled.inc()

@@ -22,13 +22,13 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response, Streami
 from prometheus_client import CONTENT_TYPE_LATEST
 
 import elansr
-from elansr.server.answers import answer_errors, not_there, refusal
-from elansr.server.gate import HEALTH, METRICS, REST, UPSCALE, Gate, checked_key
-from elansr.server.limits import cancelled, shutting_down, too_slow
+from elansr.server.limits import answer_errors, cancelled, not_found, refusal, shutting_down, too_slow
 from elansr.server.metrics import Metrics
 from elansr.server.openapi import ERROR_SCHEMA, picture_response, refusals, upscale_form
-from elansr.server.service import Result, Service, Task
-from elansr.server.upload import read_upload
+from elansr.server.processing import UpscaledFile
+from elansr.server.security import HEALTH, METRICS, REST, UPSCALE, Gate, checked_key
+from elansr.server.service import QueuedRequest, Service
+from elansr.server.uploads import read_upload
 
 NO_PAGE = (
     "elansr serve: the REST API is at /v1 and described at /docs. "
@@ -43,7 +43,7 @@ PIECE = 2**18
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelRow:
     """A row of `GET /v1/models`; `scale` is null where `scales` has several."""
 
     name: str
@@ -57,7 +57,7 @@ class Row:
 class ModelList:
     """The answer of `GET /v1/models`."""
 
-    models: list[Row]
+    models: list[ModelRow]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,9 @@ def _add_upscale(app: FastAPI, service: Service) -> None:
 def _add_models(app: FastAPI, service: Service) -> None:
     async def models() -> ModelList:
         """Lists what can be asked for as `model`."""
-        rows = [Row(row.name, row.scale, row.scales, row.description, row.default) for row in service.models.offers]
+        rows = [
+            ModelRow(row.name, row.scale, row.scales, row.description, row.default) for row in service.models.offers
+        ]
         return ModelList(rows)
 
     _add_read(app, MODELS, models, responses=refusals(401))
@@ -160,7 +162,7 @@ def _add_nothing_else(app: FastAPI) -> None:
     """Answers what is no route of ours itself: the page, which takes any path, must not."""
 
     async def nothing(request: Request) -> Response:
-        return not_there(request.method, request.url.path, METHODS.get(request.url.path, ""))
+        return not_found(request.method, request.url.path, METHODS.get(request.url.path, ""))
 
     every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
     for path in (f"{REST}/{{rest:path}}", HEALTH, METRICS, *DOCS):
@@ -184,7 +186,7 @@ def _describe(app: FastAPI, secured: bool) -> None:
     app.openapi = openapi
 
 
-async def _finished(task: Task, request: Request) -> Result:
+async def _finished(task: QueuedRequest, request: Request) -> UpscaledFile:
     """Waits for the result; what is left of the work is dropped when the client goes away or the time is up.
 
     Raises:
@@ -222,7 +224,7 @@ async def _gone(request: Request) -> None:
         pass
 
 
-def _picture(result: Result) -> Response:
+def _picture(result: UpscaledFile) -> Response:
     headers = {
         "Content-Disposition": _attachment(result.file_name),
         "Content-Length": str(len(result.data)),

@@ -1,32 +1,113 @@
-"""`Service`: takes requests on, within limits, and does them; what REST and the web page share.
-
-submit -> Task, waiting      -> in work, in a thread of its own   -> Result
-          at most `queue`       at most `at_once`                    or Rejected
-          429 beyond            tiles take turns in one network thread
-"""
+"""`QueuedRequest`: one request that was taken on, as those see it who wait for it or do it."""
 
 import math
 import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Condition
+from threading import Condition, Lock
+from typing import NamedTuple
 
 from elansr.errors import ElansrError
-from elansr.server.limits import Limits, Rejected, queue_full, shutting_down, too_many_bytes
-from elansr.server.models import Models
-from elansr.server.pace import Pace
-from elansr.server.task import Ended, Task
-from elansr.server.work import Result, Wanted, Work, rejected
+from elansr.server.limits import Limits, Rejected, cancelled, queue_full, shutting_down, too_many_bytes, too_slow
+from elansr.server.offered_models import OfferedModels
+from elansr.server.processing import RequestOptions, UpscaledFile, Work, rejected
+from elansr.server.throughput import Throughput
 from elansr.upscaling.choice import Upscalers
 from elansr.upscaling.shared_engine import Turns, use_one_core
 from elansr.upscaling.upscaler import load
 
-__all__ = ["Ended", "Limits", "Rejected", "Result", "Service", "Task", "Wanted"]
+
+class RequestRecord(NamedTuple):
+    """How a request ended, for those who count.
+
+    Attributes:
+        status: of HTTP; 200 is done, 499 withdrawn by the client.
+        seconds: from when it was taken on.
+        pixels: of its source; 0 unless done.
+    """
+
+    status: int
+    seconds: float
+    pixels: int
+
+
+class QueuedRequest:
+    """One request, taken on by `Service.submit`.
+
+    Attributes:
+        file_name: the client's name for the file.
+        options: the result.
+        progress: share of the work that is done, 0 to 1.
+        future: the result, for those who wait otherwise than by `result`; only the service sets or cancels it.
+        seconds: that it may take, from when it was taken on.
+        in_work: whether its turn has come.
+    """
+
+    def __init__(self, data: bytes, file_name: str, options: RequestOptions, seconds: float) -> None:
+        self.data, self.file_name, self.options, self.progress = data, file_name, options, 0.0
+        self.future: Future[UpscaledFile] = Future()
+        self.started, self.seconds = time.monotonic(), seconds
+        self.in_work = False
+        self._claimed = Lock()
+        self._end: Rejected | None = None
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until it is too late, at least 0."""
+        return max(self.started + self.seconds - time.monotonic(), 0.0)
+
+    def result(self, timeout: float | None = None) -> UpscaledFile:
+        """Waits for the result.
+
+        Raises:
+            Rejected: there is none, because of the file, the time, or the end of the service.
+            TimeoutError: it is not there after `timeout` seconds, and may still come.
+        """
+        remaining = self.remaining
+        try:
+            return self.future.result(remaining if timeout is None else min(timeout, remaining))
+        except FutureTimeout:
+            if timeout is not None and timeout < remaining:
+                raise TimeoutError(f"not there after {timeout:g} s: ask again, or cancel") from None
+        self.give_up()
+        raise too_slow(self.seconds)
+
+    def cancel(self) -> None:
+        """Withdraws the request: what is left of it is not done."""
+        self.end(cancelled())
+
+    def give_up(self) -> None:
+        """Ends a request that ran out of time."""
+        self.end(too_slow(self.seconds))
+
+    def end(self, why: Rejected) -> None:
+        """Ends the request, at its next tile or, where it still waits for its turn, at once; `result` raises `why`."""
+        self._end = self._end or why
+        if self.claim():
+            self.future.set_exception(why)
+
+    def claim(self) -> bool:
+        """Whether the caller is the first: it, and nobody else, is to set the future."""
+        return self._claimed.acquire(blocking=False)
+
+    def check(self) -> None:
+        """Raises what the request is to end with, if it is to end."""
+        if self._end:
+            raise self._end
+        if not self.remaining:
+            raise too_slow(self.seconds)
+
+    def advance(self, progress: float) -> None:
+        """Told by the work how far it is; see `check`."""
+        self.check()
+        self.progress = progress
+
 
 TILE = 256
 """Side of a tile: a turn of a few seconds on a CPU of two cores, and half a GB at its peak."""
@@ -63,12 +144,12 @@ class Service:
         threads: int = 0,
     ) -> None:
         self.limits = replace(limits, at_once=limits.workers)
-        self.models = Models(model, lambda name: load(name, device=device, precision=precision, tile=tile))
-        self.pace = Pace()
-        self.on_ended: Callable[[Ended], None] = lambda ended: None
+        self.models = OfferedModels(model, lambda name: load(name, device=device, precision=precision, tile=tile))
+        self.throughput = Throughput()
+        self.on_ended: Callable[[RequestRecord], None] = lambda ended: None
         self._changed, self._closing = Condition(), False
-        self._waiting: set[Task] = set()
-        self._in_work: set[Task] = set()
+        self._waiting: set[QueuedRequest] = set()
+        self._in_work: set[QueuedRequest] = set()
         self._mean_seconds = 1.0
         self._turns = Turns(threads)
         self._threads = ThreadPoolExecutor(self.limits.at_once, "elansr-request", initializer=use_one_core)
@@ -113,13 +194,13 @@ class Service:
         rounds = 1 + self.waiting / self.limits.at_once
         return min(max(math.ceil(self._mean_seconds * rounds), SHORTEST_RETRY), LONGEST_RETRY)
 
-    def submit(self, data: bytes, file_name: str, wanted: Wanted) -> Task:
+    def submit(self, data: bytes, file_name: str, options: RequestOptions) -> QueuedRequest:
         """Takes a request on.
 
         Args:
             data: bytes of the picture's file.
-            file_name: of the client: decides the name and, where nothing else is wanted, the format of the result.
-            wanted: what is asked for.
+            file_name: of the client: decides the name and, where nothing else is asked for, the format of the result.
+            options: what is asked for.
 
         Raises:
             Rejected: 413 too many bytes; 422 an unknown model or scale; 429 the queue is full; 503 the service shuts
@@ -127,7 +208,7 @@ class Service:
         """
         if len(data) > self.limits.max_bytes:
             raise too_many_bytes(self.limits.max_bytes)
-        task = Task(data, file_name, wanted, self.limits.seconds)
+        task = QueuedRequest(data, file_name, options, self.limits.seconds)
         try:
             upscalers = self._upscalers(task)
         except ElansrError as error:
@@ -142,7 +223,7 @@ class Service:
     def try_out(self) -> None:
         """Measures a first figure for `pace`, a fraction of a second, of the weights that were loaded first."""
         if upscaler := self.models.any_loaded():
-            self.pace.try_out(self._turns.share(upscaler, lambda: None))
+            self.throughput.try_out(self._turns.share(upscaler, lambda: None))
 
     def close(self, wait: bool, grace: float | None = None) -> None:
         """Takes nothing on any more and ends; safe to call again.
@@ -171,13 +252,13 @@ class Service:
         """Takes nothing on any more."""
         self._closing = True
 
-    def _upscalers(self, task: Task) -> Upscalers:
-        wanted = task.wanted
+    def _upscalers(self, task: QueuedRequest) -> Upscalers:
+        options = task.options
         return self.models.upscalers(
-            wanted.model, wanted.scale, wanted.size, lambda upscaler: self._turns.share(upscaler, task.check)
+            options.model, options.scale, options.size, lambda upscaler: self._turns.share(upscaler, task.check)
         )
 
-    def _work(self, task: Task, upscalers: Upscalers) -> None:
+    def _work(self, task: QueuedRequest, upscalers: Upscalers) -> None:
         """In a request's thread."""
         if not task.claim():
             return
@@ -187,19 +268,19 @@ class Service:
         task.in_work = True
         data, task.data = task.data, b""
         try:
-            result = self._result(task, Work(data, task.file_name, task.wanted, upscalers, self.limits, task.advance))
+            result = self._result(task, Work(data, task.file_name, task.options, upscalers, self.limits, task.advance))
         except Exception as error:  # noqa: BLE001 - whatever it is, the place must become free
             task.future.set_exception(rejected(error, {}, self.limits).bare())
         else:
             task.future.set_result(result)
 
-    def _result(self, task: Task, work: Work) -> Result:
+    def _result(self, task: QueuedRequest, work: Work) -> UpscaledFile:
         task.check()
         result = work.run(Path(self._folder.name))
         task.advance(1.0)
         return replace(result, model=self.models.shown(result.model))
 
-    def _ended(self, known: "weakref.ref[Task]", future: "Future[Result]") -> None:
+    def _ended(self, known: "weakref.ref[QueuedRequest]", future: "Future[UpscaledFile]") -> None:
         """Told by a future that is set, in whichever thread set it."""
         task = known()
         assert task is not None, "one that is taken on is among those that wait or are in work"
@@ -211,6 +292,6 @@ class Service:
             self._in_work.discard(task)
             if error is None:
                 self._mean_seconds += (future.result().seconds - self._mean_seconds) / 8
-                self.pace.count(future.result().seconds, future.result().pixels)
+                self.throughput.count(future.result().seconds, future.result().pixels)
             self._changed.notify_all()
-        self.on_ended(Ended(status, seconds, 0 if error else future.result().pixels))
+        self.on_ended(RequestRecord(status, seconds, 0 if error else future.result().pixels))

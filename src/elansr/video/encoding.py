@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from elansr.errors import ConfigError
 from elansr.images import Pixels
-from elansr.video.colors import Colors, FromRGB, depth
 from elansr.video.containers import fits
+from elansr.video.frames import Colors, FromRGB, depth
 from elansr.video.libav import av, library_versions, logged
 
 DEFAULT_CODEC = "libx264"
@@ -56,7 +56,7 @@ class Packet(NamedTuple):
     key: bool
 
 
-class Format:
+class EncoderSettings:
     """A video stream to be made: all that its encoder is told.
 
     Args:
@@ -146,7 +146,7 @@ class Encoder:
     replaced by the true times when the packets are joined.
     """
 
-    def __init__(self, video: Format, from_rgb: FromRGB) -> None:
+    def __init__(self, video: EncoderSettings, from_rgb: FromRGB) -> None:
         self._video, self._from_rgb, self._context = video, from_rgb, video.open()
         self._count = 0
 

@@ -17,12 +17,11 @@ from elansr.disk import atomic_file
 from elansr.errors import PictureError
 from elansr.images import check_place
 from elansr.text import shown
-from elansr.video.containers import MOST, TURNING, container_of, scratch
-from elansr.video.copies import add_copy, copies, misfits
-from elansr.video.encoding import Format
+from elansr.video.containers import MOST, TURNING, add_copy, container_of, copies, in_memory, misfits
+from elansr.video.encoding import EncoderSettings
 from elansr.video.libav import av, complaints, logged
 from elansr.video.reading import VideoFile
-from elansr.video.segments import Stored
+from elansr.video.segments import StoredPacket
 
 _KEPT_TIMES = ("mp4", "matroska")
 """Parts of the names of containers whose times start where their makers meant; others are shifted to start at 0."""
@@ -31,7 +30,7 @@ _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", 
 _OF_THE_PACKETS = ("_STATISTICS", "BPS", "NUMBER_OF_", "DURATION")
 
 
-class Result:
+class Muxer:
     """The file to be made.
 
     Args:
@@ -49,7 +48,7 @@ class Result:
     """
 
     def __init__(
-        self, target: Path, source: VideoFile, video: Format, matrix: tuple[int, ...] | None, overwrite: bool
+        self, target: Path, source: VideoFile, video: EncoderSettings, matrix: tuple[int, ...] | None, overwrite: bool
     ) -> None:
         self._target, self._source, self._video = target, source, video
         self._matrix, self._overwrite = matrix, overwrite
@@ -59,7 +58,7 @@ class Result:
         self._copied = self._choose()
         self._rehearse()
 
-    def write(self, packets: Sequence[Stored], data: Iterator[bytes], on_packet: Callable[[], None]) -> None:
+    def write(self, packets: Sequence[StoredPacket], data: Iterator[bytes], on_packet: Callable[[], None]) -> None:
         """Writes it.
 
         Args:
@@ -115,7 +114,7 @@ class Result:
             PictureError: what the muxer refuses.
         """
         with self._source.open() as source, logged() as lines:
-            output = scratch(self._container)
+            output = in_memory(self._container)
             try:
                 self._streams(output, source)
                 output.start_encoding()
@@ -155,10 +154,10 @@ class Result:
         return {"movflags": "+faststart+write_colr", **exact}
 
     def _video_packets(
-        self, stream: Any, packets: Sequence[Stored], data: Iterator[bytes], shift: Fraction
+        self, stream: Any, packets: Sequence[StoredPacket], data: Iterator[bytes], shift: Fraction
     ) -> Iterator[Any]:
-        base, times = self._source.about.time_base, [packet.pts for packet in packets]
-        offset, ends = round(shift / base), _ends(packets, self._source.about.end)
+        base, times = self._source.facts.time_base, [packet.pts for packet in packets]
+        offset, ends = round(shift / base), _ends(packets, self._source.facts.end)
         for stored, dts, content in zip(packets, decoding_times(times), data, strict=True):
             packet = av.Packet(content)
             packet.stream, packet.time_base = stream, base
@@ -189,7 +188,7 @@ def decoding_times(shown_at: Sequence[int]) -> list[int]:
     return [ordered[0] - step * (late - n) for n in range(late)] + ordered[: len(ordered) - late]
 
 
-def _ends(packets: Sequence[Stored], end: int | None) -> dict[int, int]:
+def _ends(packets: Sequence[StoredPacket], end: int | None) -> dict[int, int]:
     """When frames give way to the next, by when they are shown; `end` is when the source says that the last one does.
 
     The durations of a source do not tell: with a variable rate, MP4 has them in the order of decoding.

@@ -1,7 +1,4 @@
-"""Video file -> frames as RGB with their times; from the start, or exactly after a frame that was read before.
-
-The times are those of the file, in its own time base: nothing is made regular and nothing is dropped.
-"""
+"""What there is to know of a video before its frames are read."""
 
 import hashlib
 import logging
@@ -17,9 +14,93 @@ import numpy as np
 from elansr.errors import PictureError
 from elansr.images import Pixels
 from elansr.text import shown
-from elansr.video.about import look_at
-from elansr.video.colors import ToRGB
+from elansr.video.frames import Colors, ToRGB, colors_of
 from elansr.video.libav import av, complaints
+
+_USUAL_RATE = Fraction(25)
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What there is to know of a video before its frames are read.
+
+    Attributes:
+        width, height: in pixels, as stored.
+        frames: how many there are; of some files an estimate.
+        end: when the last frame ends, in units of the time base; None if the file does not say.
+        time_base: unit of the times, in seconds.
+        rate: mean frames per second.
+        aspect: width of a pixel over its height; None if it is not known.
+        colors: of the samples.
+        pix_fmt: FFmpeg's name of the pixel format.
+        codec: FFmpeg's name of the codec.
+        lossless: whether the codec is one that loses nothing.
+        matrix: display matrix, nine int32 as in MP4, if frames are to be turned or mirrored when they are shown.
+        notes: what is not kept, in words.
+    """
+
+    width: int
+    height: int
+    frames: int
+    end: int | None
+    time_base: Fraction
+    rate: Fraction
+    aspect: Fraction | None
+    colors: Colors
+    pix_fmt: str
+    codec: str
+    lossless: bool
+    matrix: tuple[int, ...] | None
+    notes: tuple[str, ...]
+
+
+def look_at(container: Any, stream: Any, frame: Any, frames: int) -> VideoFacts:
+    """Looks at a video.
+
+    Args:
+        container: of PyAV, open.
+        stream: of the video.
+        frame: the first.
+        frames: how many there are.
+
+    Raises:
+        PictureError: see `colors_of`.
+    """
+    codec = stream.codec_context.codec
+    rate = stream.average_rate or stream.guessed_rate or _USUAL_RATE
+    colors = colors_of(frame)
+    return VideoFacts(
+        frame.width,
+        frame.height,
+        frames,
+        None if stream.duration is None or stream.start_time is None else stream.start_time + stream.duration,
+        stream.time_base,
+        min(max(Fraction(rate), Fraction(1, 60)), Fraction(1000)).limit_denominator(1001),
+        stream.sample_aspect_ratio or None,
+        colors,
+        frame.format.name,
+        codec.canonical_name,
+        codec.lossless and not codec.lossy,
+        _matrix(frame),
+        tuple(_notes(container, stream, frame)),
+    )
+
+
+def _matrix(frame: Any) -> tuple[int, ...] | None:
+    found = frame.side_data.get("DISPLAYMATRIX")
+    return None if found is None else tuple(int(value) for value in np.frombuffer(bytes(found), np.int32))
+
+
+def _notes(container: Any, stream: Any, frame: Any) -> Iterator[str]:
+    """What the result will lack."""
+    if frame.interlaced_frame:
+        yield "interlaced: both fields are upscaled as one picture, combs stay; deinterlace it first (ffmpeg -vf bwdif)"
+    if any(component.is_alpha for component in frame.format.components):
+        yield "its transparency is not kept"
+    if any(frame.side_data.get(kind) is not None for kind in ("MASTERING_DISPLAY_METADATA", "DOVI_METADATA")):
+        yield "the colour tags of HDR are kept, its mastering and Dolby Vision metadata are not"
+    yield from (f"video stream {other.index} is not kept" for other in container.streams.video if other != stream)
+
 
 _LOG = logging.getLogger(__name__)
 _PICTURES = ("_pipe", "image2")
@@ -34,7 +115,7 @@ _SHORT = Fraction(1, 2)
 """Seconds that a file may end before its own announcement."""
 
 
-class Place(NamedTuple):
+class FramePosition(NamedTuple):
     """A frame that was read: enough to find it again and to know that it is the one.
 
     Attributes:
@@ -56,9 +137,9 @@ class Frame:
 
     Attributes:
         pixels: uint8 or uint16 (H, W, 3), RGB.
-        number: see `Place`.
-        pts: see `Place`.
-        raw: see `Place`.
+        number: see `FramePosition`.
+        pts: see `FramePosition`.
+        raw: see `FramePosition`.
         duration: in units of the time base; 0 if it is not known.
         same: whether its pixels are those of the frame before.
     """
@@ -71,9 +152,9 @@ class Frame:
     same: bool
 
     @property
-    def place(self) -> Place:
+    def place(self) -> FramePosition:
         """Where it is."""
-        return Place(
+        return FramePosition(
             self.number, self.pts, self.raw, hashlib.blake2b(self.pixels.tobytes(), digest_size=16).hexdigest()
         )
 
@@ -101,7 +182,7 @@ class VideoFile:
             frame = next(container.decode(stream), None)
             if frame is None:
                 raise PictureError(f"{shown(path)}: the video has no frame that can be decoded; choose another file")
-            self.about = look_at(container, stream, frame, self._scan())
+            self.facts = look_at(container, stream, frame, self._scan())
 
     def open(self) -> Any:
         """A container of PyAV, to be used in a `with` statement."""
@@ -119,7 +200,7 @@ class VideoFile:
             raise PictureError(f"{shown(self.path)}: its video is of a kind that cannot be decoded; convert it first")
         return found[0]
 
-    def frames(self, after: Place | None = None) -> Iterator[Frame]:
+    def frames(self, after: FramePosition | None = None) -> Iterator[Frame]:
         """The frames, in the order of showing.
 
         Args:
@@ -141,7 +222,7 @@ class VideoFile:
             if after is None or frame.number > after.number:
                 yield frame
 
-    def _after(self, after: Place, decoded: Iterator[Any]) -> Iterator[Frame]:
+    def _after(self, after: FramePosition, decoded: Iterator[Any]) -> Iterator[Frame]:
         """The frame `after` and those that follow it; nothing if it is not among those decoded."""
         for frame in decoded:
             if frame.pts is None or frame.pts > after.raw:
@@ -177,7 +258,7 @@ class VideoFile:
 
     def _timed(self, decoded: Iterator[Any], number: int, last: int | None) -> Iterator[Frame]:
         """Frames in RGB, numbered, with times that increase."""
-        about, to_rgb = self.about, ToRGB(self.about.colors)
+        about, to_rgb = self.facts, ToRGB(self.facts.colors)
         step = max(1, round(1 / (about.rate * about.time_base)))
         before: Pixels | None = None
         for found in decoded:

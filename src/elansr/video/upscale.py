@@ -22,14 +22,12 @@ from elansr.errors import ConfigError, ElansrError
 from elansr.images import Pixels
 from elansr.text import shown
 from elansr.upscaling.choice import Choice, weights_for
-from elansr.video.colors import FromRGB
 from elansr.video.containers import TURNING, container_of
-from elansr.video.encoding import Encoding, Format
-from elansr.video.muxing import Result
-from elansr.video.orientation import Turn, scaled, turn_of
-from elansr.video.pipeline import SEGMENT, SegmentWriter, Worker
+from elansr.video.encoding import EncoderSettings, Encoding
+from elansr.video.frames import FromRGB, Orientation, orientation_of, scaled
+from elansr.video.muxing import Muxer
 from elansr.video.reading import Frame, VideoFile
-from elansr.video.segments import Segments
+from elansr.video.segments import SEGMENT, BackgroundThread, Segments, SegmentWriter
 from elansr.weights.released import RELEASED, is_path
 
 __all__ = ["Choice", "Encoding", "VideoFile", "VideoOutcome", "choose_weights", "upscale_video"]
@@ -101,7 +99,7 @@ def choose_weights(model: str, scale: int | None, source: VideoFile) -> Choice:
     """
     if scale is None and not (is_path(model) or model in RELEASED):
         scale = DEFAULT_SCALE
-    lossy, codec = not source.about.lossless, source.about.codec
+    lossy, codec = not source.facts.lossless, source.facts.codec
     choice = weights_for(model, scale, lossy, "jpeg")
     if not choice.reason:
         return choice
@@ -136,12 +134,12 @@ def upscale_video(
     started = time.perf_counter()
     if target.exists() and target.samefile(source.path):
         raise ConfigError(f"{shown(target)}: is the input; give another name")
-    work = _Work(source, target, upscaler, encoding or Encoding(), overwrite, on_progress or _silent)
+    work = _VideoJob(source, target, upscaler, encoding or Encoding(), overwrite, on_progress or _silent)
     segments = work.run()
     return work.done(time.perf_counter() - started, segments)
 
 
-class _Work:
+class _VideoJob:
     """The work on one video."""
 
     def __init__(
@@ -153,15 +151,15 @@ class _Work:
         overwrite: bool,
         on_progress: Progress,
     ) -> None:
-        about = source.about
+        about = source.facts
         self._source, self._target, self._upscaler, self._on_progress = source, target, upscaler, on_progress
         carried = container_of(target) in TURNING
-        self._turn = Turn() if carried or about.matrix is None else turn_of(about.matrix)
+        self._turn = Orientation() if carried or about.matrix is None else orientation_of(about.matrix)
         self._full = self._turn.size(about.width * upscaler.scale, about.height * upscaler.scale)
         aspect = 1 / about.aspect if about.aspect and self._turn.swaps else about.aspect
-        self._video = Format(encoding, about.pix_fmt, self._full, about.rate, aspect, about.colors)
+        self._video = EncoderSettings(encoding, about.pix_fmt, self._full, about.rate, aspect, about.colors)
         matrix = scaled(about.matrix, upscaler.scale) if about.matrix and carried else None
-        self._result = Result(target, source, self._video, matrix, overwrite)
+        self._result = Muxer(target, source, self._video, matrix, overwrite)
         self.notes = (*about.notes, *self._result.notes, *self._own_notes())
         self._total = about.frames
 
@@ -191,7 +189,7 @@ class _Work:
 
     def done(self, seconds: float, segments: Segments) -> VideoOutcome:
         """The outcome of a result that is written."""
-        about, video = self._source.about, self._video
+        about, video = self._source.facts, self._video
         return VideoOutcome(
             self._source.path,
             self._target,
@@ -209,7 +207,7 @@ class _Work:
         if (size := (self._video.width, self._video.height)) != self._full:
             cut = "{}x{} instead of {}x{}".format(*size, *self._full)
             yield f"the result is {cut}: {self._video.pix_fmt} needs even sides; for all pixels, --pix-fmt yuv444p"
-        if self._turn != Turn():
+        if self._turn != Orientation():
             yield f"the frames are turned upright, as few players would turn those of {self._target.suffix}"
 
     def _settings(self) -> dict[str, Any]:
@@ -234,8 +232,8 @@ class _Work:
     def _upscale(self, segments: Segments) -> None:
         """Makes the segments that are not finished."""
         after = segments.finished[-1].last if segments.finished else None
-        writer = SegmentWriter(self._video, segments, FromRGB(self._source.about.colors, self._video.pix_fmt))
-        with Worker("elansr-read") as reading, Worker("elansr-write") as writing:
+        writer = SegmentWriter(self._video, segments, FromRGB(self._source.facts.colors, self._video.pix_fmt))
+        with BackgroundThread("elansr-read") as reading, BackgroundThread("elansr-write") as writing:
             frames = reading.ahead(self._source.frames(after), AHEAD)
             for frame, result in self._results(frames, segments.frames):
                 writing.behind(BEHIND, writer.add, frame, self._turn(result))
@@ -243,7 +241,7 @@ class _Work:
 
     def _results(self, frames: Iterator[Frame], done: int) -> Iterator[tuple[Frame, Pixels]]:
         """Frames with their results; those that are equal to the one before take its result."""
-        most = self._upscaler.together(self._source.about.height, self._source.about.width)
+        most = self._upscaler.together(self._source.facts.height, self._source.facts.width)
         last: Pixels | None = None
         while group := list(islice(frames, most)):
             new = [number for number, frame in enumerate(group) if not (frame.same and (number or last is not None))]

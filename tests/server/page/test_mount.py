@@ -28,10 +28,10 @@ from playwright.sync_api import sync_playwright
 
 from elansr.server.limits import Limits, queue_full
 from elansr.server.page.mount import mount
-from elansr.server.page.scratch import Scratch
+from elansr.server.page.page_files import PageFolder
+from elansr.server.processing import RequestOptions
 from elansr.server.rest import create_app
 from elansr.server.service import Service
-from elansr.server.work import Wanted
 from tests.server.conftest import PATIENCE, Held
 
 CHROMIUM = "/usr/bin/chromium"
@@ -169,7 +169,7 @@ def test_a_picture_is_upscaled_compared_and_downloaded(site: Site, tab: Any) -> 
     page.click("#go")
     page.wait_for_selector("#slider img")
     assert sizes(page, "#slider") == [[80, 60], [80, 60]]
-    wanted = site.service.submit(data, name, Wanted(scale=2, quality=95)).result()
+    wanted = site.service.submit(data, name, RequestOptions(scale=2, quality=95)).result()
     assert download(page) == ("Über uns #1 (100%25)_x2.jpg", wanted.data)
     assert all(text in page.inner_text("#card") for text in ("80 x 60 pixels", "tiny_x2", " s"))
     _look_at_a_detail(page)
@@ -287,7 +287,7 @@ def test_several_pictures_are_done_one_after_the_other(site: Site, tab: Any, mon
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert (name, archive.namelist()) == ("elansr.zip", ["a_x2.png", "a_x2 (2).png"])
         found = [archive.read(inside) for inside in archive.namelist()]
-    assert found == [site.service.submit(sent, "a.png", Wanted(scale=2)).result().data for sent in same]
+    assert found == [site.service.submit(sent, "a.png", RequestOptions(scale=2)).result().data for sent in same]
     with page.expect_download() as waited:
         page.click("#card li a >> nth=1")
     assert Path(waited.value.path()).read_bytes() == found[1]
@@ -328,7 +328,7 @@ def held(service: Service) -> Iterator[Held]:
 
 def test_stop_ends_the_request(site: Site, tab: Any, held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tab()
-    monkeypatch.setattr(site.service.pace, "seconds", lambda pixels: pixels / 40)
+    monkeypatch.setattr(site.service.throughput, "seconds", lambda pixels: pixels / 40)
     choose(page, ("large.png", picture("PNG", 200, 200)))
     page.wait_for_selector("#size :text('200 x 200 becomes 400 x 400 pixels · about 17 min')")
     page.click("#go")
@@ -366,7 +366,7 @@ def test_tabs_keep_their_results_apart(site: Site, tab: Any) -> None:
         page.click("#go")
     for page, sent in zip((first, second), data, strict=True):
         page.wait_for_selector("#slider img")
-        wanted = site.service.submit(sent, "same.png", Wanted(scale=2)).result().data
+        wanted = site.service.submit(sent, "same.png", RequestOptions(scale=2)).result().data
         assert download(page) == ("same_x2.png", wanted)
 
 
@@ -463,12 +463,12 @@ def test_files_are_gone_with_the_server(service: Service, tmp_path: Path, monkey
 
 def test_old_files_go_and_the_oldest_of_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    scratch = Scratch(kept=1000, most=250)
-    places = [scratch.new() for _ in range(4)]
+    folder = PageFolder(kept=1000, most=250)
+    places = [folder.new() for _ in range(4)]
     for place, age in zip(places, (2000, 300, 200, 100), strict=True):
         (place / "picture").write_bytes(bytes(100))
         os.utime(place, (time.time() - age, time.time() - age))
-    scratch.sweep()
+    folder.sweep()
     assert [place.exists() for place in places] == [False, False, True, True]
-    scratch.close()
-    assert not scratch.folder.exists()
+    folder.close()
+    assert not folder.path.exists()

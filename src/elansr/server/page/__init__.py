@@ -1,18 +1,13 @@
 """The web page of `elansr serve`: a picture in, a larger one out, in a browser.
 
-    mount     puts it beside REST
-    layout    what stands where
-    actions   what happens when somebody uses it
-    uploads   what a browser sends
-    run       work that was asked for, from the press of the button to its end
-    results   results, to download
-    pictures  what a browser can show of pictures
-    words     what is said
-    models    the models as people choose them
-    guard     what of Gradio can be reached
-    login     what is asked of those who come, where there is a key
-    scratch   where files lie, and for how long
-    assets    its style sheet, scripts and icon, in files/
+    mount       puts it beside REST
+    layout      what stands where
+    actions     what happens when somebody uses it, and the work from the press of the button to its end
+    page_files  uploads and results on the server's disk, for an hour
+    previews    what a browser can show of pictures
+    html        the texts, as HTML
+    guard       what of Gradio can be reached, and the login
+    static/     style sheet, scripts and icon
 
 The browser asks nobody but this server: no fonts, scripts or counters from elsewhere.
 """

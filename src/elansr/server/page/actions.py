@@ -1,21 +1,103 @@
-"""What happens when somebody uses the page; `layout` says which part of it shows what comes back."""
+"""`PageRun`: what a tab has asked for, one picture or several one after the other, until it is done or stopped."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 from elansr.errors import ElansrError
 from elansr.server.limits import Rejected
-from elansr.server.page import pictures, words
-from elansr.server.page.models import Kind
-from elansr.server.page.results import Made, archive, kept
-from elansr.server.page.run import Run
-from elansr.server.page.scratch import Scratch
-from elansr.server.page.uploads import GONE, Chosen, Uploads, link, told
-from elansr.server.service import Service, Task
-from elansr.server.work import Wanted
+from elansr.server.offered_models import ModelFamily
+from elansr.server.page import html, previews
+from elansr.server.page.page_files import (
+    GONE,
+    Chosen,
+    KeptResult,
+    PageFolder,
+    Uploads,
+    archive,
+    keep_result,
+    link,
+    sent_files,
+)
+from elansr.server.processing import RequestOptions
+from elansr.server.service import QueuedRequest, Service
+from elansr.server.throughput import Throughput
 from elansr.upscaling.jobs import Extension
+
+LOOKED_AT = 0.1
+"""Seconds between two looks at how far a request is."""
+PATIENCE = 2.0
+"""Seconds between two attempts to get a place in a full queue."""
+
+
+class PageRun:
+    """One press of the button.
+
+    Args:
+        pictures: in their order.
+        pace: of the service.
+
+    Attributes:
+        stopped: whether it is to end.
+    """
+
+    def __init__(self, pictures: Sequence[Chosen], pace: Throughput) -> None:
+        self.stopped = False
+        self._number, self._ended = len(pictures), 0
+        self._pixels, self._done = sum(chosen.about.pixels for chosen in pictures), 0
+        self._expected = pace.seconds(self._pixels)
+        self._began = 0.0
+        self._task: QueuedRequest | None = None
+
+    def stop(self) -> None:
+        """Ends it; what is left is not done."""
+        self.stopped = True
+        if self._task:
+            self._task.cancel()
+
+    async def watch(self, chosen: Chosen, task: QueuedRequest) -> AsyncIterator[str]:
+        """HTML of the progress, whenever it changes, until the request for a picture has ended or this was stopped."""
+        self._task, shown = task, ""
+        while not task.future.done() and task.remaining and not self.stopped:
+            text = self._progress(chosen, task)
+            if text != shown:
+                shown = text
+                yield text
+            await asyncio.sleep(LOOKED_AT)
+
+    def passed(self, chosen: Chosen) -> None:
+        """The next picture's turn has come, however this one ended."""
+        self._ended, self._done = self._ended + 1, self._done + chosen.about.pixels
+
+    async def submitted(self, submit: Callable[[], Awaitable[QueuedRequest]]) -> QueuedRequest:
+        """The request for a picture; after the first of several it waits where the queue is full.
+
+        Raises:
+            Rejected: it is not taken on.
+        """
+        while not (task := await self._attempted(submit)):
+            await asyncio.sleep(PATIENCE)
+        return task
+
+    async def _attempted(self, submit: Callable[[], Awaitable[QueuedRequest]]) -> QueuedRequest | None:
+        try:
+            return await submit()
+        except Rejected as error:
+            if error.code != "queue_full" or self.stopped or not self._ended:
+                raise
+            return None
+
+    def _progress(self, chosen: Chosen, task: QueuedRequest) -> str:
+        """The clock starts with the work, not while it waits."""
+        now = time.monotonic()
+        if task.in_work:
+            self._began = self._began or now
+        share = (self._done + task.progress * chosen.about.pixels) / self._pixels
+        which = f"{self._ended + 1} of {self._number}: {chosen.name}" if self._number > 1 else ""
+        return html.progress(share, now - self._began if task.in_work else None, self._expected, which)
+
 
 T = TypeVar("T")
 
@@ -41,7 +123,7 @@ class View(NamedTuple):
     card: str = ""
     slider: tuple[str, str] | None = None
     overview: str | None = None
-    made: Made | None = None
+    made: KeptResult | None = None
     working: bool = False
 
 
@@ -51,13 +133,13 @@ class Actions:
     Args:
         service: does the work.
         kinds: the models on offer, by name.
-        scratch: where files are kept for the browser.
+        folder: where files are kept for the browser.
     """
 
-    def __init__(self, service: Service, kinds: Mapping[str, Kind], scratch: Scratch) -> None:
-        self._service, self._kinds, self._scratch = service, kinds, scratch
-        self._uploads = Uploads(scratch, service.limits)
-        self._running: dict[str, Run] = {}
+    def __init__(self, service: Service, kinds: Mapping[str, ModelFamily], folder: PageFolder) -> None:
+        self._service, self._families, self._folder = service, kinds, folder
+        self._uploads = Uploads(folder, service.limits)
+        self._running: dict[str, PageRun] = {}
         self._threads = ThreadPoolExecutor(PREPARING, "elansr-page")
 
     def close(self) -> None:
@@ -68,12 +150,12 @@ class Actions:
         """Files were sent: what to say of them, and those that are pictures, as one after the other is looked at.
 
         Args:
-            message: see `uploads.told`.
+            message: see `sent_files`.
         """
         try:
-            sent = told(message)
+            sent = sent_files(message)
         except ElansrError as error:
-            yield words.sentence(str(error)), ()
+            yield html.sentence(str(error)), ()
             return
         rows: list[str] = []
         found: list[Chosen] = []
@@ -81,7 +163,7 @@ class Actions:
             row, chosen = await self._threaded(lambda each=each: self._uploads.look(each))  # type: ignore[misc]
             rows.append(row)
             found += [chosen] if chosen else []
-            yield rows[0] if len(sent) == 1 else words.several(rows), tuple(found)
+            yield rows[0] if len(sent) == 1 else html.several(rows), tuple(found)
 
     def size_after(self, chosen: Sequence[Chosen], scale: int) -> tuple[str, bool]:
         """How large the results of a scale will be and how long they will take, and whether any can be made."""
@@ -90,10 +172,10 @@ class Actions:
         most = self._service.limits.max_result_pixels
         fitting = [each.about for each in chosen if each.about.pixels * scale**2 <= most]
         if not fitting:
-            return words.too_large(words.size_after([each.about for each in chosen], scale, None), most), False
-        seconds = self._service.pace.seconds(sum(about.pixels for about in fitting))
-        text = words.size_after([each.about for each in chosen], scale, seconds)
-        return words.notice(text), True
+            return html.too_large(html.size_after([each.about for each in chosen], scale, None), most), False
+        seconds = self._service.throughput.seconds(sum(about.pixels for about in fitting))
+        text = html.size_after([each.about for each in chosen], scale, seconds)
+        return html.notice(text), True
 
     async def upscale(
         self, session: str, chosen: Sequence[Chosen], kind: str, scale: int, extension: Extension, quality: int
@@ -105,7 +187,7 @@ class Actions:
             chosen: the pictures.
             kind: name of the model's family.
             scale: of the network.
-            extension, quality: see `Wanted`.
+            extension, quality: see `RequestOptions`.
 
         Yields:
             What to show, as it goes on.
@@ -114,12 +196,12 @@ class Actions:
         try:
             if not chosen:
                 raise Rejected(422, "no_picture", "choose a picture first")
-            wanted = Wanted(self._name(kind, scale), scale, extension=extension, quality=quality)
+            options = RequestOptions(self._name(kind, scale), scale, extension=extension, quality=quality)
         except ElansrError as error:
-            yield View(words.sentence(str(error)))
+            yield View(html.sentence(str(error)))
             return
-        run = self._running[session] = Run(chosen, self._service.pace)
-        views = self._alone(run, chosen[0], wanted) if len(chosen) == 1 else self._in_a_row(run, chosen, wanted)
+        run = self._running[session] = PageRun(chosen, self._service.throughput)
+        views = self._alone(run, chosen[0], options) if len(chosen) == 1 else self._in_a_row(run, chosen, options)
         try:
             async for view in views:
                 yield view
@@ -133,7 +215,7 @@ class Actions:
         if run := self._running.pop(session, None):
             run.stop()
 
-    async def detail(self, made: Made | None, across: float, down: float, room: float) -> tuple[str, str] | None:
+    async def detail(self, made: KeptResult | None, across: float, down: float, room: float) -> tuple[str, str] | None:
         """The two pictures of a detail, pixel for pixel.
 
         Args:
@@ -144,83 +226,83 @@ class Actions:
         if made is None or not made.path.is_file():
             return None
         width = min(max(int(room), 1), LARGEST_DETAIL)
-        box = pictures.box_around(made.size, across / 100, down / 100, width, width * 3 // 4)
-        folder, most = self._scratch.new(), self._most(made)
-        files = await self._threaded(lambda: pictures.detail(made.source, made.path, folder, box, made.size, most))
+        box = previews.box_around(made.size, across / 100, down / 100, width, width * 3 // 4)
+        folder, most = self._folder.new(), self._most(made)
+        files = await self._threaded(lambda: previews.detail(made.source, made.path, folder, box, made.size, most))
         return str(files[0]), str(files[1])
 
-    async def _alone(self, run: Run, chosen: Chosen, wanted: Wanted) -> AsyncIterator[View]:
+    async def _alone(self, run: PageRun, chosen: Chosen, options: RequestOptions) -> AsyncIterator[View]:
         """One picture, from its start to what is shown of its result."""
         try:
-            task = await self._submitted(run, chosen, wanted)
+            task = await self._submitted(run, chosen, options)
             async for text in run.watch(chosen, task):
                 yield View(text, working=True)
             if run.stopped:
-                yield View(words.notice("Stopped."))
+                yield View(html.notice("Stopped."))
                 return
             result = task.result()
         except ElansrError as error:
-            yield View(words.sentence(str(error), chosen.name))
+            yield View(html.sentence(str(error), chosen.name))
             return
-        made = await self._threaded(lambda: kept(self._scratch, chosen, result))
-        card = words.done(result, link(made.path))
-        yield View(words.notice("Preparing the comparison …"), card, working=True)
+        made = await self._threaded(lambda: keep_result(self._folder, chosen, result))
+        card = html.done(result, link(made.path))
+        yield View(html.notice("Preparing the comparison …"), card, working=True)
         yield await self._compared(card, made)
 
-    async def _in_a_row(self, run: Run, chosen: Sequence[Chosen], wanted: Wanted) -> AsyncIterator[View]:
+    async def _in_a_row(self, run: PageRun, chosen: Sequence[Chosen], options: RequestOptions) -> AsyncIterator[View]:
         """Several pictures: a list of downloads that grows; one that cannot be done gets its sentence in it."""
         rows: list[str] = []
-        made: list[Made] = []
+        made: list[KeptResult] = []
         for each in chosen:
             try:
-                task = await self._submitted(run, each, wanted)
+                task = await self._submitted(run, each, options)
                 async for text in run.watch(each, task):
-                    yield View(text, words.several(rows), working=True)
+                    yield View(text, html.several(rows), working=True)
                 if run.stopped:
                     break
                 result = task.result()
             except ElansrError as error:
-                rows.append(words.of_file(str(error), each.name))
+                rows.append(html.of_file(str(error), each.name))
             else:
-                made.append(await self._threaded(lambda: kept(self._scratch, each, result)))  # noqa: B023 - awaited
-                rows.append(words.made(result, link(made[-1].path), link(each.thumbnail)))
+                made.append(await self._threaded(lambda: keep_result(self._folder, each, result)))  # noqa: B023 - awaited
+                rows.append(html.made(result, link(made[-1].path), link(each.thumbnail)))
             run.passed(each)
-        yield View(words.notice("Packing all of them …"), words.several(rows), working=True)
+        yield View(html.notice("Packing all of them …"), html.several(rows), working=True)
         tail = await self._archived(made) if len(made) > 1 else ""
-        yield View(words.notice(words.ended(len(made), len(chosen), run.stopped)), words.several(rows, tail))
+        yield View(html.notice(html.ended(len(made), len(chosen), run.stopped)), html.several(rows, tail))
 
-    async def _archived(self, made: Sequence[Made]) -> str:
+    async def _archived(self, made: Sequence[KeptResult]) -> str:
         try:
-            path = await self._threaded(lambda: archive(self._scratch, made))
+            path = await self._threaded(lambda: archive(self._folder, made))
         except OSError:  # one of them is gone by now, or the disk is full: what there is can be downloaded alone
             return ""
-        return words.all_of_them(path.name, link(path), path.stat().st_size)
+        return html.all_of_them(path.name, link(path), path.stat().st_size)
 
-    async def _submitted(self, run: Run, chosen: Chosen, wanted: Wanted) -> Task:
-        return await run.submitted(lambda: self._threaded(lambda: self._submit(chosen, wanted)))
+    async def _submitted(self, run: PageRun, chosen: Chosen, options: RequestOptions) -> QueuedRequest:
+        return await run.submitted(lambda: self._threaded(lambda: self._submit(chosen, options)))
 
-    async def _compared(self, card: str, made: Made) -> View:
+    async def _compared(self, card: str, made: KeptResult) -> View:
         folder, most = made.path.parent, self._most(made)
         try:
-            before, after = await self._threaded(lambda: pictures.comparison(made.source, made.path, folder, most))
+            before, after = await self._threaded(lambda: previews.comparison(made.source, made.path, folder, most))
         except (ElansrError, MemoryError):
-            return View(words.notice("It is done, but too large to be shown here: download it."), card)
+            return View(html.notice("It is done, but too large to be shown here: download it."), card)
         return View("", card, (str(before), str(after)), str(after), made)
 
-    def _submit(self, chosen: Chosen, wanted: Wanted) -> Task:
+    def _submit(self, chosen: Chosen, options: RequestOptions) -> QueuedRequest:
         try:
             data = chosen.path.read_bytes()
         except FileNotFoundError as error:
             raise Rejected(422, "gone", GONE) from error
-        return self._service.submit(data, chosen.name, wanted)
+        return self._service.submit(data, chosen.name, options)
 
-    def _most(self, made: Made) -> int:
+    def _most(self, made: KeptResult) -> int:
         """Pixels that a picture file may have: those of what was sent, or of its result."""
         return max(self._service.limits.max_pixels, made.size[0] * made.size[1])
 
     def _name(self, kind: str, scale: int) -> str:
         """What a request names for a row of the list and a scale."""
-        scales = self._kinds[kind].scales if kind in self._kinds else {}
+        scales = self._families[kind].scales if kind in self._families else {}
         if scale not in scales:
             raise Rejected(422, "invalid_request", f"{kind} does not enlarge {scale} times: choose another scale")
         return scales[scale]

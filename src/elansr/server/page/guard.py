@@ -1,22 +1,22 @@
-"""What of Gradio can be reached: what the page needs, and requests of a size that the page would send.
-
-Everything else is answered here, in the one shape of refusals.
+"""What of Gradio can be reached: what the page needs, requests of a size that the page would send, and its login.
 
 Gradio answers more than that: it fetches files from other servers, edits its own program, reads JSON of any size.
+Everything else is answered here, in the one shape of refusals.
 """
 
 from pathlib import Path
+from urllib.parse import urlencode
 
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from elansr.server.answers import not_there, refusal
-from elansr.server.limits import Rejected, too_many_bytes
-from elansr.server.page.login import PATH as LOGIN
+from elansr.server.limits import Rejected, not_found, refusal, too_many_bytes
 
 API = "/gradio_api/"
 NEEDED = ("queue/join", "queue/data", "heartbeat/", "startup-events", "login_check", "theme.css", "upload")
 """Beginnings of the paths below `API` that the page asks for; its files come on top."""
+LOGIN = "/login"
 READ = "GET, HEAD"
 METHODS = {"/": READ, "/config": "GET", "/theme.css": "GET", "/favicon.ico": "GET", "/robots.txt": "GET"} | {
     LOGIN: "POST",
@@ -53,7 +53,7 @@ class Guard:
         path, method = scope["path"], scope["method"]
         allow = self._methods(path)
         if method not in allow.split(", "):
-            return not_there(method, path, allow)
+            return not_found(method, path, allow)
         return self._too_large(scope, path) if method == "POST" else None
 
     def _methods(self, path: str) -> str:
@@ -72,3 +72,48 @@ class Guard:
         if not told.isdigit():
             return refusal(Rejected(411, "length_required", "say how long the request is: send its Content-Length"))
         return refusal(too_many_bytes(most)) if int(told) > most else None
+
+
+ANYBODY = "anybody"
+LONGEST_FIELD = 4096
+
+
+class Login:
+    """Fills in the name.
+
+    Args:
+        app: the page.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, a login with a name in it, or answers one without a key."""
+        if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", LOGIN):
+            await self._app(scope, receive, send)
+            return
+        async with Request(scope, receive).form(max_files=0, max_fields=16, max_part_size=LONGEST_FIELD) as form:
+            key = str(form.get("password", ""))
+        if key:
+            body = urlencode({"username": ANYBODY, "password": key}).encode()
+            await self._app(_with(scope, body), _reading(body), send)
+        else:
+            why = Rejected(400, "bad_form", "the API key is empty: enter it as the password")
+            await refusal(why)(scope, receive, send)
+
+
+def _with(scope: Scope, body: bytes) -> Scope:
+    """The scope of the same request with another body."""
+    headers = [row for row in scope["headers"] if row[0] not in (b"content-type", b"content-length")]
+    kind = (b"content-type", b"application/x-www-form-urlencoded")
+    return {**scope, "headers": [*headers, kind, (b"content-length", str(len(body)).encode())]}
+
+
+def _reading(body: bytes) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    return receive

@@ -6,12 +6,11 @@ from typing import Any
 import gradio as gr
 
 from elansr.server.limits import Limits
-from elansr.server.page import words
+from elansr.server.offered_models import ModelFamily
+from elansr.server.page import html
 from elansr.server.page.actions import Actions, View
-from elansr.server.page.assets import asset
-from elansr.server.page.models import Kind
-from elansr.server.page.results import Made
-from elansr.server.page.uploads import MOST_PICTURES, Chosen
+from elansr.server.page.mount import asset
+from elansr.server.page.page_files import MOST_PICTURES, Chosen, KeptResult
 
 TITLE = "elansr: larger pictures"
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF", "AVIF")
@@ -48,7 +47,7 @@ _WITH_ROOM = """(made, across, down, _) => {
 }"""
 
 
-class Layout:
+class PageLayout:
     """Builds the page.
 
     Args:
@@ -58,8 +57,8 @@ class Layout:
         limits: of the service, which the page tells.
     """
 
-    def __init__(self, actions: Actions, kinds: Mapping[str, Kind], scale: int, limits: Limits) -> None:
-        self._actions, self._kinds, self._limits = actions, kinds, limits
+    def __init__(self, actions: Actions, kinds: Mapping[str, ModelFamily], scale: int, limits: Limits) -> None:
+        self._actions, self._families, self._limits = actions, kinds, limits
         self._first = next(iter(kinds.values()))
         self._first_scale = scale
 
@@ -81,7 +80,7 @@ class Layout:
         self._drop = gr.HTML(
             html_template=asset("drop.html"),
             js_on_load=asset("drop.js"),
-            hint=words.hint(self._limits, FORMATS),
+            hint=html.hint(self._limits, FORMATS),
             max_bytes=self._limits.max_bytes,
             most=MOST_PICTURES,
             elem_id="drop",
@@ -90,7 +89,7 @@ class Layout:
         self._chosen = gr.State(())
         self._scale = gr.Radio(_scales(self._first), value=self._first_scale, label="Enlarge", elem_id="scale")
         self._size = gr.HTML(elem_id="size")
-        rows = [(kind.label, kind.name) for kind in self._kinds.values()]
+        rows = [(kind.label, kind.name) for kind in self._families.values()]
         self._kind = gr.Dropdown(
             rows, value=self._first.name, label="Model", info=ABOUT_MODELS, filterable=False, elem_id="model"
         )
@@ -187,10 +186,10 @@ class Layout:
 
     def _other_scales(self, kind: str, scale: int) -> Any:
         """The scales that a model has; the one chosen stays, if it can."""
-        offered = self._kinds[kind].scales
-        return gr.update(choices=_scales(self._kinds[kind]), value=scale if scale in offered else max(offered))
+        offered = self._families[kind].scales
+        return gr.update(choices=_scales(self._families[kind]), value=scale if scale in offered else max(offered))
 
-    def _pointed(self, made: Made | None, event: gr.SelectData) -> tuple[float, float]:
+    def _pointed(self, made: KeptResult | None, event: gr.SelectData) -> tuple[float, float]:
         """Where on the overview somebody clicked, in percent."""
         if made is None:
             return 50, 50
@@ -198,12 +197,12 @@ class Layout:
         return round(100 * event.index[0] / width), round(100 * event.index[1] / height)
 
 
-def _scales(kind: Kind) -> list[tuple[str, int]]:
+def _scales(kind: ModelFamily) -> list[tuple[str, int]]:
     return [(f"{scale} times", scale) for scale in sorted(kind.scales)]
 
 
 def _shown(view: View) -> tuple[Any, ...]:
-    """What becomes of the parts of the page, in the order of `Layout._connect`."""
+    """What becomes of the parts of the page, in the order of `PageLayout._connect`."""
     there = view.slider is not None
     return (
         view.status,

@@ -12,13 +12,11 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 
 from elansr.errors import MissingExtraError
-from elansr.server.gate import checked_key
+from elansr.server.offered_models import first_scale, kinds
 from elansr.server.page.actions import Actions
-from elansr.server.page.assets import ASSETS, asset
-from elansr.server.page.guard import Guard
-from elansr.server.page.login import Login
-from elansr.server.page.models import kinds, scale_first
-from elansr.server.page.scratch import Scratch
+from elansr.server.page.guard import Guard, Login
+from elansr.server.page.page_files import PageFolder
+from elansr.server.security import checked_key
 from elansr.server.service import Service
 
 SWEEP_SECONDS = 60.0
@@ -45,21 +43,21 @@ def mount(app: FastAPI, service: Service, *, api_key: str | None = None) -> Fast
     api_key = checked_key(api_key)
     gr, layout_of = _gradio()
     service.try_out()
-    scratch = Scratch()
+    folder = PageFolder()
     rows = {kind.name: kind for kind in kinds(service.models.offers)}
     first = next(iter(rows.values()))
-    actions = Actions(service, rows, scratch)
-    layout = layout_of(actions, rows, scale_first(service.models.offers, first), service.limits)
+    actions = Actions(service, rows, folder)
+    layout = layout_of(actions, rows, first_scale(service.models.offers, first), service.limits)
 
     def build() -> None:
-        places = {"allowed_paths": [str(scratch.folder)], "max_file_size": service.limits.max_bytes}
+        places = {"allowed_paths": [str(folder.path)], "max_file_size": service.limits.max_bytes}
         gr.mount_gradio_app(app, layout.blocks(), "/", **places, **_look(gr), **_login(api_key), **_left_out())
         mounted = cast("Mount", app.routes[-1])
-        mounted.app = Guard(Login(mounted.app), scratch.folder, service.limits.max_bytes)
+        mounted.app = Guard(Login(mounted.app), folder.path, service.limits.max_bytes)
 
-    with _environment(scratch.folder):
+    with _environment(folder.path):
         _in_loop(build)
-    _live_with(app, actions, scratch)
+    _live_with(app, actions, folder)
     return app
 
 
@@ -71,9 +69,9 @@ def _gradio() -> tuple[Any, Any]:
         raise MissingExtraError(
             "the web page needs Gradio: install it with pip install '.[web]' in elansr's folder"
         ) from error
-    from elansr.server.page.layout import Layout
+    from elansr.server.page.layout import PageLayout
 
-    return gradio, Layout
+    return gradio, PageLayout
 
 
 def _in_loop(build: Callable[[], None]) -> None:
@@ -150,25 +148,33 @@ def _left_out() -> dict[str, Any]:
     }
 
 
-def _live_with(app: FastAPI, actions: Actions, scratch: Scratch) -> None:
+def _live_with(app: FastAPI, actions: Actions, folder: PageFolder) -> None:
     """Sweeps while the application runs and deletes everything when it ends."""
     around = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(running: FastAPI) -> AsyncIterator[Any]:
         async with around(running) as state:
-            sweeping = asyncio.create_task(_sweep(scratch))
+            sweeping = asyncio.create_task(_sweep(folder))
             try:
                 yield state
             finally:
                 sweeping.cancel()
                 actions.close()
-                scratch.close()
+                folder.close()
 
     app.router.lifespan_context = lifespan
 
 
-async def _sweep(scratch: Scratch) -> None:
+async def _sweep(folder: PageFolder) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
-        await asyncio.to_thread(scratch.sweep)
+        await asyncio.to_thread(folder.sweep)
+
+
+ASSETS = Path(__file__).parent / "static"
+
+
+def asset(name: str) -> str:
+    """A text file of the folder."""
+    return (ASSETS / name).read_text(encoding="utf-8")

@@ -1,4 +1,9 @@
-"""What every request passes before anything of it is read: the key, and whether there is room."""
+"""What every request passes before anything of it is read: the API key, and whether there is room.
+
+A refusal also reaches clients who are still uploading: a server that answers before it has read a body, and closes,
+makes the client's system throw the answer away, and what the client sees is a connection reset. So the rest of the body
+is read, and dropped, before the refusal is sent.
+"""
 
 import asyncio
 import base64
@@ -6,12 +11,12 @@ import binascii
 import hmac
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
 
 from elansr.errors import ConfigError
-from elansr.server.answers import refusal
-from elansr.server.limits import Rejected, queue_full
-from elansr.server.lingering import Lingering, Message, Receive, Send
+from elansr.server.limits import Rejected, queue_full, refusal
 from elansr.server.metrics import Metrics
 from elansr.server.service import Service
 
@@ -24,10 +29,13 @@ READ_ON = 3
 LINGER = 30.0
 """Seconds that this may take."""
 
-_LOG = logging.getLogger(__name__)
-
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 Scope = Message
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_LOG = logging.getLogger(__name__)
 
 
 def checked_key(key: str | None) -> str | None:
@@ -63,7 +71,7 @@ class Gate:
             return
         upscale = (scope["path"], scope["method"]) == (UPSCALE, "POST")
         if upscale:
-            patient = Lingering(scope, receive, send, READ_ON * self._service.limits.max_bytes, LINGER)
+            patient = BodyDrain(scope, receive, send, READ_ON * self._service.limits.max_bytes, LINGER)
             receive, send = patient.receive, self._counting(patient.send)
         if not self._may_enter(scope):
             await self._ask_for_key(scope, receive, send)
@@ -132,3 +140,45 @@ def _password(encoded: bytes) -> bytes:
         return base64.b64decode(encoded, validate=True).partition(b":")[2]
     except (binascii.Error, ValueError):
         return b""
+
+
+REFUSED = 400
+"""The least status that is a refusal."""
+
+
+class BodyDrain:
+    """`receive` and `send` of one request, of which a refusal waits for the end of the body.
+
+    Args:
+        scope: of the request.
+        receive, send: of the server.
+        most: bytes of a body that are read only to be dropped; whoever announces more is refused at once.
+        seconds: that it may take.
+    """
+
+    def __init__(self, scope: Message, receive: Receive, send: Send, most: int, seconds: float) -> None:
+        self._receive, self._send, self._left, self._seconds = receive, send, most, seconds
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"0")
+        self._ended = length.isdigit() and int(length) > most
+        self._asked = headers.get(b"expect", b"").lower() == b"100-continue"
+
+    async def receive(self) -> Message:
+        """As the server's."""
+        message = await self._receive()
+        self._asked = False  # the server has told the client to send the body
+        self._left -= len(message.get("body", b""))
+        if not message.get("more_body"):
+            self._ended = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """As the server's, but for a refusal, which waits."""
+        if message["type"] == "http.response.start" and message["status"] >= REFUSED and not self._asked:
+            with suppress(asyncio.TimeoutError, TimeoutError):
+                await asyncio.wait_for(self._drop_the_rest(), self._seconds)
+        await self._send(message)
+
+    async def _drop_the_rest(self) -> None:
+        while not self._ended and self._left > 0:
+            await self.receive()

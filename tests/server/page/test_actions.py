@@ -1,4 +1,4 @@
-"""`Run`: several pictures wait for a place in a full queue; the first does not."""
+"""`PageRun`: several pictures wait for a place in a full queue; the first does not."""
 
 import asyncio
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from elansr.server.limits import Rejected, queue_full, shutting_down
-from elansr.server.pace import Pace
-from elansr.server.page import run
-from elansr.server.page.pictures import About
-from elansr.server.page.run import Run
-from elansr.server.page.uploads import Chosen
-from elansr.server.task import Task
-from elansr.server.work import Wanted
+from elansr.server.page import actions
+from elansr.server.page.actions import PageRun
+from elansr.server.page.page_files import Chosen
+from elansr.server.page.previews import PictureFacts
+from elansr.server.processing import RequestOptions
+from elansr.server.service import QueuedRequest
+from elansr.server.throughput import Throughput
 
-PICTURE = Chosen("a.png", Path("a"), About(10, 10, "png", None, 8, 1))
+PICTURE = Chosen("a.png", Path("a"), PictureFacts(10, 10, "png", None, 8, 1))
 
 
 class Queue:
@@ -22,9 +22,9 @@ class Queue:
 
     def __init__(self, *refusals: Rejected) -> None:
         self.left = list(refusals)
-        self.task = Task(b"", "a.png", Wanted(), 60)
+        self.task = QueuedRequest(b"", "a.png", RequestOptions(), 60)
 
-    async def submit(self) -> Task:
+    async def submit(self) -> QueuedRequest:
         if self.left:
             raise self.left.pop(0)
         return self.task
@@ -32,11 +32,11 @@ class Queue:
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "PATIENCE", 0.001)
+    monkeypatch.setattr(actions, "PATIENCE", 0.001)
 
 
 def test_the_second_of_several_waits_for_a_place() -> None:
-    run, queue = Run([PICTURE, PICTURE], Pace()), Queue(queue_full(1, 1), queue_full(1, 1))
+    run, queue = PageRun([PICTURE, PICTURE], Throughput()), Queue(queue_full(1, 1), queue_full(1, 1))
     run.passed(PICTURE)
     assert asyncio.run(run.submitted(queue.submit)) is queue.task
     assert queue.left == []
@@ -45,12 +45,12 @@ def test_the_second_of_several_waits_for_a_place() -> None:
 @pytest.mark.parametrize("why", [queue_full(1, 1), shutting_down()])
 def test_the_first_is_told_at_once(why: Rejected) -> None:
     with pytest.raises(Rejected) as caught:
-        asyncio.run(Run([PICTURE], Pace()).submitted(Queue(why).submit))
+        asyncio.run(PageRun([PICTURE], Throughput()).submitted(Queue(why).submit))
     assert caught.value is why
 
 
 def test_it_waits_for_nothing_else_and_not_when_it_is_stopped() -> None:
-    run = Run([PICTURE, PICTURE], Pace())
+    run = PageRun([PICTURE, PICTURE], Throughput())
     run.passed(PICTURE)
     with pytest.raises(Rejected, match="shutting down"):
         asyncio.run(run.submitted(Queue(shutting_down()).submit))
@@ -61,9 +61,9 @@ def test_it_waits_for_nothing_else_and_not_when_it_is_stopped() -> None:
 
 def test_progress_is_that_of_all_pictures() -> None:
     """Of three, one is done and one half: 50 % of the pixels, and the clock started with the work."""
-    run = Run([PICTURE] * 3, Pace())
+    run = PageRun([PICTURE] * 3, Throughput())
     run.passed(PICTURE)
-    task = Task(b"", "a.png", Wanted(), 60)
+    task = QueuedRequest(b"", "a.png", RequestOptions(), 60)
     task.progress = 0.5
 
     async def first() -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pyvips
 
 from elansr.images import FormatName, Picture, Pixels, open_picture, read, write
-from elansr.server.work import LIBVIPS
+from elansr.server.processing import LIBVIPS
 
 SHOWN_PIXELS = 8_000_000
 """The most pixels that the slider shows: more only costs a phone its memory."""
@@ -22,7 +22,7 @@ _SQUARE, _LIGHT, _DARK = 16, 255, 225
 
 
 @dataclass(frozen=True)
-class About:
+class PictureFacts:
     """What a picture file is.
 
     Attributes:
@@ -47,7 +47,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Box:
+class CutOut:
     """A cut-out, in pixels of the result."""
 
     left: int
@@ -66,12 +66,12 @@ def opened(path: Path, max_pixels: int) -> Picture:
         return read(path, max_pixels=max_pixels)
 
 
-def about(picture: Picture) -> About:
+def about(picture: Picture) -> PictureFacts:
     """What can be said of a picture in a line."""
     page = picture.pages[0]
     height, width = page.shape[:2]
     bits = 8 * page.dtype.itemsize
-    return About(width, height, picture.format, picture.quality, bits, len(picture.pages))
+    return PictureFacts(width, height, picture.format, picture.quality, bits, len(picture.pages))
 
 
 def thumbnail(picture: Picture, path: Path) -> None:
@@ -111,7 +111,7 @@ def shown_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def detail(
-    source: Path, result: Path, folder: Path, box: Box, size: tuple[int, int], max_pixels: int
+    source: Path, result: Path, folder: Path, box: CutOut, size: tuple[int, int], max_pixels: int
 ) -> tuple[Path, Path]:
     """Writes the same cut-out of the enlarged input and of the result, pixel for pixel.
 
@@ -128,7 +128,7 @@ def detail(
     return files
 
 
-def box_around(size: tuple[int, int], across: float, down: float, width: int, height: int) -> Box:
+def box_around(size: tuple[int, int], across: float, down: float, width: int, height: int) -> CutOut:
     """The cut-out whose middle is nearest to a point.
 
     Args:
@@ -138,7 +138,7 @@ def box_around(size: tuple[int, int], across: float, down: float, width: int, he
     """
     width, height = min(width, size[0]), min(height, size[1])
     left, top = round(across * size[0] - width / 2), round(down * size[1] - height / 2)
-    return Box(min(max(left, 0), size[0] - width), min(max(top, 0), size[1] - height), width, height)
+    return CutOut(min(max(left, 0), size[0] - width), min(max(top, 0), size[1] - height), width, height)
 
 
 def resized(page: Pixels, width: int, height: int) -> Pixels:
@@ -179,12 +179,12 @@ def _scaled(image: Any, width: int, height: int) -> Any:
     )
 
 
-def _enlarged_part(page: Pixels, size: tuple[int, int], box: Box) -> Pixels:
+def _enlarged_part(page: Pixels, size: tuple[int, int], box: CutOut) -> Pixels:
     part = _lazily_resized(page, *size).crop(box.left, box.top, box.width, box.height)
     return _on_ground(_pixels(part), page.shape[2])
 
 
-def _cut(path: Path, box: Box, max_pixels: int) -> tuple[Picture, Pixels]:
+def _cut(path: Path, box: CutOut, max_pixels: int) -> tuple[Picture, Pixels]:
     """The cut-out of a file, of which no more is decoded than its format needs."""
     with LIBVIPS:
         file = open_picture(path)

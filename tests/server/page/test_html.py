@@ -2,16 +2,16 @@
 
 import pytest
 
-from elansr.server.page import words
-from elansr.server.page.pictures import About
+from elansr.server.page import html
+from elansr.server.page.previews import PictureFacts
 
-SMALL, LARGE = About(40, 30, "png", None, 8, 1), About(1000, 1000, "jpeg", 90, 8, 2)
+SMALL, LARGE = PictureFacts(40, 30, "png", None, 8, 1), PictureFacts(1000, 1000, "jpeg", 90, 8, 2)
 
 
 def test_what_becomes_of_pictures() -> None:
-    assert words.size_after([SMALL], 4, None) == "40 x 30 becomes 160 x 120 pixels"
-    assert words.size_after([SMALL], 2, 61.0) == "40 x 30 becomes 80 x 60 pixels · about 61\N{NO-BREAK SPACE}s"
-    both = words.size_after([LARGE, LARGE], 3, 0.2)
+    assert html.size_after([SMALL], 4, None) == "40 x 30 becomes 160 x 120 pixels"
+    assert html.size_after([SMALL], 2, 61.0) == "40 x 30 becomes 80 x 60 pixels · about 61\N{NO-BREAK SPACE}s"
+    both = html.size_after([LARGE, LARGE], 3, 0.2)
     assert both == "2 pictures: 4 become 36 megapixels · about a second"  # of two pages each
 
 
@@ -26,7 +26,7 @@ def test_what_becomes_of_pictures() -> None:
     ],
 )
 def test_times(seconds: float, text: str) -> None:
-    assert words.about(seconds) == text
+    assert html.about(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def test_times(seconds: float, text: str) -> None:
     ],
 )
 def test_the_time_that_is_left(share: float, seconds: float | None, expected: float | None, text: str) -> None:
-    assert text in words.progress(share, seconds, expected)
+    assert text in html.progress(share, seconds, expected)
 
 
 def test_names_of_clients_are_text() -> None:
-    assert "<p>2 of 3: &lt;b&gt;.png · 0 %</p>" in words.progress(0, 1, None, "2 of 3: <b>.png")
-    assert "<b>" not in words.of_file("broken", "<b>.png")
-    assert words.of_file("a.png: broken", "a.png").count("a.png") == 1
+    assert "<p>2 of 3: &lt;b&gt;.png · 0 %</p>" in html.progress(0, 1, None, "2 of 3: <b>.png")
+    assert "<b>" not in html.of_file("broken", "<b>.png")
+    assert html.of_file("a.png: broken", "a.png").count("a.png") == 1

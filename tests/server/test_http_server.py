@@ -22,14 +22,14 @@ from PIL import Image
 
 from elansr.cli import serve as command
 from elansr.errors import ConfigError, MissingExtraError
-from elansr.server.run import listen, url
-from tests.cli.ended import Ended
+from elansr.server.http_server import listen, url
+from tests.command_line import Ended
 from tests.server.conftest import PATIENCE
 
 pytest.importorskip("uvicorn", reason="needs pip install '.[web]'")
 
 FileOf = Callable[..., bytes]
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Running(NamedTuple):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from elansr.cluster import lease
-from elansr.cluster.lease import NAME, OLD, Lease, taken
-from elansr.cluster.stores import Store
+from elansr.cluster import lock
+from elansr.cluster.lock import NAME, OLD, OutputLock, locked_output
+from elansr.cluster.storage import Store
 from elansr.errors import ConfigError
 
 
@@ -27,12 +27,12 @@ def left_by(output: Store, **changed: object) -> None:
 
 
 def test_a_second_run_is_refused_and_a_later_one_is_not(output: Store) -> None:
-    with taken(output):
+    with locked_output(output):
         with pytest.raises(ConfigError, match=rf"another run is at work there \(.*, process {os.getpid()}\): wait"):
-            taken(output).__enter__()
+            locked_output(output).__enter__()
         assert output.exists(NAME), "the note of the first is still there"
     assert not output.exists(NAME)
-    with taken(output):
+    with locked_output(output):
         pass
 
 
@@ -41,32 +41,32 @@ def test_a_run_of_another_machine_is_believed_until_its_note_is_old(output: Stor
     with pytest.raises(
         ConfigError, match=r"\(elsewhere, process 4321\).*if it is gone, wait 2 minutes or delete .*json"
     ):
-        taken(output).__enter__()
+        locked_output(output).__enter__()
     left_by(output, at=time.time() - OLD - 1)
-    with taken(output):
+    with locked_output(output):
         pass
 
 
 def test_a_run_of_this_machine_is_gone_with_its_process(output: Store) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    left_by(output, node=lease._node(), process=ended.pid)
-    with taken(output):
+    left_by(output, node=lock._node(), process=ended.pid)
+    with locked_output(output):
         pass
-    left_by(output, node=lease._node(), process=os.getppid())
+    left_by(output, node=lock._node(), process=os.getppid())
     with pytest.raises(ConfigError, match="another run is at work"):
-        taken(output).__enter__()
+        locked_output(output).__enter__()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"run": "x", "at": "noon"}'])
 def test_a_damaged_note_is_nobodys(output: Store, content: bytes) -> None:
     output.write(NAME, content)
-    with taken(output):
+    with locked_output(output):
         assert json.loads(output.read(NAME))["process"] == os.getpid()
 
 
 def test_the_note_is_renewed(output: Store) -> None:
-    with taken(output, renew_every=0.01):
+    with locked_output(output, renew_every=0.01):
         first = json.loads(output.read(NAME))["at"]
         end = time.monotonic() + 60
         while json.loads(output.read(NAME))["at"] == first and time.monotonic() < end:
@@ -75,7 +75,7 @@ def test_the_note_is_renewed(output: Store) -> None:
 
 
 def test_of_two_that_begin_at_one_moment_the_first_ends(output: Store) -> None:
-    first = Lease(output)
+    first = OutputLock(output)
     first.renew()
     left_by(output)  # it looked before the first had written
     first.require()

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from elansr.video.orientation import Turn, turn_of
+from elansr.video.frames import Orientation, orientation_of
 
 ONE = 1 << 16
 
@@ -20,12 +20,12 @@ def test_every_pixel_goes_where_the_matrix_says(swaps: bool, x: int, y: int) -> 
         to = matrix[0] * column + matrix[3] * row, matrix[1] * column + matrix[4] * row
         places[to[0] // ONE, to[1] // ONE] = pixels[row, column]
     left, top = min(place[0] for place in places), min(place[1] for place in places)
-    turned = turn_of(matrix)(pixels)
+    turned = orientation_of(matrix)(pixels)
     assert turned.shape[:2] == ((3, 2) if swaps else (2, 3))
-    assert turn_of(matrix).size(3, 2) == turned.shape[1::-1]
+    assert orientation_of(matrix).size(3, 2) == turned.shape[1::-1]
     for (across, down), value in places.items():
         assert np.array_equal(turned[down - top, across - left], value)
 
 
 def test_no_turn_is_the_default() -> None:
-    assert turn_of((ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30)) == Turn()
+    assert orientation_of((ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30)) == Orientation()

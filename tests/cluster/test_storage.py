@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import fsspec
 import pytest
 
-from elansr.cluster import stores
-from elansr.cluster.stores import Store, fetch, is_pattern, resolved
+from elansr.cluster import storage
+from elansr.cluster.storage import Store, fetch, is_pattern, resolved
 from elansr.errors import ConfigError, MissingExtraError, PictureError
 
 
@@ -62,14 +62,14 @@ def test_over_http_names_are_those_of_the_files(served: Callable[[Path], str], t
 
 
 @pytest.mark.parametrize(
-    ("failure", "told"),
+    ("failure", "message"),
     [
         (OSError("could not resolve host"), "; pyarrow, which needs no package: could not resolve host"),
         (ValueError("no"), ""),
     ],
 )
 def test_where_a_package_is_missing_pyarrow_is_heard_too(
-    monkeypatch: pytest.MonkeyPatch, failure: Exception, told: str
+    monkeypatch: pytest.MonkeyPatch, failure: Exception, message: str
 ) -> None:
     def without(url: str, **options: object) -> object:
         raise ImportError("Install s3fs to access S3")
@@ -77,15 +77,15 @@ def test_where_a_package_is_missing_pyarrow_is_heard_too(
     def refuses(url: str) -> object:
         raise failure
 
-    monkeypatch.setattr(stores, "url_to_fs", without)
-    monkeypatch.setattr(stores.arrow, "FileSystem", SimpleNamespace(from_uri=refuses))
+    monkeypatch.setattr(storage, "url_to_fs", without)
+    monkeypatch.setattr(storage.arrow, "FileSystem", SimpleNamespace(from_uri=refuses))
     with pytest.raises(MissingExtraError) as refused:
         Store("s3://bucket/photos")
-    assert str(refused.value) == f"s3://bucket/photos: Install s3fs to access S3: pip install what it names{told}"
+    assert str(refused.value) == f"s3://bucket/photos: Install s3fs to access S3: pip install what it names{message}"
 
 
 def test_what_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(stores.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(storage.time, "sleep", lambda seconds: None)
     store, calls, failures = Store("memory://flaky"), [], 2
     store.write("a", b"abc")
     there = type(store.files).open
@@ -102,7 +102,7 @@ def test_what_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_pat
     calls.clear()
     failures = 3
     with pytest.raises(PictureError, match=r"memory://flaky/a: cannot be fetched \(reset\)"):
-        stores.fetch(store, store.path("a"), tmp_path / "here")
+        storage.fetch(store, store.path("a"), tmp_path / "here")
 
 
 def test_unknown_schemes_are_told_in_one_line() -> None:

@@ -32,7 +32,7 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequestOptions:
     """What a request asks for.
 
     Attributes:
@@ -61,7 +61,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Result:
+class UpscaledFile:
     """A picture that is done.
 
     Attributes:
@@ -101,7 +101,7 @@ class Work:
     Attributes:
         data: the bytes of the file.
         file_name: the client's name for it.
-        wanted: the result.
+        options: the result.
         upscalers: give the upscaler.
         limits: of the service.
         on_progress: told the share that is done, 0 to 1; what it raises ends the work.
@@ -109,12 +109,12 @@ class Work:
 
     data: bytes
     file_name: str
-    wanted: Wanted
+    options: RequestOptions
     upscalers: Upscalers
     limits: Limits
     on_progress: Callable[[float], None]
 
-    def run(self, parent: Path) -> Result:
+    def run(self, parent: Path) -> UpscaledFile:
         """Decodes, upscales and encodes, in a folder inside `parent` that is gone after.
 
         Raises:
@@ -135,18 +135,18 @@ class Work:
         seconds = time.perf_counter() - started
         model, reason = task.choice
         pixels = task.area * len(task.picture.pages)
-        return Result(data, nominal.target.name, media_type, *task.final, model, reason, seconds, pixels)
+        return UpscaledFile(data, nominal.target.name, media_type, *task.final, model, reason, seconds, pixels)
 
     def _nominal(self) -> Job:
         """The job as the client would see it: only the names are used."""
         source = Path(safe_name(self.file_name))
-        [job] = plan([Source(source)], "results/", self.upscalers.label, extension=self.wanted.extension)
+        [job] = plan([Source(source)], "results/", self.upscalers.label, extension=self.options.extension)
         return job
 
     def _begun(self, job: Job) -> Task:
         """Decodes the picture and makes sure that the result may be made."""
         job.source.write_bytes(self.data)
-        options = Options(self.wanted.size, "refuse", self.wanted.quality, self.limits.max_pixels)
+        options = Options(self.options.size, "refuse", self.options.quality, self.limits.max_pixels)
         with LIBVIPS:
             self.on_progress(0.0)
             picture = read(job.source, max_pixels=options.max_pixels)
@@ -178,7 +178,7 @@ class Work:
 
 
 class _UnfitError(PictureError):
-    """What is wanted cannot be made of a picture that was read: the fault is the request's."""
+    """What is asked for cannot be made of a picture that was read: the fault is the request's."""
 
 
 def rejected(error: Exception, names: Mapping[Path, Path], limits: Limits) -> Rejected:

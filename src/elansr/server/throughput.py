@@ -14,7 +14,7 @@ MEMORY = 0.8
 """What a picture still counts when the next one is through."""
 
 
-class Pace:
+class Throughput:
     """Seconds a pixel of the source, which hardly depend on the scale: the network works at the size of the source.
 
     Large pictures count more, and so does what was done last.
@@ -32,7 +32,7 @@ class Pace:
             self._pixels = MEMORY * self._pixels + pixels
 
     def seconds(self, pixels: int) -> float | None:
-        """About how long so many pixels will take; None as long as nothing is known."""
+        """PictureFacts how long so many pixels will take; None as long as nothing is known."""
         with self._lock:
             pace = self._seconds / self._pixels if self._pixels else self._trial
         return pace * pixels or None

@@ -1,6 +1,7 @@
-"""The weights that a service offers, each loaded once."""
+"""The weights that a service offers, each loaded once; by family for the page, where people choose the scale apart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from elansr.images import Picture
 from elansr.upscaling.choice import CLEAN, Upscalers, weights_for
 from elansr.upscaling.final_size import SCALES, FinalSize
 from elansr.upscaling.upscaler import Upscaler
-from elansr.weights.released import AUTO, RELEASED, family, is_path
+from elansr.weights.released import AUTO, RELEASED, Degradation, family, is_path
 
 _FAMILIES = tuple(dict.fromkeys(row.family for row in RELEASED.values()))
 _NAMES = (AUTO, *_FAMILIES, *RELEASED)
@@ -23,7 +24,7 @@ class Offer(NamedTuple):
 
     Attributes:
         name: what they say.
-        scales: that they may ask for; of several, what they leave out follows from the size, see `Wanted`.
+        scales: that they may ask for; of several, what they leave out follows from the size, see `RequestOptions`.
         description: one line.
         default: whether it is taken where a request names none.
     """
@@ -39,7 +40,7 @@ class Offer(NamedTuple):
         return self.scales[0] if len(self.scales) == 1 else None
 
 
-class Models:
+class OfferedModels:
     """What clients may name, which are never files: released names and families, "auto", and the operator's choice.
 
     Args:
@@ -86,7 +87,7 @@ class Models:
 
         Args:
             name: one of `offers`; None is the default.
-            scale: of the network, see `Wanted`.
+            scale: of the network, see `RequestOptions`.
             size: of the result.
             share: makes an upscaler the request's own.
 
@@ -122,3 +123,55 @@ class Models:
 def _of(name: str) -> str:
     """What a family is, in a line: "at the scale asked for: elan-light-x2, elan-light-x3, elan-light-x4"."""
     return f"at the scale asked for: {', '.join(family(name)[scale].name for scale in sorted(family(name)))}"
+
+
+_FOR: dict[Degradation, str] = {
+    "bicubic": "for clean pictures",
+    "real": "for photos with noise or JPEG",
+}
+
+
+@dataclass(frozen=True)
+class ModelFamily:
+    """A row of the page's list of models.
+
+    Attributes:
+        name: of the family, or what the operator named.
+        label: what the list says.
+        scales: what it can enlarge by, and what a request then has to name.
+    """
+
+    name: str
+    label: str
+    scales: Mapping[int, str]
+
+
+def kinds(offers: Sequence[Offer]) -> list[ModelFamily]:
+    """The rows for what a service offers, in its order.
+
+    Args:
+        offers: of the service, see `OfferedModels.offers`.
+    """
+    found: dict[str, ModelFamily] = {}
+    for offer in offers:
+        kind = _kind(offer)
+        found.setdefault(kind.name, kind)
+    return list(found.values())
+
+
+def first_scale(offers: Sequence[Offer], kind: ModelFamily) -> int:
+    """The scale that is chosen when the page opens: that of the service's default model, else the largest."""
+    default = next((offer.scale for offer in offers if offer.default), None)
+    return default if default is not None and default in kind.scales else max(kind.scales)
+
+
+def _kind(offer: Offer) -> ModelFamily:
+    if offer.name == AUTO:
+        return ModelFamily(AUTO, "Automatic", dict.fromkeys(family(CLEAN), AUTO))
+    row = RELEASED.get(offer.name)
+    name = row.family if row else offer.name
+    members = family(name)
+    if members:
+        purpose = _FOR[next(iter(members.values())).degradation]
+        return ModelFamily(name, f"{name}: {purpose}", {scale: member.name for scale, member in members.items()})
+    return ModelFamily(name, f"{name}: {offer.description}", dict.fromkeys(offer.scales, name))

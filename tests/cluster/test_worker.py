@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from elansr.cluster import parcels
-from elansr.cluster.parcels import ATTEMPTS, Worker
+from elansr.cluster import worker as worker_module
 from elansr.cluster.sources import Columns, Item, find, planned
-from elansr.cluster.stores import Store
+from elansr.cluster.storage import Store
+from elansr.cluster.worker import ATTEMPTS, Worker
 from elansr.errors import ElansrError
-from tests.cli.ended import Ended
+from tests.command_line import Ended
 
 COLUMNS = Columns()
 
@@ -57,17 +57,17 @@ def test_the_results_are_those_of_upscale(
     source = served(folder) if over_http else str(folder)
     Store(output).write("_elansr/settings.json", b"{}")
     there = worker(source, output)
-    rows = list(there.parcel("p", items(source)))
+    rows = list(there.chunk("p", items(source)))
     assert results(output) == expected(folder)
     assert there.manifest.part("p") == rows
-    told = {row.key: row for row in rows}
+    found = {row.key: row for row in rows}
     assert [row.status for row in rows].count("upscaled") == 4
-    row = told["sub folder/03.png"]
+    row = found["sub folder/03.png"]
     assert (row.width, row.height, row.result_width, row.result_height, row.scale) == (20, 15, 40, 30, 2)
     assert row.bytes == len(results(output)["sub folder/03_x2.png"])
     assert row.seconds > 0
-    assert told["bad.png"].status == "failed"
-    assert (told["bad.png"].error or "").startswith(f"{source}/bad.png: truncated")
+    assert found["bad.png"].status == "failed"
+    assert (found["bad.png"].error or "").startswith(f"{source}/bad.png: truncated")
     assert not [name for name in Store(output).sizes("_elansr") if "/parts/" not in name and "settings" not in name]
 
 
@@ -79,7 +79,7 @@ def test_what_is_not_there_fails_alone(
     url = served(folder)
     wanted = items(url)
     (folder / "01.png").unlink()
-    rows = {row.key: row for row in worker(url, tmp_path / "out").parcel("p", wanted)}
+    rows = {row.key: row for row in worker(url, tmp_path / "out").chunk("p", wanted)}
     assert rows["sub folder/00.png"].status == "upscaled"
     assert rows["01.png"].error == f"{url}/01.png: no such file or folder; check the name"
 
@@ -98,7 +98,7 @@ def test_the_cells_of_parquet_become_files(
     )
     (tmp_path / "out").mkdir()
     columns = Columns(None, "id")
-    rows = list(worker(tmp_path, tmp_path / "out", columns).parcel("p", items(tmp_path / "t.parquet", columns)))
+    rows = list(worker(tmp_path, tmp_path / "out", columns).chunk("p", items(tmp_path / "t.parquet", columns)))
     assert results(f"{tmp_path}/out") == expected(folder)
     assert rows[3].error == f"{tmp_path}/t.parquet#image[3]: the cell is empty; leave the row out or fill it"
 
@@ -108,9 +108,9 @@ def test_a_parcel_that_is_on_record_is_not_done_again(
 ) -> None:
     (tmp_path / "out").mkdir()
     source = pictures(2)
-    rows = list(worker(source, tmp_path / "out").parcel("p", items(source)))
+    rows = list(worker(source, tmp_path / "out").chunk("p", items(source)))
     (tmp_path / "out/01_x2.png").unlink()
-    assert list(worker(source, tmp_path / "out").parcel("p", items(source))) == rows
+    assert list(worker(source, tmp_path / "out").chunk("p", items(source))) == rows
     assert not (tmp_path / "out/01_x2.png").exists()
 
 
@@ -123,15 +123,15 @@ def test_what_was_through_when_a_worker_died_is_not_done_again(
 ) -> None:
     (tmp_path / "out").mkdir()
     source = pictures(4)
-    monkeypatch.setattr(parcels, "RECORD_EVERY", 0.0)
+    monkeypatch.setattr(worker_module, "RECORD_EVERY", 0.0)
     first = worker(source, tmp_path / "out")
-    under_way = first.parcel("p", items(source))
-    told = [next(under_way), next(under_way)]
-    assert first.manifest.part("p") == told, "they are on record before the others are through"
-    for row in told:
+    under_way = first.chunk("p", items(source))
+    found = [next(under_way), next(under_way)]
+    assert first.manifest.part("p") == found, "they are on record before the others are through"
+    for row in found:
         (tmp_path / "out" / row.target).unlink()
-    second = list(worker(source, tmp_path / "out").parcel("p", items(source)))
-    assert second[:2] == told
+    second = list(worker(source, tmp_path / "out").chunk("p", items(source)))
+    assert second[:2] == found
     assert [row.attempt for row in second] == [1, 1, 2, 2]
     assert [(tmp_path / "out" / row.target).exists() for row in second] == [False, False, True, True]
 
@@ -155,8 +155,8 @@ def test_after_a_worker_died_of_a_parcel_each_picture_is_on_record_by_itself(
     there.pictures = dies  # type: ignore[method-assign, assignment]
     for _ in range(ATTEMPTS):
         with pytest.raises(SystemExit):
-            list(there.parcel("p", wanted))
-    rows = list(there.parcel("p", wanted))
+            list(there.chunk("p", wanted))
+    rows = list(there.chunk("p", wanted))
     assert [row.status for row in rows] == ["upscaled", "failed", "upscaled"]
     assert (rows[1].error or "").startswith(f"{source}/{wanted[1].key}: killed its worker 2 times: too large")
     assert begun["p-0"] == begun["p-2"] == 1, "what is on record is not begun again"

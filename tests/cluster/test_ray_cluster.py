@@ -1,11 +1,11 @@
-"""What is told when nothing can be caught any more."""
+"""What is said when nothing can be caught any more."""
 
 import subprocess
 import sys
 
 import pytest
 
-from elansr.cluster.quiet import ENDED
+from elansr.cluster.ray_cluster import ENDED
 
 ENDS = {
     "well": ("", 0, ""),
@@ -18,6 +18,8 @@ ENDS = {
 @pytest.mark.parametrize("end", ENDS)
 def test_a_process_that_is_ended_without_a_word_has_a_last_one(end: str) -> None:
     code, status, words = ENDS[end]
-    program = f"from elansr.cluster.quiet import last_word, quiet\nwith last_word(), quiet():\n    {code or 'pass'}"
+    program = (
+        f"from elansr.cluster.ray_cluster import last_word, quiet\nwith last_word(), quiet():\n    {code or 'pass'}"
+    )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (status, words)

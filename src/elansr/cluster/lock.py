@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from elansr.cluster.sources import STATE
-from elansr.cluster.stores import Store
+from elansr.cluster.storage import Store
 from elansr.errors import ConfigError, ElansrError
 
 NAME = f"{STATE}/running.json"
@@ -25,27 +25,27 @@ OLD = 120.0
 
 
 @contextmanager
-def taken(output: Store, renew_every: float = RENEW_EVERY) -> Iterator["Lease"]:
+def locked_output(output: Store, renew_every: float = RENEW_EVERY) -> Iterator["OutputLock"]:
     """Takes an output for this run.
 
     Raises:
         ConfigError: another run is at work there.
     """
-    lease = Lease(output)
-    lease.renew()
-    lease.require()
+    lock = OutputLock(output)
+    lock.renew()
+    lock.require()
     ended = threading.Event()
-    thread = threading.Thread(target=_keep, args=(lease, ended, renew_every), name="elansr-lease", daemon=True)
+    thread = threading.Thread(target=_keep, args=(lock, ended, renew_every), name="elansr-lock", daemon=True)
     thread.start()
     try:
-        yield lease
+        yield lock
     finally:
         ended.set()
         thread.join()
-        lease.end()
+        lock.end()
 
 
-class Lease:
+class OutputLock:
     """A run's note in an output.
 
     Args:
@@ -96,10 +96,10 @@ class Lease:
         return found if isinstance(found, dict) and found.get("run") != self._who["run"] and _is_alive(found) else {}
 
 
-def _keep(lease: Lease, ended: threading.Event, renew_every: float) -> None:
-    while not lease.is_lost and not ended.wait(renew_every):
+def _keep(lock: OutputLock, ended: threading.Event, renew_every: float) -> None:
+    while not lock.is_lost and not ended.wait(renew_every):
         with suppress(ElansrError):  # the store may answer again before the note is old
-            lease.renew()
+            lock.renew()
 
 
 def _is_alive(found: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The colours of video frames: YUV to the RGB that the network takes, and back by the same matrix and range."""
+"""The pixels of video frames: YUV to the RGB that the network takes and back, and display matrices."""
 
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -65,7 +65,7 @@ class ToRGB:
     """
 
     def __init__(self, colors: Colors) -> None:
-        self._colors, self._graphs = colors, dict[tuple[int, int, str], _Graph]()
+        self._colors, self._graphs = colors, dict[tuple[int, int, str], _FilterGraph]()
 
     def __call__(self, frame: Any) -> Pixels:
         """(H, W, 3), uint8 for samples of 8 bits or fewer, else uint16; without alpha."""
@@ -73,7 +73,7 @@ class ToRGB:
         if key not in self._graphs:
             given = "" if frame.format.is_rgb else _side("in", self._colors)
             rgb = "rgb24" if depth(frame.format) <= 8 else "rgb48le"
-            self._graphs[key] = _Graph(*key, f"{given}out_range=pc", rgb)
+            self._graphs[key] = _FilterGraph(*key, f"{given}out_range=pc", rgb)
         return self._graphs[key](frame).to_ndarray()
 
 
@@ -87,7 +87,7 @@ class FromRGB:
 
     def __init__(self, colors: Colors, pix_fmt: str) -> None:
         self._colors, self._format = colors, av.VideoFormat(pix_fmt)
-        self._graph: _Graph | None = None
+        self._graph: _FilterGraph | None = None
 
     def __call__(self, pixels: Pixels) -> Any:
         """A frame of (H, W, 3)."""
@@ -95,11 +95,11 @@ class FromRGB:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=rgb)
         if self._graph is None:
             wanted = "" if self._format.is_rgb else _side("out", self._colors)
-            self._graph = _Graph(frame.width, frame.height, rgb, f"in_range=pc:{wanted}", self._format.name)
+            self._graph = _FilterGraph(frame.width, frame.height, rgb, f"in_range=pc:{wanted}", self._format.name)
         return self._graph(frame)
 
 
-class _Graph:
+class _FilterGraph:
     """FFmpeg's `scale` filter, which converts without resizing."""
 
     def __init__(self, width: int, height: int, given: str, arguments: str, wanted: str) -> None:
@@ -122,3 +122,42 @@ def _side(side: str, colors: Colors) -> str:
     """The arguments of `scale` for the YUV on one side."""
     spread = "pc" if colors.range == _FULL else "tv"
     return f"{side}_color_matrix={_MATRICES[colors.matrix]}:{side}_range={spread}:"
+
+
+class Orientation(NamedTuple):
+    """A turn by right angles, a mirror image, or both.
+
+    Attributes:
+        swaps: rows become columns, first of all.
+        down: 1, or -1 to turn it upside down after that.
+        across: 1, or -1 to mirror it after that.
+    """
+
+    swaps: bool = False
+    down: int = 1
+    across: int = 1
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """What becomes of width and height."""
+        return (height, width) if self.swaps else (width, height)
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """Turns (H, W, C)."""
+        turned = pixels.transpose(1, 0, 2) if self.swaps else pixels
+        return np.ascontiguousarray(turned[:: self.down, :: self.across])
+
+
+def orientation_of(matrix: tuple[int, ...]) -> Orientation:
+    """The turn nearest to a display matrix, in which x' = m0 x + m3 y and y' = m1 x + m4 y, y downwards."""
+    if abs(matrix[1]) > abs(matrix[0]):
+        return Orientation(True, _sign(matrix[1]), _sign(matrix[3]))
+    return Orientation(False, _sign(matrix[4]), _sign(matrix[0]))
+
+
+def scaled(matrix: tuple[int, ...], scale: int) -> tuple[int, ...]:
+    """The display matrix for frames `scale` times as large: what moves them grows, what turns them stays."""
+    return tuple(value * scale if index in (6, 7) else value for index, value in enumerate(matrix))
+
+
+def _sign(value: int) -> int:
+    return -1 if value < 0 else 1

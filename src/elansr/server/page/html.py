@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from html import escape
 
 from elansr.server.limits import Limits
-from elansr.server.page.pictures import About
-from elansr.server.work import Result
+from elansr.server.page.previews import PictureFacts
+from elansr.server.processing import UpscaledFile
 
 SOONEST_ESTIMATE = 0.03
 """The share of the work that has to be done before the rest is estimated."""
@@ -35,7 +35,7 @@ def notice(text: str) -> str:
     return f'<p class="notice" role="status">{escape(text)}</p>'
 
 
-def chosen(name: str, about: About, size: int, thumbnail: str) -> str:
+def chosen(name: str, about: PictureFacts, size: int, thumbnail: str) -> str:
     """A picture that was sent, with its name and what it is."""
     return (
         f'<figure class="chosen"><img src="{escape(thumbnail)}" alt="The picture you chose">'
@@ -44,7 +44,7 @@ def chosen(name: str, about: About, size: int, thumbnail: str) -> str:
     )
 
 
-def facts(about: About, size: int) -> str:
+def facts(about: PictureFacts, size: int) -> str:
     """What a file is: "320 x 240 pixels · JPEG, quality 95 · 19 kB"."""
     quality = f", quality {about.quality}" if about.quality else ""
     parts = [
@@ -57,7 +57,7 @@ def facts(about: About, size: int) -> str:
     return " · ".join(parts)
 
 
-def size_after(abouts: Sequence[About], scale: int, seconds: float | None) -> str:
+def size_after(abouts: Sequence[PictureFacts], scale: int, seconds: float | None) -> str:
     """What becomes of pictures: "40 x 30 becomes 80 x 60 pixels · about 5 s".
 
     Args:
@@ -104,7 +104,7 @@ def several(rows: Sequence[str], tail: str = "") -> str:
     return f'<ul class="several">{items}</ul>{tail}'
 
 
-def made(result: Result, link: str, thumbnail: str) -> str:
+def made(result: UpscaledFile, link: str, thumbnail: str) -> str:
     """A result among several: its download."""
     facts = f"{result.width} x {result.height} pixels · {escape(result.model)} · {result.seconds:.1f}&nbsp;s"
     return (
@@ -127,7 +127,7 @@ def all_of_them(name: str, link: str, size: int) -> str:
     )
 
 
-def done(result: Result, link: str) -> str:
+def done(result: UpscaledFile, link: str) -> str:
     """The download and what was done."""
     why = f" ({escape(result.reason)})" if result.reason else ""
     return (

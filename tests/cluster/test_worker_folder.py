@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from elansr.cluster.scratch import Scratch, sweep
+from elansr.cluster.worker import WorkerFolder, sweep
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks that end with their process")
 
 KILLED = """
 import os, signal
-from elansr.cluster.scratch import Scratch
-scratch = Scratch()
+from elansr.cluster.worker import WorkerFolder
+scratch = WorkerFolder()
 with scratch.folder() as folder:
     open(os.path.join(folder, "picture.png"), "wb").write(b"some")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -31,7 +31,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_folder_is_gone_with_its_worker(temporary: Path) -> None:
-    scratch = Scratch()
+    scratch = WorkerFolder()
     with scratch.folder() as folder:
         Path(folder, "picture.png").write_bytes(b"some")
         assert len(list(temporary.rglob("picture.png"))) == 1
@@ -45,7 +45,7 @@ def test_what_a_killed_worker_left_is_deleted_and_what_lives_is_not(temporary: P
     ended = subprocess.run([sys.executable, "-c", KILLED], check=False)
     assert ended.returncode == -signal.SIGKILL
     assert len(list(temporary.rglob("picture.png"))) == 1
-    scratch = Scratch()
+    scratch = WorkerFolder()
     assert list(temporary.rglob("picture.png")) == []
     with scratch.folder() as folder:
         sweep()

@@ -1,4 +1,4 @@
-"""`Pace`: what a network of known speed takes, and how the newest pictures count."""
+"""`Throughput`: what a network of known speed takes, and how the newest pictures count."""
 
 import time
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from elansr.errors import ConfigError
-from elansr.server.pace import MEMORY, TRIAL, Pace
+from elansr.server.throughput import MEMORY, TRIAL, Throughput
 
 
 def test_large_and_late_pictures_count_most() -> None:
-    pace = Pace()
+    pace = Throughput()
     assert pace.seconds(10) is None
     pace.count(2.0, 1000)
     assert pace.seconds(500) == pytest.approx(1.0)
@@ -28,7 +28,7 @@ def test_a_trial_counts_until_a_picture_is_done() -> None:
         sides.append(picture.shape[0])
         time.sleep(0.05)
 
-    pace = Pace()
+    pace = Throughput()
     pace.try_out(network)  # type: ignore[arg-type]
     assert sides == [TRIAL // 2, TRIAL]
     rough = pace.seconds(TRIAL**2)
@@ -42,6 +42,6 @@ def test_a_model_that_takes_no_picture_of_that_size_has_no_figure() -> None:
     def network(picture: Any) -> Any:
         raise ConfigError("does not fit")
 
-    pace = Pace()
+    pace = Throughput()
     pace.try_out(network)  # type: ignore[arg-type]
     assert pace.seconds(10) is None

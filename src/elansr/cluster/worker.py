@@ -1,6 +1,6 @@
-"""What one worker does: parcels of pictures, each of them once, whatever dies in between.
+"""What one worker does: chunks of pictures, each of them once, whatever dies in between.
 
-A parcel is tried with all its pictures at once: while one is in the network, the next are fetched and decoded and the
+A chunk is tried with all its pictures at once: while one is in the network, the next are fetched and decoded and the
 last is encoded. If a worker dies of it, the next worker takes its pictures one by one and puts each on record before
 and after: what is through is not done again, and a picture that kills worker after worker is given up.
 """
@@ -8,34 +8,36 @@ and after: what is through is not done again, and a picture that kills worker af
 import os
 import platform
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from elansr.cluster.manifest import Manifest, Row, Status, now
-from elansr.cluster.scratch import Scratch
+from elansr.cluster.manifest import Manifest, ManifestRow, Status, now
 from elansr.cluster.settings import Settings
-from elansr.cluster.sources import STATE, Cells, Columns, Item
-from elansr.cluster.stores import Store, fetch
-from elansr.errors import PictureError
+from elansr.cluster.sources import STATE, Columns, Item, ParquetCells
+from elansr.cluster.storage import Store, fetch
+from elansr.disk import locked
+from elansr.errors import ElansrError, PictureError
 from elansr.text import shown
 
 if TYPE_CHECKING:
-    from elansr.cluster.carrying import Carried
-    from elansr.cluster.strips import Split
+    from elansr.cluster.strips import SplitPicture
     from elansr.upscaling.batch import Job, Outcome
+    from elansr.upscaling.groups import FileStages, Opened
 
 ATTEMPTS = 2
-"""How many workers may die of one picture, after the one that died of its parcel."""
+"""How many workers may die of one picture, after the one that died of its chunk."""
 KILLED = f"killed its worker {ATTEMPTS} times: too large for the memory, or it crashes a decoder"
 FETCHERS = 8
-"""Pictures of a parcel that are fetched at once."""
+"""Pictures of a chunk that are fetched at once."""
 RECORD_EVERY = 2.0
 """Seconds: of a worker that dies or is stopped, pictures that were through in the last of them are done again."""
 UNFINISHED = f"{STATE}/unfinished"
@@ -43,13 +45,15 @@ UNFINISHED = f"{STATE}/unfinished"
 Begin = Callable[[str], int]
 """Puts on record that something is begun, and tells the how many-th time it is."""
 
+_NEW, _NAME, _LOCK = "elansr-new-", "elansr-worker-", "lock"
+
 
 @dataclass(frozen=True)
-class Task:
-    """What every worker of a run is told.
+class WorkerConfig:
+    """What every worker of a run needs to know.
 
     Attributes:
-        source, output: addresses of the stores.
+        source, output: addresses of the storage.
         settings: for all pictures.
         columns: of Parquet.
         weights: the file that `settings.model` is, for machines that do not have it.
@@ -69,7 +73,7 @@ class Task:
 
 
 class Worker:
-    """Holds the network and does parcels.
+    """Holds the network and does chunks.
 
     Args:
         task: see there.
@@ -79,21 +83,21 @@ class Worker:
         ElansrError: the stores cannot be reached from here, or the network cannot be loaded.
     """
 
-    def __init__(self, task: Task, begin: Begin) -> None:
+    def __init__(self, task: WorkerConfig, begin: Begin) -> None:
         _use_threads(task.threads)
-        self._scratch = Scratch()
+        self._folder = WorkerFolder()
         self.settings, self.options = task.settings, task.settings.options()
         self.source, self.output = Store(task.source), Store(task.output)
         self.manifest = Manifest(self.output)
         self._require_folders()
         self._begin, self._fingerprint = begin, task.settings.fingerprint()
-        self._cells = Cells(self.source, task.columns.image)
-        with self._scratch.folder() as folder:
+        self._cells = ParquetCells(self.source, task.columns.image)
+        with self._folder.folder() as folder:
             self._weights = _weights_file(task, Path(folder))
             self.upscalers = task.settings.upscalers(task.device, self._weights, task.tile)
             self.upscalers.prepare()
 
-    def parcel(self, name: str, items: Sequence[Item]) -> Iterator[Row]:
+    def chunk(self, name: str, items: Sequence[Item]) -> Iterator[ManifestRow]:
         """Upscales the pictures, tells of each in its turn and puts it on record; what is there is not done again."""
         if self._begin(name) == 1:
             yield from self._recorded(name, self.pictures(items, 1))
@@ -102,18 +106,18 @@ class Worker:
         for number, item in enumerate(items):
             yield there.get(item.key) or self._alone(f"{name}-{number}", item)
 
-    def share(self, name: str, item: Item, number: int) -> Row:
+    def share(self, name: str, item: Item, number: int) -> ManifestRow:
         """Makes a part of a picture that is split; the row says `split`, or why it failed."""
         return self._on_split(name, item, lambda split, job: split.make(number, self.upscalers, job.target.parent))
 
-    def joined(self, name: str, item: Item, spent: float) -> Row:
+    def joined(self, name: str, item: Item, spent: float) -> ManifestRow:
         """Joins the parts of a picture, which took so many seconds, and puts it on record."""
 
-        def join(split: "Split", job: "Job") -> Row:
+        def join(split: "SplitPicture", job: "Job") -> ManifestRow:
             outcome = split.join(job, self.upscalers, self.options.quality)
             size = job.target.stat().st_size
             self.output.put(job.target, item.target)
-            row = self.told(item, replace(outcome, seconds=outcome.seconds + spent), size, 1)
+            row = self.row_of(item, replace(outcome, seconds=outcome.seconds + spent), size, 1)
             self.manifest.write_part(name, [row])
             split.delete()
             return row
@@ -125,16 +129,16 @@ class Worker:
             self.manifest.write_part(name, [row])
         return row
 
-    def pictures(self, items: Sequence[Item], attempt: int) -> Iterator[Row]:
+    def pictures(self, items: Sequence[Item], attempt: int) -> Iterator[ManifestRow]:
         """Upscales pictures, brings the results to their places and tells of each; `attempt` is for their rows."""
         from elansr.upscaling.batch import Job
         from elansr.upscaling.pipeline import overlapped
 
-        with self._scratch.folder() as folder, ThreadPoolExecutor(FETCHERS) as pool:
+        with self._folder.folder() as folder, ThreadPoolExecutor(FETCHERS) as pool:
             jobs = [Job(self._file(item, folder, n), self._place(item, folder)) for n, item in enumerate(items)]
             stages = self._stages(items, jobs, pool)
             for item, job, found in zip(items, jobs, overlapped(jobs, stages), strict=True):
-                row = self._told(item, found, stages, attempt)
+                row = self._row(item, found, stages, attempt)
                 if self.output.local:
                     _clear(job.target.parent, row.status)
                 yield row
@@ -150,12 +154,14 @@ class Worker:
         elif not self.source.local:
             fetch(self.source, item.path, file)
 
-    def row(self, item: Item, status: Status, error: str | None = None, **about: Any) -> Row:
+    def row(self, item: Item, status: Status, error: str | None = None, **about: Any) -> ManifestRow:
         """A row of the manifest, from this worker and of this moment."""
         where: dict[str, Any] = {"worker": os.getpid(), "node": platform.node()}
-        return Row(item.key, item.source, item.target, status, error, self._fingerprint, now(), **where, **about)
+        return ManifestRow(
+            item.key, item.source, item.target, status, error, self._fingerprint, now(), **where, **about
+        )
 
-    def told(self, item: Item, outcome: "Outcome", size: int | None, attempt: int) -> Row:
+    def row_of(self, item: Item, outcome: "Outcome", size: int | None, attempt: int) -> ManifestRow:
         """An outcome as a row; messages name the picture as the user knows it."""
         spent: dict[str, Any] = {"seconds": outcome.seconds, "attempt": attempt}
         if outcome.status != "done" or not (outcome.input_size and outcome.output_size and outcome.choice):
@@ -168,9 +174,9 @@ class Worker:
         kind: dict[str, Any] = {"pages": outcome.pages, "scale": outcome.scale, "model": model, "bytes": size}
         return self.row(item, "upscaled", None, **sizes, **results, **kind, **spent)
 
-    def _recorded(self, name: str, rows: Iterator[Row]) -> Iterator[Row]:
+    def _recorded(self, name: str, rows: Iterator[ManifestRow]) -> Iterator[ManifestRow]:
         """Puts rows on record as they come, not too often: a store may take its time for each part."""
-        kept: list[Row] = []
+        kept: list[ManifestRow] = []
         written = time.monotonic()
         try:
             for row in rows:
@@ -182,29 +188,31 @@ class Worker:
         finally:
             self.manifest.write_part(name, kept)
 
-    def _on_split(self, name: str, item: Item, work: "Callable[[Split, Job], Row | None]") -> Row:
+    def _on_split(
+        self, name: str, item: Item, work: "Callable[[SplitPicture, Job], ManifestRow | None]"
+    ) -> ManifestRow:
         """Does some work on a picture that is split, and tells what became of it."""
-        from elansr.cluster.strips import Split
+        from elansr.cluster.strips import SplitPicture
         from elansr.upscaling.batch import Job, Outcome
         from elansr.upscaling.outcome import attempt
 
-        def begun() -> Row | None:
+        def begun() -> ManifestRow | None:
             if self._begin(name) > ATTEMPTS:
                 raise PictureError(f"{item.source}: {KILLED}; give a smaller --tile")
             self.fetched(item, job.source)
-            return work(Split(job.source, item, self.output, self.settings), job)
+            return work(SplitPicture(job.source, item, self.output, self.settings), job)
 
         started = time.perf_counter()
-        with self._scratch.folder() as folder:
+        with self._folder.folder() as folder:
             job = Job(self._file(item, folder, 0), self._place(item, folder))
             found = attempt(job, self.options, begun)
-        row = self.told(item, found, None, 1) if isinstance(found, Outcome) else found
+        row = self.row_of(item, found, None, 1) if isinstance(found, Outcome) else found
         if self.output.local:
             _clear(job.target.parent, row.status if row else "split")
         return row or self.row(item, "split", seconds=time.perf_counter() - started)
 
-    def _alone(self, name: str, item: Item) -> Row:
-        """One picture of a parcel that a worker died of."""
+    def _alone(self, name: str, item: Item) -> ManifestRow:
+        """One picture of a chunk that a worker died of."""
         if rows := self.manifest.part(name):
             return rows[0]
         attempt = self._begin(name)
@@ -215,9 +223,9 @@ class Worker:
         self.manifest.write_part(name, [row])
         return row
 
-    def _stages(self, items: Sequence[Item], jobs: "Sequence[Job]", pool: ThreadPoolExecutor) -> "Carried":
-        from elansr.cluster.carrying import Carried
+    def _stages(self, items: Sequence[Item], jobs: "Sequence[Job]", pool: ThreadPoolExecutor) -> "TransferStages":
         from elansr.cluster.strips import split_size
+        from elansr.cluster.worker import TransferStages
         from elansr.upscaling.batch import Job, Outcome, upscale_file
         from elansr.upscaling.groups import FileStages
         from elansr.upscaling.outcome import attempt
@@ -232,12 +240,12 @@ class Worker:
         targets = {job.target: item.target for job, item in both}
         stages = FileStages(self.upscalers, self.options, unwatched, alone)
         split = partial(split_size, settings=self.settings, longest=self.options.max_streamed)
-        return Carried(stages, fetched, self.output, targets, split)
+        return TransferStages(stages, fetched, self.output, targets, split)
 
-    def _told(self, item: Item, outcome: "Outcome", stages: "Carried", attempt: int) -> Row:
+    def _row(self, item: Item, outcome: "Outcome", stages: "TransferStages", attempt: int) -> ManifestRow:
         if size := stages.split.get(outcome.source):
             return self.row(item, "split", width=size[0], height=size[1])
-        return self.told(item, outcome, stages.bytes.get(outcome.target), attempt)
+        return self.row_of(item, outcome, stages.bytes.get(outcome.target), attempt)
 
     def _file(self, item: Item, folder: str, number: int) -> Path:
         """Where the picture can be opened."""
@@ -258,6 +266,118 @@ class Worker:
                 raise PictureError(f"{shown(store.root)}: {where}: name one that all machines of the cluster share")
 
 
+class WorkerFolder:
+    """Where this process keeps pictures on their way; a lock in it is held as long.
+
+    A worker that is killed cannot delete it. The next one on that machine does, and so does a run that ends.
+    """
+
+    def __init__(self) -> None:
+        sweep()
+        new = Path(tempfile.mkdtemp(prefix=_NEW))
+        self._lock = open(new / _LOCK, "wb")  # noqa: SIM115 - open as long as it is locked
+        locked(self._lock)
+        self._root = new.rename(new.with_name(_NAME + new.name.removeprefix(_NEW)))  # locked when others see it
+        weakref.finalize(self, _delete, self._root, self._lock)
+
+    @contextmanager
+    def folder(self) -> Iterator[str]:
+        """A new folder inside, until the end of the `with` statement."""
+        with tempfile.TemporaryDirectory(dir=self._root, ignore_cleanup_errors=True) as folder:
+            yield folder
+
+
+def sweep() -> None:
+    """Deletes the folders of processes that are gone."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{_NAME}*/{_LOCK}"):
+        with suppress(OSError), open(lock, "rb") as file:  # an error: it is another user's
+            if locked(file):
+                shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+def _delete(root: Path, lock: IO[bytes]) -> None:
+    lock.close()
+    shutil.rmtree(root, ignore_errors=True)
+
+
+class TransferStages:
+    """The stages of files that come from a store and go to one; see `pipeline.Stages`.
+
+    Args:
+        inner: the stages of files on the disk.
+        fetched: for each file of a job, what is done when it is on the disk.
+        output: where results go.
+        targets: the names of the results there, by the file that is written first.
+        split_size: of a picture, on the disk, that is left to several workers its width and height, else None.
+
+    Attributes:
+        bytes: of the results that are in their places, by the file that was written first.
+        split: width and height of the sources that are left to several workers.
+    """
+
+    def __init__(
+        self,
+        inner: "FileStages",
+        fetched: Mapping[Path, "Future[None]"],
+        output: Store,
+        targets: Mapping[Path, str],
+        split_size: "Callable[[Job], tuple[int, int] | None]",
+    ) -> None:
+        self._inner, self._fetched, self._output = inner, fetched, output
+        self._targets, self._split_size = targets, split_size
+        self.bytes: dict[Path, int] = {}
+        self.split: dict[Path, tuple[int, int]] = {}
+
+    @property
+    def most(self) -> int:
+        """See `Stages`."""
+        return self._inner.most
+
+    def read(self, job: "Job") -> "Opened | None":
+        """See `Stages`; what could not be fetched tells why when it is done alone."""
+        try:
+            self._fetched[job.source].result()
+            if self._split_size(job):
+                return None
+        except (ElansrError, OSError):
+            return None
+        return self._inner.read(job)
+
+    def pixels(self, opened: "Opened") -> int:
+        """See `Stages`."""
+        return self._inner.pixels(opened)
+
+    def upscale(self, window: "Sequence[Opened]") -> "Iterator[tuple[int, Callable[[], Outcome]]]":
+        """See `Stages`."""
+        for position, finish in self._inner.upscale(window):
+            yield position, partial(self._delivered, finish)
+
+    def alone(self, job: "Job") -> "Outcome":
+        """See `Stages`."""
+        from elansr.upscaling.outcome import Outcome
+
+        try:
+            self._fetched[job.source].result()
+            if size := self._split_size(job):
+                self.split[job.source] = size
+                return Outcome(job.source, job.target, "skipped")
+        except (ElansrError, OSError) as error:
+            return Outcome(job.source, job.target, "failed", str(error))
+        return self._delivered(lambda: self._inner.alone(job))
+
+    def _delivered(self, finish: "Callable[[], Outcome]") -> "Outcome":
+        outcome = finish()
+        if outcome.status != "done":
+            return outcome
+        try:
+            size = outcome.target.stat().st_size
+            self._output.put(outcome.target, self._targets[outcome.target])
+        except (ElansrError, OSError) as error:
+            return replace(outcome, status="failed", reason=str(error))
+        self.bytes[outcome.target] = size
+        return outcome
+
+
 def unwatched(_job: object, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
@@ -270,7 +390,7 @@ def _use_threads(threads: int) -> None:
     set_cpu_threads(threads)
 
 
-def _weights_file(task: Task, folder: Path) -> str | None:
+def _weights_file(task: WorkerConfig, folder: Path) -> str | None:
     """The path of the weights on this machine; None where their name suffices."""
     if task.weights is None:
         return None

@@ -1,4 +1,4 @@
-"""The body of `POST /v1/upscale`: read as it comes, within limits, into a file and what is wanted of it."""
+"""The body of `POST /v1/upscale`: read as it comes, within limits, into a file and the options of the request."""
 
 import asyncio
 import re
@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from elansr.errors import ConfigError
 from elansr.server.limits import Rejected, cancelled, too_many_bytes, too_slow_upload
-from elansr.server.work import Wanted
+from elansr.server.processing import RequestOptions
 from elansr.upscaling.final_size import FinalSize
 from elansr.upscaling.jobs import Extension
 
@@ -30,11 +30,11 @@ Message = MutableMapping[str, Any]
 
 
 class Upload(NamedTuple):
-    """What a client sent: the bytes of a file, its name, and what is wanted."""
+    """What a client sent: the bytes of a file, its name, and the options."""
 
     data: bytes
     file_name: str
-    wanted: Wanted
+    options: RequestOptions
 
 
 async def read_upload(request: Request, max_bytes: int) -> Upload:
@@ -94,18 +94,20 @@ async def _taken_from(form: FormData, max_bytes: int) -> Upload:
         )
     if picture.size is not None and picture.size > max_bytes:
         raise too_many_bytes(max_bytes)
-    wanted = _wanted({name: values[0] for name, values in fields.items()})
-    return Upload(await picture.read(), picture.filename or "", wanted)
+    options = _options({name: values[0] for name, values in fields.items()})
+    return Upload(await picture.read(), picture.filename or "", options)
 
 
-def _wanted(fields: dict[str, Any]) -> Wanted:
+def _options(fields: dict[str, Any]) -> RequestOptions:
     for name, value in fields.items():
         if not isinstance(value, str):
             raise _invalid(f"{name}: must be text, not a file")
     try:
         size = FinalSize(_float(fields, "outscale"), _int(fields, "width"), _int(fields, "height"))
         extension = cast("Extension", fields.get("format") or "auto")
-        return Wanted(fields.get("model") or None, _int(fields, "scale"), size, extension, _int(fields, "quality"))
+        return RequestOptions(
+            fields.get("model") or None, _int(fields, "scale"), size, extension, _int(fields, "quality")
+        )
     except ConfigError as error:
         raise _invalid(str(error)) from error
 

@@ -10,20 +10,19 @@ import pytest
 
 from elansr.images import Picture, read, write
 from elansr.server.limits import Limits, Rejected
-from elansr.server.page.scratch import Scratch
-from elansr.server.page.uploads import MOST_PICTURES, Sent, Uploads, told
+from elansr.server.page.page_files import MOST_PICTURES, PageFolder, Sent, Uploads, sent_files
 
 
 @pytest.fixture
-def scratch() -> Iterator[Scratch]:
-    made = Scratch()
+def folder() -> Iterator[PageFolder]:
+    made = PageFolder()
     yield made
     made.close()
 
 
 def test_what_our_script_tells() -> None:
     rows = [{"name": "../a.png", "bytes": 7, "path": "/tmp/a"}, {"name": "b.png", "bytes": 8}]
-    assert told(json.dumps(rows)) == [Sent("a.png", 7, Path("/tmp/a").resolve()), Sent("b.png", 8, None)]
+    assert sent_files(json.dumps(rows)) == [Sent("a.png", 7, Path("/tmp/a").resolve()), Sent("b.png", 8, None)]
 
 
 @pytest.mark.parametrize(
@@ -36,21 +35,21 @@ def test_what_our_script_tells() -> None:
 )  # fmt: skip
 def test_what_it_does_not_tell(message: str) -> None:
     with pytest.raises(Rejected, match="that was no upload: choose the picture again"):
-        told(message)
+        sent_files(message)
 
 
 def test_how_many() -> None:
-    assert len(told(json.dumps([{"name": "a", "bytes": 1}] * MOST_PICTURES))) == MOST_PICTURES
+    assert len(sent_files(json.dumps([{"name": "a", "bytes": 1}] * MOST_PICTURES))) == MOST_PICTURES
     with pytest.raises(Rejected, match="51 files are more than the 50 that are taken at once: choose fewer"):
-        told(json.dumps([{"name": "a", "bytes": 1}] * (MOST_PICTURES + 1)))
+        sent_files(json.dumps([{"name": "a", "bytes": 1}] * (MOST_PICTURES + 1)))
 
 
-def test_only_what_was_uploaded_is_looked_at(scratch: Scratch, tmp_path: Path) -> None:
+def test_only_what_was_uploaded_is_looked_at(folder: PageFolder, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     write(Picture((pixels,)), tmp_path / "a.png")
-    inside = scratch.new() / "a.png"
+    inside = folder.new() / "a.png"
     inside.write_bytes((tmp_path / "a.png").read_bytes())
-    uploads = Uploads(scratch, replace(Limits(), max_bytes=10_000))
+    uploads = Uploads(folder, replace(Limits(), max_bytes=10_000))
     html, chosen = uploads.look(Sent("mine.png", 99, inside))
     assert chosen is not None
     assert np.array_equal(read(chosen.path).pixels, pixels)

@@ -1,0 +1,244 @@
+"""The files of the page: what browsers send, each looked at before anything is done with it, and results to download.
+
+Each lies in a folder of its own whose name nobody can guess. What is old or too much is deleted.
+"""
+
+import json
+import secrets
+import shutil
+import tempfile
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from elansr.errors import ElansrError
+from elansr.server.limits import Limits, Rejected
+from elansr.server.page import html, previews
+from elansr.server.processing import UpscaledFile, rejected, safe_name
+
+KEPT_SECONDS = 3600
+"""How long a file can be looked at and downloaded."""
+MOST_BYTES = 8 * 2**30
+"""Of all files together; more than this, and the oldest go before their time."""
+
+
+class PageFolder:
+    """A folder for the life of one server.
+
+    Args:
+        kept: seconds that a file stays.
+        most: bytes that all files may take.
+    """
+
+    def __init__(self, kept: float = KEPT_SECONDS, most: int = MOST_BYTES) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="elansr-page-"))
+        self._kept, self._most = kept, most
+
+    def new(self) -> Path:
+        """A new folder inside, with 128 random bits as its name."""
+        place = self.path / secrets.token_hex(16)
+        place.mkdir()
+        return place
+
+    def sweep(self) -> None:
+        """Deletes what is old, and the oldest of what is too much."""
+        found = sorted(((path.lstat().st_mtime, path) for path in self._entries()), reverse=True)
+        oldest, held = time.time() - self._kept, 0
+        for changed, path in found:
+            held += _size(path)
+            if changed < oldest or held > self._most:
+                _delete(path)
+
+    def close(self) -> None:
+        """Deletes all of it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _entries(self) -> list[Path]:
+        return list(self.path.iterdir()) if self.path.is_dir() else []
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.lstat().st_size for file in files)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+MOST_PICTURES = 50
+"""That are taken at once."""
+GONE = "the picture is no longer on the server, which deletes it after a while: choose it again"
+LOST = "it did not reach the server: look at the connection and try again"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A picture that was sent.
+
+    Attributes:
+        name: as the client calls it.
+        path: where it lies.
+        about: what it is.
+    """
+
+    name: str
+    path: Path
+    about: previews.PictureFacts
+
+    @property
+    def thumbnail(self) -> Path:
+        """A small JPEG of it."""
+        return self.path.with_name("thumbnail.jpg")
+
+
+class Sent(NamedTuple):
+    """A file as the browser tells of it.
+
+    Attributes:
+        name: as the client calls it, made safe.
+        size: in bytes.
+        path: where Gradio has put it; None where it was not sent, or did not arrive.
+    """
+
+    name: str
+    size: int
+    path: Path | None
+
+
+def sent_files(message: str) -> list[Sent]:
+    """The files that a browser tells of.
+
+    Args:
+        message: JSON of our script, or of somebody who plays it: a list of {"name", "bytes", "path"}.
+
+    Raises:
+        Rejected: it is something else, or too many.
+    """
+    try:
+        sent = [_sent(row) for row in json.loads(message)]
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise Rejected(422, "no_picture", "that was no upload: choose the picture again") from error
+    if len(sent) > MOST_PICTURES:
+        text = f"{len(sent)} files are more than the {MOST_PICTURES} that are taken at once: choose fewer"
+        raise Rejected(422, "too_many_pictures", text)
+    return sent
+
+
+def _sent(row: Any) -> Sent:
+    return Sent(safe_name(row["name"]), int(row["bytes"]), Path(row["path"]).resolve() if "path" in row else None)
+
+
+class Uploads:
+    """Looks at what was sent.
+
+    Args:
+        folder: where it lies, and nothing else is looked at.
+        limits: of the service.
+    """
+
+    def __init__(self, folder: PageFolder, limits: Limits) -> None:
+        self._folder, self._limits = folder, limits
+
+    def look(self, sent: Sent) -> tuple[str, Chosen | None]:
+        """What to say of a file, as HTML, and the picture if it is one."""
+        try:
+            chosen = self._taken(sent)
+        except ElansrError as error:
+            return html.of_file(str(error), sent.name), None
+        size, thumbnail = chosen.path.stat().st_size, link(chosen.thumbnail)
+        return html.chosen(chosen.name, chosen.about, size, thumbnail), chosen
+
+    def _taken(self, sent: Sent) -> Chosen:
+        """Copies an upload to a folder of its own, where no other tab with the same file has a say."""
+        upload = self._arrived(sent)
+        self._folder.sweep()
+        folder = self._folder.new()
+        path = folder / "source"
+        try:
+            shutil.copyfile(upload, path)
+            picture = previews.opened(path, self._limits.max_pixels)
+        except OSError as error:
+            raise Rejected(422, "gone", GONE) from error
+        except ElansrError as error:
+            shutil.rmtree(folder)
+            raise rejected(error, {path: Path(sent.name)}, self._limits) from error
+        chosen = Chosen(sent.name, path, previews.about(picture))
+        previews.thumbnail(picture, chosen.thumbnail)
+        return chosen
+
+    def _arrived(self, sent: Sent) -> Path:
+        """Where an upload lies; only what lies in our folder is one."""
+        if sent.size > self._limits.max_bytes:
+            has, most = html.amount(sent.size), html.amount(self._limits.max_bytes)
+            text = f"the file has {has}, more than the {most} that this server takes: send a smaller one"
+            raise Rejected(413, "too_many_bytes", text)
+        if sent.path is None:
+            raise Rejected(422, "no_picture", LOST)
+        if self._folder.path.resolve() not in sent.path.parents:
+            raise Rejected(422, "no_picture", GONE)
+        return sent.path
+
+
+def link(path: Path) -> str:
+    """Where the browser finds a file, from the page's own address."""
+    return f"gradio_api/file={quote(str(path))}"
+
+
+LONGEST_NAME = 200
+"""Bytes of a result's name, of the 255 that file systems take."""
+ARCHIVE = "elansr.zip"
+
+
+@dataclass(frozen=True)
+class KeptResult:
+    """A result that can be looked at.
+
+    Attributes:
+        source: the picture file that was sent.
+        path: the result's file.
+        size: width and height of the result.
+        shown: the same of what the browser shows of it.
+    """
+
+    source: Path
+    path: Path
+    size: tuple[int, int]
+    shown: tuple[int, int]
+
+
+def keep_result(folder: PageFolder, chosen: Chosen, result: UpscaledFile) -> KeptResult:
+    """Writes a result for the download, under its own name."""
+    path = folder.new() / _fitting(result.file_name)
+    path.write_bytes(result.data)
+    size = result.width, result.height
+    return KeptResult(chosen.path, path, size, previews.shown_size(size))
+
+
+def archive(folder: PageFolder, made: Sequence[KeptResult]) -> Path:
+    """Writes an archive of results; those of one name are numbered: "a_x4.png", "a_x4 (2).png"."""
+    path = folder.new() / ARCHIVE
+    names: set[str] = set()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:  # pictures are compressed already
+        for each in made:
+            name, number = each.path.name, 1
+            while name.casefold() in names:
+                number += 1
+                name = f"{each.path.stem} ({number}){each.path.suffix}"
+            names.add(name.casefold())
+            file.write(each.path, name)
+    return path
+
+
+def _fitting(name: str) -> str:
+    """A file name that every file system takes: shorter where letters of many bytes make it too long."""
+    path = Path(name)
+    stem = path.stem.encode()[: LONGEST_NAME - len(path.suffix.encode())].decode(errors="ignore")
+    return stem + path.suffix
