@@ -62,7 +62,7 @@ class BenchmarkSet:
         hr_folder = _find_hr(folder)
         pictures = list(_named_pictures(hr_folder).values())
         lr_folder = _find_lr(hr_folder, scale) if lr_folder is None else lr_folder
-        lr_files = [None] * len(pictures) if lr_folder is None else _match_lr(pictures, lr_folder, scale)
+        lr_files = [None] * len(pictures) if lr_folder is None else match_lr(pictures, lr_folder, scale)
         return BenchmarkSet(_set_name(hr_folder), scale, tuple(zip(pictures, lr_files, strict=True)))
 
     @staticmethod
@@ -189,7 +189,7 @@ def _find_lr(hr_folder: Path, scale: int) -> Path | None:
     return found[0] if found else None
 
 
-def _match_lr(hr_files: Iterable[Path], lr_folder: Path, scale: int) -> list[Path]:
+def match_lr(hr_files: Iterable[Path], lr_folder: Path, scale: int) -> list[Path]:
     """The LR file of each HR file.
 
     Raises:
