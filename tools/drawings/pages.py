@@ -16,11 +16,12 @@ CLIP_ART = Path("/usr/share/openclipart/svg")
 
 @functools.cache
 def _clip_art() -> list[list[Path]]:
-    """The files by folder."""
-    folders: dict[Path, list[Path]] = {}
+    """The files by subject; of the hundreds of stars that differ in one number, none; nor trademarks."""
+    folders: dict[tuple[str, ...], list[Path]] = {}
     for file in sorted(CLIP_ART.rglob("*.svg")):
-        if not file.name.startswith("star_"):  # hundreds that differ in one number
-            folders.setdefault(file.parent, []).append(file)
+        subject = file.relative_to(CLIP_ART).parts[:-1][:2]
+        if subject != ("shapes", "stars") and subject[0] != "logos" and file.stem != "firefox":
+            folders.setdefault(subject, []).append(file)
     return list(folders.values())
 
 
