@@ -14,7 +14,7 @@ from elansr.images import (
     Pixels,
     Plane,
     Rolling,
-    alpha_rows,
+    alpha,
     blank,
     fill_transparent,
     filled_rows,
@@ -156,15 +156,15 @@ def test_transparent_pixels_are_filled_as_in_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int, size: tuple[int, int], channels: int, dtype: type
 ) -> None:
     """With all levels of the pyramid but one pixel in files, and with all in memory."""
-    monkeypatch.setattr(alpha_rows, "_IN_MEMORY", max(held, 64))
-    monkeypatch.setattr(alpha_rows, "_BAND", 32)
+    monkeypatch.setattr(alpha, "_IN_MEMORY", max(held, 64))
+    monkeypatch.setattr(alpha, "_BAND", 32)
     picture = holes(*size, channels, dtype)
     picture[0, 0, -1] = 9
 
     def start() -> Callable[[int, int], Pixels]:
         return Rolling(lambda first, stop: picture[first:stop])
 
-    rows = filled_rows(start, picture.shape, picture.dtype, tmp_path)  # type: ignore[arg-type]
+    rows = filled_rows(start, picture.shape, tmp_path)  # type: ignore[arg-type]
     bands = [rows(top, min(top + 40, size[0])) for top in range(0, size[0], 40)]
     assert np.array_equal(np.concatenate(bands), fill_transparent(picture)[..., :-1])
     assert bool(list(tmp_path.iterdir())) == (held == 0)

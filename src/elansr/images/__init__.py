@@ -5,8 +5,7 @@ A picture is read with `read`, worked on as `Picture.pages`, carried on with `Pi
 in rows: `open_picture`, `write_rows`.
 """
 
-from elansr.images.alpha import fill_transparent
-from elansr.images.alpha_rows import fill_levels_size, filled_rows
+from elansr.images.alpha import fill_levels_size, fill_transparent, filled_rows
 from elansr.images.color import luma, rgb_to_ycbcr, ycbcr_to_rgb
 from elansr.images.formats import (
     FORMATS,

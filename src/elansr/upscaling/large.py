@@ -213,7 +213,7 @@ class Large:
 
     def _filled(self, start: Callable[[], RowReader], spool: Spool) -> RowReader:
         shape = self._height, self._width, self._channels
-        return filled_rows(start, shape, self._dtype, spool.folder)
+        return filled_rows(start, shape, spool.folder)
 
     def _alpha_range(self, rows: RowReader) -> tuple[int, int]:
         bands = (rows(top, min(top + _BAND, self._height))[..., -1] for top in range(0, self._height, _BAND))
