@@ -1,27 +1,197 @@
-"""Locks that end with their process."""
+"""Files whole or not at all, folders that are gone with their process or after it, and locks that end with it."""
 
+import errno
+import gc
+import os
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from elansr.disk import locked
+from elansr.disk import (
+    TemporaryFolder,
+    atomic_file,
+    delete_abandoned,
+    move_into_place,
+    only_run,
+    require_free,
+    write_atomically,
+    writing_errors,
+)
+from elansr.errors import BusyError, OutputExistsError, PictureError, WeightsError
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks that end with their process")
+locks = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks that end with their process")
 
 
-def test_one_at_a_time_and_free_again_when_the_process_is_gone(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
-    opened = "import sys; from elansr.disk import locked; file = open(sys.argv[1], 'wb')"
-    holds = f"{opened}; print(locked(file), flush=True); input()"
-    other = subprocess.Popen(
-        [sys.executable, "-c", holds, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout is not None
-    assert other.stdout.readline() == "True\n"
-    with open(path, "wb") as file:
-        assert locked(file) is False
+def no_links(*_: object) -> None:
+    raise OSError(errno.EOPNOTSUPP, "no hard links here")
+
+
+# --- files ---
+
+
+def by_data(path: Path, overwrite: bool) -> None:
+    write_atomically(path, b"new", overwrite=overwrite)
+
+
+def by_file(path: Path, overwrite: bool) -> None:
+    with atomic_file(path, overwrite=overwrite) as file:
+        file.write(b"n")
+        assert not path.exists() or path.read_bytes() == b"old"
+        file.write(b"ew")
+
+
+def by_move(path: Path, overwrite: bool) -> None:
+    finished = path.with_name("finished")
+    finished.write_bytes(b"new")
+    try:
+        move_into_place(finished, path, overwrite=overwrite)
+    except OutputExistsError:
+        finished.unlink()
+        raise
+
+
+@pytest.mark.parametrize("write", [by_data, by_file, by_move])
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_is_there_whole_and_replaced_only_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, bool], None], links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    path = tmp_path / "x"
+    write(path, False)
+    assert path.read_bytes() == b"new"
+    path.write_bytes(b"old")
+    with pytest.raises(OutputExistsError):
+        write(path, False)
+    assert path.read_bytes() == b"old"
+    write(path, True)
+    assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def stopped(path: Path) -> None:
+    with atomic_file(path, overwrite=True) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+
+def test_what_is_raised_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt):
+        stopped(tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_what_is_in_the_way_is_found_before_the_work(tmp_path: Path) -> None:
+    require_free(tmp_path / "x", overwrite=False)
+    (tmp_path / "x").symlink_to("nowhere")
+    require_free(tmp_path / "x", overwrite=True)
+    with pytest.raises(OutputExistsError):
+        require_free(tmp_path / "x", overwrite=False)
+    with pytest.raises(IsADirectoryError):
+        require_free(tmp_path, overwrite=True)
+
+
+@pytest.mark.parametrize("kind", [PictureError, WeightsError])
+@pytest.mark.parametrize(
+    "error",
+    [
+        IsADirectoryError("x"),
+        FileNotFoundError("x"),
+        PermissionError("x"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        ValueError("embedded null byte\nin the name"),
+    ],
+)
+def test_failures_become_one_line_that_names_the_file(
+    tmp_path: Path, kind: type[PictureError | WeightsError], error: Exception
+) -> None:
+    path = tmp_path / "none" / "x.png"
+    with pytest.raises(kind) as caught, writing_errors(path, kind):
+        raise error
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is error
+
+
+# --- folders ---
+
+KILLED = """
+import os, signal
+from elansr.disk import TemporaryFolder
+kept = TemporaryFolder()
+with kept.folder() as folder:
+    (folder / "picture.png").write_bytes(b"some")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_folder_is_gone_after_use(temporary: Path) -> None:
+    with TemporaryFolder() as kept:
+        with kept.folder() as folder:
+            (folder / "picture.png").write_bytes(b"some")
+            assert folder.parent == kept.path
+            assert len(list(temporary.rglob("picture.png"))) == 1
+        assert list(temporary.rglob("picture.png")) == []
+        (kept.path / "more").write_bytes(b"some")
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_folder_is_gone_with_its_owner(temporary: Path) -> None:
+    kept = TemporaryFolder()
+    assert kept.path.is_dir()
+    del kept
+    gc.collect()
+    assert list(temporary.iterdir()) == []
+
+
+@locks
+def test_what_a_killed_process_left_is_deleted_and_what_lives_is_not(temporary: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", KILLED], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(list(temporary.rglob("picture.png"))) == 1
+    with TemporaryFolder() as kept:
+        assert list(temporary.rglob("picture.png")) == []
+        delete_abandoned()
+        assert kept.path.is_dir()
+
+
+# --- locks ---
+
+HOLDS = """
+import pathlib, sys
+from elansr.disk import only_run
+with only_run(pathlib.Path(sys.argv[1]), "x"):
+    print("held", flush=True)
+    input()
+"""
+
+
+@locks
+def test_one_run_at_a_time_and_free_again_when_the_process_is_gone(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(BusyError, match="picture.png"), only_run(lock, "picture.png"):
+            pass
         other.kill()
         other.communicate()
-        assert locked(file) is True
+    for _ in range(2):
+        with only_run(lock, "picture.png"):
+            pass

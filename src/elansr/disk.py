@@ -1,8 +1,6 @@
 """Files that are written whole or not at all, folders that are gone after use, and locks that end with their process.
 
-require_free, atomic_file, write_atomically, move_into_place
-TemporaryFolder
-only_run
+`require_free`, `atomic_file`, `write_atomically`, `move_into_place`, `writing_errors`; `TemporaryFolder`; `only_run`.
 """
 
 import os
@@ -16,8 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar
 
-from elansr.errors import BusyError, OutputExistsError
-from elansr.text import shown
+from elansr.errors import BusyError, ElansrError, OutputExistsError
+from elansr.text import one_line, shown
 
 if sys.platform != "win32":
     import fcntl
@@ -30,12 +28,10 @@ def require_free(path: Path, overwrite: bool) -> None:
 
     Raises:
         OutputExistsError: It is there and `overwrite` is off.
-        IsADirectoryError, FileNotFoundError: It is a folder, or its folder is not there.
+        IsADirectoryError: It is a folder.
     """
     if path.is_dir():
-        raise IsADirectoryError(f"{shown(path)}: is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{shown(path)}: the folder {shown(path.parent)} does not exist; create it first")
+        raise IsADirectoryError(path)
     if not overwrite and os.path.lexists(path):
         raise _exists(path)
 
@@ -80,6 +76,28 @@ def move_into_place(file: Path, path: Path, *, overwrite: bool) -> None:
         os.fsync(opened.fileno())  # so that a power cut after the move does not leave an empty file
     _rename(file, path, overwrite)
     file.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_errors(path: str | os.PathLike[str], kind: type[ElansrError]) -> Iterator[None]:
+    """Turns what goes wrong when a file is written into an error of ours, in one line that starts with the path.
+
+    Args:
+        path: The file.
+        kind: Of the error.
+    """
+    try:
+        yield
+    except IsADirectoryError as error:
+        raise kind(f"{shown(path)}: is a folder; name a file in it") from error
+    except PermissionError as error:
+        raise kind(f"{shown(path)}: no permission to write there; choose another folder") from error
+    except (OSError, ValueError) as error:
+        folder = Path(path).parent
+        if isinstance(error, FileNotFoundError) and not folder.is_dir():
+            raise kind(f"{shown(path)}: the folder {shown(folder)} does not exist; create it first") from error
+        why = getattr(error, "strerror", None) or one_line(error)
+        raise kind(f"{shown(path)}: cannot be written ({why}); free space or choose another folder") from error
 
 
 def _rename(file: Path, path: Path, overwrite: bool) -> None:

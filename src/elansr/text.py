@@ -1,4 +1,4 @@
-"""How values are shown in a message: paths, lists, sizes."""
+"""How values are shown in a message: paths, lists, errors of other libraries."""
 
 import os
 from collections.abc import Iterable
@@ -16,3 +16,8 @@ def listed(names: Iterable[str], most: int = 3) -> str:
     some = [f"{name!r:.80}" for name in ordered[:most]]
     more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
     return ", ".join(some) + more if some else "nothing"
+
+
+def one_line(error: Exception) -> str:
+    """The message of another library, on one line of bearable length."""
+    return " ".join(str(error).split())[:200]

@@ -23,7 +23,7 @@ from elansr.weights.convert import convert
 from elansr.weights.files import load, save
 from tests.weights.samples import STORY, random_network
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "hub.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "hub.md"
 COMMIT = "a" * 40
 
 

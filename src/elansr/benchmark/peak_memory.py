@@ -19,7 +19,7 @@ from elansr.benchmark.models import BenchmarkModel, Task, Wish, benchmark_models
 from elansr.benchmark.speed import built, wait_for
 from elansr.errors import DeviceError
 from elansr.memory import keep_freed_memory
-from elansr.weights.disk import one_line
+from elansr.text import one_line
 
 STATUS, HIGH_WATER = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_HIGH_WATER = "5"

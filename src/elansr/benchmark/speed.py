@@ -15,7 +15,7 @@ import torch
 
 from elansr.errors import DeviceError
 from elansr.memory import keep_freed_memory
-from elansr.weights.disk import one_line
+from elansr.text import one_line
 
 WARM_UP = 2
 TARGET_SECONDS = 30.0

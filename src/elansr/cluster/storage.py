@@ -16,8 +16,7 @@ from urllib.parse import unquote
 
 from elansr.disk import write_atomically
 from elansr.errors import ConfigError, MissingExtraError, PictureError
-from elansr.text import shown
-from elansr.weights.disk import one_line
+from elansr.text import one_line, shown
 
 try:
     from fsspec.core import url_to_fs

@@ -20,7 +20,8 @@ from elansr.engines.device import cpu_threads, pick_device
 from elansr.engines.exported import KEY, Exported
 from elansr.errors import ConfigError, DeviceError, MissingExtraError, PictureError, WeightsError
 from elansr.nn.ops import crop, pad
-from elansr.weights.disk import EXPORTED, one_line, require_readable
+from elansr.text import one_line
+from elansr.weights.disk import EXPORTED, require_readable
 
 EngineName = Literal["auto", "torch", "onnx", "openvino"]
 ENGINE_OF_SUFFIX: dict[str, EngineName] = {".onnx": "onnx", ".xml": "openvino"}

@@ -21,7 +21,8 @@ from elansr.evaluation.datasets import RGB
 from elansr.images import imresize
 from elansr.memory import keep_freed_memory
 from elansr.nn.config import MAX_SCALE, PRESETS, ELANConfig
-from elansr.weights.disk import EXPORTED, SAFETENSORS, one_line
+from elansr.text import one_line
+from elansr.weights.disk import EXPORTED, SAFETENSORS
 from elansr.weights.released import family, is_path
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import pyvips
 
-from elansr.disk import atomic_file, require_free
+from elansr.disk import atomic_file, require_free, writing_errors
 from elansr.errors import PictureError
 from elansr.images import metadata
 from elansr.images.formats import FORMATS, FormatName, format_named, format_of_suffix
@@ -84,7 +84,7 @@ def encode(
         PictureError: The format is unknown or cannot hold the picture.
     """
     kind = check_format(format, size=_size(picture), pages=len(picture.pages), pyramid=pyramid, name=name)
-    with _complaints(name):
+    with _encoding_errors(name):
         file = io.BytesIO()
         _encode(_joined(picture), picture, kind, _quality(quality, kind), file, pyramid)
         return file.getvalue()
@@ -205,11 +205,10 @@ def check_place(path: Path, overwrite: bool) -> None:
         OutputExistsError: It is taken and `overwrite` is off.
         PictureError: The others.
     """
-    with _complaints(shown(path)):
-        try:
-            require_free(path, overwrite)
-        except (IsADirectoryError, FileNotFoundError) as error:
-            raise PictureError(str(error)) from error
+    with writing_errors(path, PictureError):
+        require_free(path, overwrite)
+        if not path.parent.is_dir():
+            raise FileNotFoundError(path)
 
 
 def _write(
@@ -225,7 +224,8 @@ def _write(
     size, pages = _size(picture), len(picture.pages)
     kind = check_output(path, format=to, size=size, pages=pages, overwrite=overwrite, pyramid=pyramid)
     number = _quality(quality, kind)
-    with _complaints(shown(path)), atomic_file(path, overwrite=overwrite) as file:
+    name = shown(path)
+    with writing_errors(path, PictureError), _encoding_errors(name), atomic_file(path, overwrite=overwrite) as file:
         _encode(_joined(picture) if image is None else image, picture, kind, number, file, pyramid)
 
 
@@ -241,16 +241,11 @@ def _quality(quality: int | None, kind: FormatName) -> int:
 
 
 @contextmanager
-def _complaints(name: str) -> Iterator[None]:
-    """Turns every failure into one line that starts with the name."""
+def _encoding_errors(name: str) -> Iterator[None]:
+    """Turns what an encoder says into one line that starts with the name."""
     try:
         yield
-    except PermissionError as error:
-        raise PictureError(f"{name}: no permission to write there; choose another folder") from error
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise PictureError(f"{name}: cannot be written ({why}); free space or choose another folder") from error
-    except pyvips.Error as error:
+    except (ValueError, pyvips.Error) as error:
         raise PictureError(f"{name}: cannot be written ({reason(error)}); check the disk") from error
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import secrets
 import stat
 import warnings
 from typing import TYPE_CHECKING
 
-from elansr.errors import OutputExistsError, WeightsError
+from elansr import disk
+from elansr.errors import WeightsError
+from elansr.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,41 +114,21 @@ def require_free(path: Path, overwrite: bool) -> None:
         WeightsError: `path` is a folder.
         OutputExistsError: `path` exists and `overwrite` is False.
     """
-    if path.is_dir():
-        raise WeightsError(f"{path}: a folder: name the file to write")
-    if os.path.lexists(path) and not overwrite:
-        raise OutputExistsError(f"{path}: exists already: choose another name, or overwrite it (--overwrite)")
+    with disk.writing_errors(path, WeightsError):
+        disk.require_free(path, overwrite)
 
 
 def write_atomically(path: Path, data: bytes, overwrite: bool) -> None:
-    """Writes the whole file or nothing: beside it, then in its place.
+    """Writes the whole file or nothing.
 
     Raises:
         WeightsError: `path` is a folder or cannot be written.
         OutputExistsError: `path` exists and `overwrite` is False.
     """
-    require_free(path, overwrite)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(part, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"{path}: cannot be written ({reason(error)}): check the folder, its permissions and the free space"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError, ValueError):
-            part.unlink()
+    with disk.writing_errors(path, WeightsError):
+        disk.write_atomically(path, data, overwrite=overwrite)
 
 
 def reason(error: Exception) -> str:
     """What went wrong, without the path that the message names already."""
     return getattr(error, "strerror", None) or one_line(error)
-
-
-def one_line(error: Exception) -> str:
-    """The message of a library on one line of bearable length."""
-    return " ".join(str(error).split())[:200]

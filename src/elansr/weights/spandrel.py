@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from elansr.errors import MissingExtraError
-from elansr.weights.disk import one_line
+from elansr.text import one_line
 
 if TYPE_CHECKING:
     from spandrel import ArchRegistry
