@@ -2,6 +2,7 @@
 
 import gc
 import io
+import tempfile
 import time
 import weakref
 from collections.abc import Callable
@@ -260,7 +261,6 @@ def test_the_end(wait: bool, serving: Serving, hold: Callable[[Service], Held], 
     for task in tasks if not wait else []:
         with pytest.raises(Rejected, match="shutting down"):
             task.result(PATIENCE)
-    assert not Path(service._folder.name).exists()
     service.close(wait=True)
 
 
@@ -277,8 +277,11 @@ def test_grace_has_an_end(serving: Serving, hold: Callable[[Service], Held], fil
             task.result(PATIENCE)
 
 
-def test_nothing_is_left_behind(serving: Serving, file_of: FileOf) -> None:
+def test_nothing_is_left_behind(
+    serving: Serving, file_of: FileOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No file, and no result or upload in memory, whether it went well or not, without the garbage collector."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     service = serving()
     gc.disable()
     try:
@@ -299,7 +302,7 @@ def test_nothing_is_left_behind(serving: Serving, file_of: FileOf) -> None:
         assert not any(ref() for ref in left)
     finally:
         gc.enable()
-    assert list(Path(service._folder.name).iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unexpected_failure_is_the_services_and_frees_its_place(

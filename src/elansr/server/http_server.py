@@ -85,7 +85,6 @@ def serve(app: FastAPI, service: Service, listening: socket.socket, grace: float
 def _end_by_signals(stop: Event, service: Service) -> None:
     def receive(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
-            service.abandon()
             os._exit(128 + number)  # threads in the middle of their work are not waited for
         service.stop_taking()
         stop.set()

@@ -8,15 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Condition, Lock
 from typing import NamedTuple
 
 from elansr.errors import ElansrError
 from elansr.server.limits import Limits, Rejected, cancelled, queue_full, shutting_down, too_many_bytes, too_slow
 from elansr.server.offered_models import OfferedModels
-from elansr.server.processing import RequestOptions, UpscaledFile, Work, rejected
+from elansr.server.processing import RequestOptions, UpscaledFile, rejected, upscale_bytes
 from elansr.server.throughput import Throughput
 from elansr.upscaling.choice import Upscalers
 from elansr.upscaling.shared_engine import Turns, use_one_core
@@ -153,7 +151,6 @@ class Service:
         self._mean_seconds = 1.0
         self._turns = Turns(threads)
         self._threads = ThreadPoolExecutor(self.limits.at_once, "elansr-request", initializer=use_one_core)
-        self._folder = TemporaryDirectory(prefix="elansr-serve-")
         try:
             self.models.prepare()
         except BaseException:
@@ -241,12 +238,6 @@ class Service:
             task.end(shutting_down())
         self._threads.shutdown()
         self._turns.close()
-        self._folder.cleanup()
-
-    def abandon(self) -> None:
-        """Leaves everything as it is but for the files on disk; the process is to end now."""
-        self._closing = True
-        self._folder.cleanup()
 
     def stop_taking(self) -> None:
         """Takes nothing on any more."""
@@ -266,17 +257,17 @@ class Service:
             self._waiting.discard(task)
             self._in_work.add(task)
         task.in_work = True
-        data, task.data = task.data, b""
         try:
-            result = self._result(task, Work(data, task.file_name, task.options, upscalers, self.limits, task.advance))
+            result = self._result(task, upscalers)
         except Exception as error:  # noqa: BLE001 - whatever it is, the place must become free
-            task.future.set_exception(rejected(error, {}, self.limits).bare())
+            task.future.set_exception(rejected(error, task.file_name, self.limits).bare())
         else:
             task.future.set_result(result)
 
-    def _result(self, task: QueuedRequest, work: Work) -> UpscaledFile:
+    def _result(self, task: QueuedRequest, upscalers: Upscalers) -> UpscaledFile:
         task.check()
-        result = work.run(Path(self._folder.name))
+        data, task.data = task.data, b""
+        result = upscale_bytes(data, task.file_name, task.options, upscalers, self.limits, task.advance)
         task.advance(1.0)
         return replace(result, model=self.models.shown(result.model))
 

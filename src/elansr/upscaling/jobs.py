@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from elansr.errors import ConfigError
@@ -103,7 +103,8 @@ def plan(
     if os.path.basename(suffix) != suffix:
         raise ConfigError(f"suffix {suffix!r}: must not name a folder: give the folder as the output")
     inputs = _outside(sources, place)
-    return _checked([_job(s, _folder_of(s, place, label) / _name(s.path, suffix, extension)) for s in inputs], suffix)
+    jobs = [_job(s, _folder_of(s, place, label) / result_name(s.path, suffix, extension)) for s in inputs]
+    return _checked(jobs, suffix)
 
 
 def is_single(sources: Sequence[Source]) -> bool:
@@ -152,7 +153,7 @@ def _is_folder_name(output: str | os.PathLike[str]) -> bool:
     return os.path.isdir(output) or os.fspath(output).endswith(("/", os.sep))
 
 
-def _ends_like_a_picture(path: Path) -> bool:
+def _ends_like_a_picture(path: PurePath) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
@@ -199,7 +200,8 @@ def _beside(folder: Path, label: str) -> Path:
     return named.with_name(named.name + label)
 
 
-def _name(path: Path, suffix: str, extension: Extension) -> str:
+def result_name(path: PurePath, suffix: str, extension: Extension = "auto") -> str:
+    """The name of the result of a file: "photo.jpg" -> "photo_x4.jpg"."""
     kept = path.suffix if _ends_like_a_picture(path) else FALLBACK_EXTENSION
     return f"{path.stem}{suffix}{kept if extension == 'auto' else '.' + extension}"
 

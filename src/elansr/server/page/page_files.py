@@ -164,12 +164,12 @@ class Uploads:
         path = folder / "source"
         try:
             shutil.copyfile(upload, path)
-            picture = previews.opened(path, self._limits.max_pixels)
+            picture = previews.opened(path, self._limits.max_pixels, sent.name)
         except OSError as error:
             raise Rejected(422, "gone", GONE) from error
         except ElansrError as error:
             shutil.rmtree(folder)
-            raise rejected(error, {path: Path(sent.name)}, self._limits) from error
+            raise rejected(error, sent.name, self._limits) from error
         chosen = Chosen(sent.name, path, previews.about(picture))
         previews.thumbnail(picture, chosen.thumbnail)
         return chosen

@@ -56,14 +56,14 @@ class CutOut:
     height: int
 
 
-def opened(path: Path, max_pixels: int) -> Picture:
+def opened(path: Path, max_pixels: int, name: str | None = None) -> Picture:
     """Reads a picture file.
 
     Raises:
         PictureError: it is none that can be read, or too large.
     """
     with LIBVIPS:
-        return read(path, max_pixels=max_pixels)
+        return read(path, name=name, max_pixels=max_pixels)
 
 
 def about(picture: Picture) -> PictureFacts:
