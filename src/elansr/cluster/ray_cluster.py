@@ -18,7 +18,8 @@ from typing import Any
 
 from elansr.cluster.manifest import ManifestRow, from_json, to_json
 from elansr.cluster.sources import Item
-from elansr.cluster.worker import Worker, WorkerConfig, sweep
+from elansr.cluster.worker import Worker, WorkerConfig
+from elansr.disk import delete_abandoned
 from elansr.errors import ConfigError, DeviceError, ElansrError, MissingExtraError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -116,7 +117,7 @@ def _connected(address: str | None) -> Iterator[None]:
             raise
         finally:
             ray.shutdown()
-            sweep()
+            delete_abandoned()
             if not (address or logs_matter):
                 shutil.rmtree(started.address_info["session_dir"], ignore_errors=True)
 

@@ -8,23 +8,21 @@ and after: what is through is not done again, and a picture that kills worker af
 import os
 import platform
 import shutil
-import tempfile
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from elansr.cluster.manifest import Manifest, ManifestRow, Status, now
 from elansr.cluster.settings import Settings
 from elansr.cluster.sources import STATE, Columns, Item, ParquetCells
 from elansr.cluster.storage import Store, fetch
-from elansr.disk import locked
+from elansr.disk import TemporaryFolder
 from elansr.errors import ElansrError, PictureError
 from elansr.text import shown
 
@@ -44,8 +42,6 @@ UNFINISHED = f"{STATE}/unfinished"
 
 Begin = Callable[[str], int]
 """Puts on record that something is begun, and tells the how many-th time it is."""
-
-_NEW, _NAME, _LOCK = "elansr-new-", "elansr-worker-", "lock"
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,7 @@ class Worker:
 
     def __init__(self, task: WorkerConfig, begin: Begin) -> None:
         _use_threads(task.threads)
-        self._folder = WorkerFolder()
+        self._folder = TemporaryFolder()
         self.settings, self.options = task.settings, task.settings.options()
         self.source, self.output = Store(task.source), Store(task.output)
         self.manifest = Manifest(self.output)
@@ -93,7 +89,7 @@ class Worker:
         self._begin, self._fingerprint = begin, task.settings.fingerprint()
         self._cells = ParquetCells(self.source, task.columns.image)
         with self._folder.folder() as folder:
-            self._weights = _weights_file(task, Path(folder))
+            self._weights = _weights_file(task, folder)
             self.upscalers = task.settings.upscalers(task.device, self._weights, task.tile)
             self.upscalers.prepare()
 
@@ -247,13 +243,13 @@ class Worker:
             return self.row(item, "split", width=size[0], height=size[1])
         return self.row_of(item, outcome, stages.bytes.get(outcome.target), attempt)
 
-    def _file(self, item: Item, folder: str, number: int) -> Path:
+    def _file(self, item: Item, folder: Path, number: int) -> Path:
         """Where the picture can be opened."""
-        return Path(item.path) if self.source.local and item.row < 0 else Path(folder, str(number))
+        return Path(item.path) if self.source.local and item.row < 0 else folder / str(number)
 
-    def _place(self, item: Item, folder: str) -> Path:
+    def _place(self, item: Item, folder: Path) -> Path:
         """Where the result is written before it is moved; the same at the next attempt, which may go on there."""
-        around = Path(self.output.path(UNFINISHED)) if self.output.local else Path(folder)
+        around = Path(self.output.path(UNFINISHED)) if self.output.local else folder
         place = around / sha256(item.key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         place.mkdir(parents=True, exist_ok=True)
         return place / Path(item.target).name
@@ -264,40 +260,6 @@ class Worker:
             if store.local and not os.path.isdir(store.root):
                 where = f"the machine {platform.node()} does not see this folder"
                 raise PictureError(f"{shown(store.root)}: {where}: name one that all machines of the cluster share")
-
-
-class WorkerFolder:
-    """Where this process keeps pictures on their way; a lock in it is held as long.
-
-    A worker that is killed cannot delete it. The next one on that machine does, and so does a run that ends.
-    """
-
-    def __init__(self) -> None:
-        sweep()
-        new = Path(tempfile.mkdtemp(prefix=_NEW))
-        self._lock = open(new / _LOCK, "wb")  # noqa: SIM115 - open as long as it is locked
-        locked(self._lock)
-        self._root = new.rename(new.with_name(_NAME + new.name.removeprefix(_NEW)))  # locked when others see it
-        weakref.finalize(self, _delete, self._root, self._lock)
-
-    @contextmanager
-    def folder(self) -> Iterator[str]:
-        """A new folder inside, until the end of the `with` statement."""
-        with tempfile.TemporaryDirectory(dir=self._root, ignore_cleanup_errors=True) as folder:
-            yield folder
-
-
-def sweep() -> None:
-    """Deletes the folders of processes that are gone."""
-    for lock in Path(tempfile.gettempdir()).glob(f"{_NAME}*/{_LOCK}"):
-        with suppress(OSError), open(lock, "rb") as file:  # an error: it is another user's
-            if locked(file):
-                shutil.rmtree(lock.parent, ignore_errors=True)
-
-
-def _delete(root: Path, lock: IO[bytes]) -> None:
-    lock.close()
-    shutil.rmtree(root, ignore_errors=True)
 
 
 class TransferStages:

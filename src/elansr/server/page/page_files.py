@@ -6,7 +6,6 @@ Each lies in a folder of its own whose name nobody can guess. What is old or too
 import json
 import secrets
 import shutil
-import tempfile
 import time
 import zipfile
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from elansr.disk import TemporaryFolder
 from elansr.errors import ElansrError
 from elansr.server.limits import Limits, Rejected
 from elansr.server.page import html, previews
@@ -35,7 +35,9 @@ class PageFolder:
     """
 
     def __init__(self, kept: float = KEPT_SECONDS, most: int = MOST_BYTES) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="elansr-page-"))
+        self._temporary = TemporaryFolder()
+        self.path = self._temporary.path / "page"
+        self.path.mkdir()
         self._kept, self._most = kept, most
 
     def new(self) -> Path:
@@ -55,7 +57,7 @@ class PageFolder:
 
     def close(self) -> None:
         """Deletes all of it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        self._temporary.close()
 
     def _entries(self) -> list[Path]:
         return list(self.path.iterdir()) if self.path.is_dir() else []

@@ -1,4 +1,4 @@
-"""Folders of workers: gone with them, or after them."""
+"""Temporary folders: gone with their process, or after it."""
 
 import gc
 import signal
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from elansr.cluster.worker import WorkerFolder, sweep
+from elansr.disk import TemporaryFolder, delete_abandoned
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks that end with their process")
 
 KILLED = """
 import os, signal
-from elansr.cluster.worker import WorkerFolder
-scratch = WorkerFolder()
-with scratch.folder() as folder:
+from elansr.disk import TemporaryFolder
+own = TemporaryFolder()
+with own.folder() as folder:
     open(os.path.join(folder, "picture.png"), "wb").write(b"some")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -30,23 +30,23 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_gone_with_its_worker(temporary: Path) -> None:
-    scratch = WorkerFolder()
-    with scratch.folder() as folder:
+def test_a_folder_is_gone_with_its_owner(temporary: Path) -> None:
+    own = TemporaryFolder()
+    with own.folder() as folder:
         Path(folder, "picture.png").write_bytes(b"some")
         assert len(list(temporary.rglob("picture.png"))) == 1
     assert list(temporary.rglob("picture.png")) == []
-    del scratch
+    del own
     gc.collect()
     assert list(temporary.iterdir()) == []
 
 
-def test_what_a_killed_worker_left_is_deleted_and_what_lives_is_not(temporary: Path) -> None:
+def test_what_a_killed_process_left_is_deleted_and_what_lives_is_not(temporary: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", KILLED], check=False)
     assert ended.returncode == -signal.SIGKILL
     assert len(list(temporary.rglob("picture.png"))) == 1
-    scratch = WorkerFolder()
+    own = TemporaryFolder()
     assert list(temporary.rglob("picture.png")) == []
-    with scratch.folder() as folder:
-        sweep()
+    with own.folder() as folder:
+        delete_abandoned()
         assert Path(folder).is_dir()
