@@ -34,7 +34,7 @@ def _cut_off(opaque: NDArray[np.bool_]) -> bool:
 def _drawing(random: Random, side: float) -> Picture:
     """One of the clip art without its empty border, (H, W, 4), the longer side about so many pixels."""
     folders = _clip_art()
-    weights = [len(folder) ** 0.5 for folder in folders]
+    weights = [len(folder) ** 0.75 for folder in folders]  # between each subject and each file as often
     while True:
         file = str(pick(random, pick(random, folders, weights)))
         try:
