@@ -1,5 +1,6 @@
 """`elansr batch`: the pictures of a store, upscaled on a Ray cluster."""
 
+import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
@@ -132,25 +133,19 @@ def batch(
 
 def _follow(plan: "RunPlan", found: "Generator[ManifestRow, None, None]", rows: "list[ManifestRow]") -> None:
     """Takes the rows as they come and shows on a terminal how it goes."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from elansr.cli.display import TELL_EVERY
+    from elansr.cli.progress import ProgressBars
 
-    console = Console(stderr=True)
-    columns = BarColumn(), MofNCompleteColumn(), TextColumn("pictures,"), TimeRemainingColumn(), TextColumn("left")
     total = len(plan.missing) + len(plan.refused)
-    bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     started = row_of = 0.0
     try:
-        with closing(found), bars:
-            bar = bars.add_task("", total=total)
+        with closing(found), ProgressBars() as bars:
             for row in found:
                 rows.append(row)
-                bars.advance(bar)
+                bars.show("pictures", len(rows), total)
                 now = time.perf_counter()
                 started, row_of = started or now, row_of or now
-                if not console.is_terminal and now - row_of >= TELL_EVERY:
+                if not sys.stderr.isatty() and now - row_of >= TELL_EVERY:
                     row_of = now
                     typer.echo(_so_far(len(rows), total, now - started), err=True)
     except KeyboardInterrupt:

@@ -1,19 +1,16 @@
 """`elansr compare`: pictures and models side by side, as a page with a slider or as a picture."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from elansr.cli import options as o
-from elansr.cli.interrupts import raise_pending
 from elansr.errors import ConfigError
 
 if TYPE_CHECKING:
-    from elansr.evaluation.compare import Comparison, Progress
+    from elansr.evaluation.compare import Comparison
 
 PAGES, SHEETS = (".html", ".htm"), (".png",)
 
@@ -57,7 +54,9 @@ def compare(
         if is_page:
             check_size(size, count, jpeg)
 
-    with _bars() as progress:
+    from elansr.cli.progress import ProgressBars
+
+    with ProgressBars() as bars:
         comparison = gather(
             names,
             on,
@@ -67,10 +66,10 @@ def compare(
             precision=precision,
             max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
             check=check,
-            progress=progress,
+            progress=bars.show,
         )
         if is_page:
-            write_comparison(comparison, output, boxes, jpeg, overwrite, progress)
+            write_comparison(comparison, output, boxes, jpeg, overwrite, bars.show)
         else:
             write_sheet(comparison, output, boxes, overwrite)
     _say(comparison, output)
@@ -88,26 +87,6 @@ def _is_page(output: Path, jpeg: int | None) -> bool:
 def _require_no_input(output: Path, inputs: list[str]) -> None:
     if any(os.path.realpath(name) == os.path.realpath(output) for name in inputs):
         raise ConfigError(f"-o {output}: is one of the pictures that are compared; give another name")
-
-
-@contextmanager
-def _bars() -> "Iterator[Progress]":
-    """A bar for everything that takes long, on a terminal."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import Progress, TaskID
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def report(label: str, done: int, total: int) -> None:
-            raise_pending()
-            if label not in tasks:
-                tasks[label] = bars.add_task(escape(label))
-            bars.update(tasks[label], completed=done, total=total)
-
-        yield report
 
 
 def _say(comparison: "Comparison", output: Path) -> None:

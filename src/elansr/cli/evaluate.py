@@ -1,15 +1,11 @@
 """`elansr evaluate`: PSNR-Y and SSIM-Y of models on benchmark sets."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from elansr.cli import options as o
-from elansr.cli.interrupts import raise_pending
-from elansr.text import shown
 
 DATA_HELP = (
     "A set: a folder of HR pictures, or one in the layout of EDSR, BasicSR or DIV2K; may be given several times."
@@ -50,10 +46,11 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document with every picture's score.")] = False,
 ) -> None:
     """Measure PSNR-Y and SSIM-Y under the protocol of the literature."""
+    from elansr.cli.progress import ProgressBars
     from elansr.cli.scores import as_json, as_text
     from elansr.evaluation.evaluate import evaluate as measure
 
-    with _bars() as progress:
+    with ProgressBars() as bars:
         result = measure(
             model or DEFAULT_MODEL,
             [*(data or []), *(folders or [])],
@@ -67,26 +64,6 @@ def evaluate(
             csv=csv,
             html=html,
             overwrite=overwrite,
-            progress=progress,
+            progress=bars.show,
         )
     typer.echo(as_json(result) if json else as_text(result))
-
-
-@contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar over the pictures of each set, on a terminal; it also lets Ctrl-C through between two pictures."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def report(label: str, done: int, total: int) -> None:
-            raise_pending()
-            if label not in tasks:
-                tasks[label] = bars.add_task(shown(label))
-            bars.update(tasks[label], completed=done, total=total)
-
-        yield report

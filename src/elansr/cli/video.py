@@ -1,5 +1,6 @@
 """`elansr video`: a video in, a larger video out."""
 
+from functools import partial
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +9,7 @@ import typer
 
 from elansr.cli import options as o
 from elansr.errors import ElansrError
+from elansr.text import shown
 
 if TYPE_CHECKING:
     from elansr.upscaling.upscaler import Upscaler
@@ -109,34 +111,16 @@ def _run(
     source: "VideoFile", target: Path, upscaler: "Upscaler", encoding: "Encoding", overwrite: bool
 ) -> "VideoOutcome":
     """Upscales and shows on a terminal how it goes, in frames."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from elansr.cli.progress import ProgressBars
     from elansr.video.upscale import upscale_video
 
-    console = Console(stderr=True)
-    name = TextColumn("{task.description}", markup=False)
-    columns = (
-        name,
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames,"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        bar = bars.add_task(source.path.name, total=source.facts.frames)
-
-        def show(done: int, total: int) -> None:
-            bars.update(bar, completed=done, total=total)
-
+    with ProgressBars() as bars:
+        show = partial(bars.show, f"{shown(source.path.name)}, frames")
         return upscale_video(source, target, upscaler, encoding, overwrite=overwrite, on_progress=show)
 
 
 def _line(outcome: "VideoOutcome", choice: "Choice") -> str:
     """What became of the video."""
-    from elansr.text import shown
-
     sizes = "{}x{} -> {}x{}".format(*outcome.input_size, *outcome.output_size)
     frames = f"{outcome.frames} frame{'' if outcome.frames == 1 else 's'}" + (
         f" ({outcome.repeated} repeated)" if outcome.repeated else ""
