@@ -8,6 +8,7 @@ from elansr.benchmark.complexity import complexity
 from elansr.benchmark.networks.authors import authors_elan
 from elansr.benchmark.networks.edsr import EDSR, EDSRConfig
 from elansr.benchmark.networks.imdn import IMDN
+from elansr.benchmark.networks.rrdb import RRDBNet
 from elansr.benchmark.networks.swinir import PRESETS, SwinIR
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN, create_model
@@ -81,6 +82,13 @@ def test_elan_counted_by_hand() -> None:
     assert found.multiply_adds == pixels * (convolutions + 3 * products)
     assert found.multiply_adds_in_the_paper == pixels * (convolutions + 2 * products)
     assert found.activations == pixels * (c + 27 + 2 * (2 * c + c) + 2 * c + c + 2 * c)
+
+
+def test_rrdbnet_counted_by_hand() -> None:
+    found = complexity(RRDBNet(channels=4, blocks=2, growth=3), 5, 7)
+    block = 3 * sum((4 + 3 * i) * (3 if i < 4 else 4) for i in range(5))
+    at_lr, at_x2, at_x4 = 3 * 4 + 2 * block + 4 * 4, 4 * 4, 2 * 4 * 4 + 4 * 3
+    assert found.multiply_adds == 9 * 35 * (at_lr + 4 * at_x2 + 16 * at_x4)
 
 
 def test_edsr_counted_by_hand() -> None:

@@ -1,4 +1,4 @@
-"""The timing itself on contenders that take known times, and the models that `elansr benchmark` knows."""
+"""The timing itself on functions that take known times, and the models that `elansr benchmark` knows."""
 
 import time
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from elansr.benchmark import models as b
+from elansr.benchmark import timed_models as b
 from elansr.benchmark.networks.imdn import IMDN
 from elansr.benchmark.peak_memory import STATUS, peak_memory
-from elansr.benchmark.speed import FEWEST_ROUNDS, WARM_UP, Contender, Race, Timing, timings
+from elansr.benchmark.speed import FEWEST_ROUNDS, WARM_UP, Stopwatch, TimedForward, Timing, timings
 from elansr.engines.fused import FusedELAN
 from elansr.errors import ConfigError, DeviceError, ElansrError, WeightsError
 from elansr.nn.config import ELANConfig
@@ -22,13 +22,13 @@ CPU = torch.device("cpu")
 
 
 class Clock:
-    """A clock that stands still but for what contenders take, who sign a log."""
+    """A clock that stands still but for what the functions take, which sign a log."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.log = 0.0, ""
         monkeypatch.setattr("elansr.benchmark.speed.time.perf_counter", lambda: self.now)
 
-    def contender(self, name: str, *seconds: float) -> Contender:
+    def function(self, name: str, *seconds: float) -> TimedForward:
         """It takes the given times in turn."""
         runs = iter(seconds * 1000)
 
@@ -36,7 +36,7 @@ class Clock:
             self.log += name
             self.now += next(runs)
 
-        return Contender(name, lambda: run)
+        return TimedForward(name, lambda: run)
 
 
 @pytest.fixture
@@ -44,18 +44,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def test_contenders_take_turns(clock: Clock) -> None:
-    race = Race([clock.contender("a", 1), clock.contender("b", 2), clock.contender("c", 3)], CPU)
+def test_functions_take_turns(clock: Clock) -> None:
+    stopwatch = Stopwatch([clock.function("a", 1), clock.function("b", 2), clock.function("c", 3)], CPU)
     assert clock.log == "abc" * WARM_UP
     clock.log = ""
-    assert list(race.rounds(3)) == [(1, 2, 3)] * 3
+    assert list(stopwatch.rounds(3)) == [(1, 2, 3)] * 3
     assert clock.log == "abcabcabc"
 
 
 def test_median_and_quartiles_are_those_of_the_latencies(clock: Clock) -> None:
-    a = clock.contender("a", 9, 9, 5, 1, 4, 2, 3)  # the first two warm up
-    race = Race([a, clock.contender("b", 10)], CPU)
-    first, second = timings(list(race.rounds(5)))
+    a = clock.function("a", 9, 9, 5, 1, 4, 2, 3)  # the first two warm up
+    stopwatch = Stopwatch([a, clock.function("b", 10)], CPU)
+    first, second = timings(list(stopwatch.rounds(5)))
     assert first.seconds == pytest.approx((5, 1, 4, 2, 3))
     assert first.quartiles == pytest.approx((2, 3, 4))
     assert (first.median, second.median) == pytest.approx((3, 10))
@@ -65,8 +65,8 @@ def test_median_and_quartiles_are_those_of_the_latencies(clock: Clock) -> None:
 def test_a_machine_that_drifts_does_not_decide(clock: Clock) -> None:
     """Each round is twice as slow as the one before: b takes half of a's time in every one of them."""
     drift = [2.0**i for i in range(7)]
-    race = Race([clock.contender("a", *drift), clock.contender("b", *(t / 2 for t in drift))], CPU)
-    assert timings(list(race.rounds(5)))[1].times_as_fast == pytest.approx(2)
+    stopwatch = Stopwatch([clock.function("a", *drift), clock.function("b", *(t / 2 for t in drift))], CPU)
+    assert timings(list(stopwatch.rounds(5)))[1].times_as_fast == pytest.approx(2)
 
 
 def test_one_round_is_enough_for_a_timing() -> None:
@@ -77,24 +77,24 @@ def test_one_round_is_enough_for_a_timing() -> None:
 
 @pytest.mark.parametrize(("seconds", "rounds"), [(100, FEWEST_ROUNDS), (3, 10), (0.001, 200)])
 def test_rounds_are_enough_for_30_seconds(clock: Clock, seconds: float, rounds: int) -> None:
-    assert Race([clock.contender("a", seconds)], CPU).enough == rounds
+    assert Stopwatch([clock.function("a", seconds)], CPU).enough == rounds
 
 
 def test_sleep_is_measured_as_long_as_it_is() -> None:
-    race = Race([Contender(str(s), lambda s=s: lambda: time.sleep(s)) for s in (0.02, 0.005)], CPU)  # type: ignore[misc]
-    slow, fast = timings(list(race.rounds(5)))
+    stopwatch = Stopwatch([TimedForward(str(s), lambda s=s: lambda: time.sleep(s)) for s in (0.02, 0.005)], CPU)  # type: ignore[misc]
+    slow, fast = timings(list(stopwatch.rounds(5)))
     assert 0.02 <= slow.median < 0.2
     assert 0.005 <= fast.median < slow.median
     assert 1 < fast.times_as_fast <= 4
 
 
 @pytest.mark.parametrize("error", [RuntimeError("expected Half\nbut got Float"), MemoryError()])
-def test_what_pytorch_reports_is_one_error_that_names_the_contender(error: Exception) -> None:
+def test_what_pytorch_reports_is_one_error_that_names_the_network(error: Exception) -> None:
     def fail() -> None:
         raise error
 
     with pytest.raises(DeviceError, match="^small: failed .*: take a smaller --size") as caught:
-        Race([Contender("small", lambda: fail)], CPU)
+        Stopwatch([TimedForward("small", lambda: fail)], CPU)
     assert "\n" not in str(caught.value)
 
 
@@ -107,7 +107,7 @@ def one(text: str, scale: int | None = None, precision: str = "auto", device: to
 
 
 @pytest.mark.parametrize(
-    ("text", "wishes"),
+    ("text", "specs"),
     [
         ("imdn", [("imdn", "bf16")]),
         ("imdn:fp32, elan", [("imdn", "fp32"), ("elan", "bf16")]),
@@ -116,8 +116,8 @@ def one(text: str, scale: int | None = None, precision: str = "auto", device: to
         (r"C:\best.pth:fp32", [(r"C:\best.pth", "fp32")]),
     ],
 )
-def test_a_list_of_models_is_parsed(text: str, wishes: list[tuple[str, str]]) -> None:
-    assert b.parse(text, "bf16") == [b.Wish(*wish) for wish in wishes]
+def test_a_list_of_models_is_parsed(text: str, specs: list[tuple[str, str]]) -> None:
+    assert b.parse(text, "bf16") == [b.ModelSpec(*spec) for spec in specs]
 
 
 OURS = ("elan-light", "elan", "elan-light-share0", "elan-light-share2", "elan-light-share3")
@@ -136,6 +136,7 @@ def test_every_named_network_has_its_parameters(name: str) -> None:
         "swinir": 11_900_199,
         "edsr-baseline": 1_517_571,
         "imdn": 715_176,
+        "realesrgan-x4plus": 16_697_987,
     }
     with torch.device("meta") if name == "swinir" else torch.device("cpu"):
         model = one(name)
@@ -170,13 +171,14 @@ def test_scale_is_the_weights_own_or_4_or_as_asked() -> None:
         ("imdn,,elan", None, "must be NAME or NAME:PRECISION"),
         ("imdn:", None, "must be NAME or NAME:PRECISION"),
         ("edsr-baseline", 5, "edsr-baseline: scale=5: must be one of 2, 3, 4, 8"),
+        ("realesrgan-x4plus", 2, "realesrgan-x4plus: scale=2: must be 4"),
         ("imdn", 9, "scale=9: must be from 1 to 8"),
         ("elan-light-x2", 3, "weights for x2, not x3"),
         ("imdn,elan-light-x2", None, "models of different scales, imdn x4, elan-light-x2 x2"),
         ("nowhere/file.pth", None, "nowhere/file.pth"),
     ],
 )
-def test_bad_wishes_are_one_error(text: str, scale: int | None, says: str) -> None:
+def test_bad_lists_are_one_error(text: str, scale: int | None, says: str) -> None:
     with pytest.raises(ElansrError) as caught:
         b.benchmark_models(b.parse(text), scale, CPU)
     assert says in str(caught.value)
@@ -208,8 +210,8 @@ def test_the_same_twice_is_timed_once_by_default() -> None:
 
 
 def output(text: str, width: int = 20, height: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
-    """The LR and SR of a contender."""
-    sr = b.contender(one(text), b.Task(CPU, width, height)).make()()
+    """The LR and SR of a network."""
+    sr = b.timed_forward(one(text), b.Workload(CPU, width, height)).make()()
     assert isinstance(sr, torch.Tensor)
     assert not sr.requires_grad
     return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(b.SEED)), sr
@@ -230,7 +232,7 @@ def test_the_authors_form_is_the_plain_network_of_the_same_weights() -> None:
     torch.testing.assert_close(sr, expected, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["imdn", "edsr-baseline", "swinir-light"])
+@pytest.mark.parametrize("name", ["imdn", "edsr-baseline", "swinir-light", "realesrgan-x4plus"])
 def test_a_yardstick_gives_what_its_network_gives(name: str) -> None:
     lr, sr = output(name)
     with torch.no_grad():
@@ -240,7 +242,7 @@ def test_a_yardstick_gives_what_its_network_gives(name: str) -> None:
 
 def test_a_yardstick_runs_in_its_precision_and_stays_what_it_is() -> None:
     model = one("imdn:bf16", 2)
-    sr = b.contender(model, b.Task(CPU, 8, 8)).make()()
+    sr = b.timed_forward(model, b.Workload(CPU, 8, 8)).make()()
     assert isinstance(sr, torch.Tensor)
     assert sr.dtype is torch.bfloat16
     assert next(model.network.parameters()).dtype is torch.float32
@@ -256,7 +258,7 @@ def test_random_weights_are_the_same_every_time_and_draw_nothing() -> None:
 def test_memory_is_what_the_largest_features_take() -> None:
     """Of EDSR x2, the 256 channels before and after they are shuffled, at 4 bytes; PyTorch itself is not in it."""
     side = 192
-    peak = peak_memory(one("edsr-baseline", 2), b.Task(CPU, side, side))
+    peak = peak_memory(one("edsr-baseline", 2), b.Workload(CPU, side, side))
     if peak is None:
         pytest.skip("this system does not tell how much memory a process takes")
     features = side**2 * 2 * 256 * 4
@@ -271,5 +273,5 @@ def test_a_process_that_fails_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(
         DeviceError, match=r"gone.pth:fp32: failed while its memory was measured \(.*gone.pth"
     ) as caught:
-        peak_memory(gone, b.Task(CPU, 8, 8))
+        peak_memory(gone, b.Workload(CPU, 8, 8))
     assert "\n" not in str(caught.value)

@@ -16,7 +16,9 @@ Call = Callable[..., Ended]
 @pytest.fixture(autouse=True)
 def _no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is measured in processes of their own, which takes seconds each."""
-    monkeypatch.setattr(peak_memory, "peak_memory", lambda model, task: 123_000_000 if task.width < 20 else None)
+    monkeypatch.setattr(
+        peak_memory, "peak_memory", lambda model, workload: 123_000_000 if workload.width < 20 else None
+    )
 
 
 def document(call: Call, *arguments: object) -> dict[str, Any]:
@@ -74,16 +76,16 @@ def test_the_default_models_are_timed_once_each(call: Call) -> None:
 
 @pytest.mark.parametrize("through", [0, 2])
 def test_ctrl_c_ends_with_what_was_measured(call: Call, monkeypatch: pytest.MonkeyPatch, through: int) -> None:
-    whole = speed.Race.rounds
+    whole = speed.Stopwatch.rounds
 
-    def interrupted(race: speed.Race, count: int) -> Iterator[tuple[float, ...]]:
+    def interrupted(stopwatch: speed.Stopwatch, count: int) -> Iterator[tuple[float, ...]]:
         if count == 1:  # the warm-up
-            yield from whole(race, count)
+            yield from whole(stopwatch, count)
             return
-        yield from whole(race, through)
+        yield from whole(stopwatch, through)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(speed.Race, "rounds", interrupted)
+    monkeypatch.setattr(speed.Stopwatch, "rounds", interrupted)
     ended = call("benchmark", "-n", "imdn", "-s", 2, "--size", "8x8", "--rounds", 9, "--json")
     assert ended.code == 130
     if through:

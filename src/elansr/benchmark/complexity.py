@@ -12,6 +12,7 @@ Padding to whole windows is left out, as papers do: per pixel, the counts of who
 shift of ELAN moves pixels and multiplies nothing; only in its authors' form it is a convolution and counts as one.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +22,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from elansr.benchmark.networks.authors import DenseLocalFeatureExtraction, MaterialisedBody, authors_elan
-from elansr.benchmark.networks.edsr import EDSR
-from elansr.benchmark.networks.imdn import IMDN
 from elansr.benchmark.networks.swinir import Seams, SwinIR
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
@@ -58,7 +57,7 @@ def complexity(network: nn.Module, width: int, height: int) -> Complexity:
     """Counts what a network computes for one RGB picture.
 
     Args:
-        network: ELAN, as itself or as `authors_elan` makes it, SwinIR, EDSR or IMDN, on any device.
+        network: ELAN, as itself or as `authors_elan` makes it, or one of `elansr.benchmark.networks`, on any device.
         width, height: of the LR picture, in pixels.
     """
     parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
@@ -128,13 +127,10 @@ def _multiple(network: nn.Module) -> int:
 
 def _on_paper(network: nn.Module) -> nn.Module:
     """A network without data; one of ELAN is `_elan` or `_authors`."""
-    with torch.device("meta"):
-        if isinstance(network, SwinIR):
+    if isinstance(network, SwinIR):
+        with torch.device("meta"):
             return _SeamlessSwinIR(network.scale, network.config)
-        if isinstance(network, EDSR):
-            return EDSR(network.scale, network.config)
-        assert isinstance(network, IMDN)
-        return IMDN(network.scale)
+    return copy.deepcopy(network).to("meta")
 
 
 def _authors(config: ELANConfig) -> ELAN:

@@ -1,4 +1,4 @@
-"""The most memory that a contender takes: weights, features and work space, measured in a run of its own.
+"""The most memory that a network takes: weights, features and work space, measured in a run of its own.
 
 On CUDA it is what PyTorch allocates. On a CPU it is the growth of a process of its own, from before the network is put
 into the form that runs to the highest point of its first run; PyTorch itself, 0.3 GB, is not in it.
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
-from elansr.benchmark.models import BenchmarkModel, Task, Wish, benchmark_models, contender
 from elansr.benchmark.speed import built, wait_for
+from elansr.benchmark.timed_models import BenchmarkModel, ModelSpec, Workload, benchmark_models, timed_forward
 from elansr.errors import DeviceError
 from elansr.memory import keep_freed_memory
 from elansr.text import one_line
@@ -28,40 +28,40 @@ SMALL = 16
 """Side of a picture whose features take next to nothing, in pixels."""
 
 
-def peak_memory(model: BenchmarkModel, task: Task) -> int | None:
-    """Bytes on the task's device; None where the system does not tell (a CPU without /proc, MPS).
+def peak_memory(model: BenchmarkModel, workload: Workload) -> int | None:
+    """Bytes on the workload's device; None where the system does not tell (a CPU without /proc, MPS).
 
     Raises:
         DeviceError: the model cannot run.
     """
-    if task.device.type == "cuda":
-        return _on_gpu(model, task)
-    if task.device.type != "cpu" or not STATUS.is_file():
+    if workload.device.type == "cuda":
+        return _on_gpu(model, workload)
+    if workload.device.type != "cpu" or not STATUS.is_file():
         return None
-    return _in_a_process(model, task)
+    return _in_a_process(model, workload)
 
 
-def _on_gpu(model: BenchmarkModel, task: Task) -> int:
-    device = task.device
-    _run_small(model, task)
+def _on_gpu(model: BenchmarkModel, workload: Workload) -> int:
+    device = workload.device
+    _run_small(model, workload)
     wait_for(device)
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
-    built(contender(model, task))()
+    built(timed_forward(model, workload))()
     wait_for(device)
     return torch.cuda.max_memory_allocated(device) - before
 
 
-def _in_a_process(model: BenchmarkModel, task: Task) -> int:
+def _in_a_process(model: BenchmarkModel, workload: Workload) -> int:
     order = {
         "name": model.name,
         "precision": model.precision,
         "scale": model.scale,
-        "width": task.width,
-        "height": task.height,
-        "engine": task.engine,
-        "folder": str(task.folder),
+        "width": workload.width,
+        "height": workload.height,
+        "engine": workload.engine,
+        "folder": str(workload.folder),
         "threads": torch.get_num_threads(),
     }
     command = [sys.executable, "-m", "elansr.benchmark.peak_memory", json.dumps(order)]
@@ -74,26 +74,26 @@ def _in_a_process(model: BenchmarkModel, task: Task) -> int:
 
 
 def main() -> None:
-    """The process of one contender: told what by its argument, it writes bytes to stdout."""
+    """The process that measures one network: its argument is the order as JSON, it writes bytes to stdout."""
     order = json.loads(sys.argv[1])
     torch.set_num_threads(order["threads"])
-    task = Task(torch.device("cpu"), order["width"], order["height"], order["engine"], Path(order["folder"]))
-    wish = Wish(order["name"], order["precision"])
-    (model,) = benchmark_models([wish], order["scale"], task.device, task.engine)
+    workload = Workload(torch.device("cpu"), order["width"], order["height"], order["engine"], Path(order["folder"]))
+    spec = ModelSpec(order["name"], order["precision"])
+    (model,) = benchmark_models([spec], order["scale"], workload.device, workload.engine)
     try:
-        sys.stdout.write(str(_growth(model, task)))
+        sys.stdout.write(str(_growth(model, workload)))
     except DeviceError as error:
         sys.exit(one_line(error))
 
 
-def _growth(model: BenchmarkModel, task: Task) -> int:
+def _growth(model: BenchmarkModel, workload: Workload) -> int:
     """Of this process, by a copy of the network and its run."""
-    _run_small(model, task)
+    _run_small(model, workload)
     _give_back_freed_memory()
     keep_freed_memory()
     before = _status("VmRSS")
     _reset_high_water()
-    built(contender(model, task))()
+    built(timed_forward(model, workload))()
     return max(_status("VmHWM") - before, 0)
 
 
@@ -104,9 +104,9 @@ def _status(key: str) -> int:
     return int(kilobytes) * 1024
 
 
-def _run_small(model: BenchmarkModel, task: Task) -> None:
+def _run_small(model: BenchmarkModel, workload: Workload) -> None:
     """Has PyTorch load and set aside what every model's first run needs."""
-    built(contender(model, dataclasses.replace(task, width=SMALL, height=SMALL)))()
+    built(timed_forward(model, dataclasses.replace(workload, width=SMALL, height=SMALL)))()
 
 
 def _give_back_freed_memory() -> None:

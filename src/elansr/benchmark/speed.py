@@ -1,7 +1,7 @@
-"""How long contenders take: they run in turns, so that a machine that gets slower or faster does not decide.
+"""How long networks take: they run in turns, so that a machine that gets slower or faster does not decide.
 
-Every round runs each contender once. Of its latencies the median and the quartiles are reported, and of the ratios to
-the first contender the median over the rounds: both sides of a ratio were measured within the same round.
+Every round runs each network once. Of its latencies the median and the quartiles are reported, and of the ratios to
+the first network the median over the rounds: both sides of a ratio were measured within the same round.
 """
 
 import math
@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Contender:
-    """What is timed.
+class TimedForward:
+    """A network on a picture: what is timed.
 
     Attributes:
         name: in tables and errors.
@@ -40,11 +40,11 @@ class Contender:
 
 @dataclass(frozen=True)
 class Timing:
-    """The latencies of one contender.
+    """The latencies of one network.
 
     Attributes:
         seconds: one a round, at least one.
-        first: those of the first contender in the same rounds.
+        first: those of the first network in the same rounds.
     """
 
     seconds: tuple[float, ...]
@@ -63,16 +63,16 @@ class Timing:
 
     @property
     def times_as_fast(self) -> float:
-        """As the first contender: 2 is half its latency. The median of the rounds' ratios."""
+        """As the first network: 2 is half its latency. The median of the rounds' ratios."""
         ratios = [first / own for first, own in zip(self.first, self.seconds, strict=True)]
         return float(np.median(ratios))
 
 
-class Race:
-    """Contenders that are built and warmed up.
+class Stopwatch:
+    """Networks that are built and warmed up, to be timed in turns.
 
     Args:
-        contenders: in the order in which they run.
+        forwards: in the order in which they run.
         device: where they run.
 
     Attributes:
@@ -82,28 +82,28 @@ class Race:
         DeviceError: one cannot run on the device.
     """
 
-    def __init__(self, contenders: Sequence[Contender], device: torch.device) -> None:
+    def __init__(self, forwards: Sequence[TimedForward], device: torch.device) -> None:
         keep_freed_memory()
         self._device = device
-        self._runs = [built(contender) for contender in contenders]
+        self._runs = [built(forward) for forward in forwards]
         for _ in range(WARM_UP):
             (seconds,) = self.rounds(1)
         self.enough = min(max(math.ceil(TARGET_SECONDS / sum(seconds)), FEWEST_ROUNDS), MOST_ROUNDS)
 
     def rounds(self, count: int) -> Iterator[tuple[float, ...]]:
-        """The seconds of each contender, round by round."""
+        """The seconds of each network, round by round."""
         for _ in range(count):
             yield tuple(_seconds(run, self._device) for run in self._runs)
 
 
-def built(contender: Contender) -> Run:
-    """The contender, ready to run; what PyTorch reports then and in every run becomes a DeviceError."""
-    run = _explained(contender.name, contender.make)
-    return lambda: _explained(contender.name, run)
+def built(forward: TimedForward) -> Run:
+    """The network, ready to run; what PyTorch reports then and in every run becomes a DeviceError."""
+    run = _explained(forward.name, forward.make)
+    return lambda: _explained(forward.name, run)
 
 
 def timings(rounds: Sequence[tuple[float, ...]]) -> list[Timing]:
-    """A `Timing` a contender, from rounds of `Race`, of which there is at least one."""
+    """A `Timing` for each network, from rounds of `Stopwatch`, of which there is at least one."""
     columns = list(zip(*rounds, strict=True))
     return [Timing(column, columns[0]) for column in columns]
 

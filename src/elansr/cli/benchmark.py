@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from elansr.benchmark.complexity import Complexity
-    from elansr.benchmark.models import BenchmarkModel, Task
-    from elansr.benchmark.speed import Race
+    from elansr.benchmark.speed import Stopwatch
+    from elansr.benchmark.timed_models import BenchmarkModel, Workload
 
 MODELS_HELP = (
     "NAME[:PRECISION],...: elan-light, elan-light-authors, elan-light-share0 (2, 3), elan, elan-authors, swinir-light, "
-    "swinir, edsr-baseline, imdn, released weights, or a weights file. The first is compared with; those that name no "
-    "precision take --precision. Default: swinir-light,elan-light-authors,elan-light:fp32,elan-light."
+    "swinir, edsr-baseline, imdn, realesrgan-x4plus, released weights, or a weights file. The first is compared with; "
+    "those without a precision take --precision. Default: swinir-light,elan-light-authors,elan-light:fp32,elan-light."
 )
 SCALE_HELP = "Scale of the networks. Default: the weights' own, else 4."
 SIZE_HELP = "Width and height of the LR picture, in pixels."
@@ -48,22 +48,24 @@ def benchmark(
     """Time networks in turns, and count what they compute.
 
     Multiply-adds, activations, latency, peak memory and throughput of ELAN, as elansr runs it and as its authors do,
-    and of SwinIR, EDSR and IMDN, on one random picture.
+    and of SwinIR, EDSR, IMDN and Real-ESRGAN, on one random picture.
     """
     from elansr.benchmark.machine import machine
     from elansr.benchmark.speed import timings
-    from elansr.cli.benchmark_report import Report, as_json, as_text
+    from elansr.cli.benchmark_report import BenchmarkResult, as_json, as_text
 
     _use_threads(threads)
-    task, found = _plan(models, scale, size, device, precision, engine)
+    workload, found = _plan(models, scale, size, device, precision, engine)
     with _progress() as progress, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        task = _exported(found, dataclasses.replace(task, folder=Path(folder)), progress)
-        counts, peaks, race = _prepare(found, task, progress)
-        planned = rounds or race.enough
-        measured = _measure(race, planned, progress)
+        workload = _exported(found, dataclasses.replace(workload, folder=Path(folder)), progress)
+        counts, peaks, stopwatch = _prepare(found, workload, progress)
+        planned = rounds or stopwatch.enough
+        measured = _measure(stopwatch, planned, progress)
     command = shlex.join(["elansr", *sys.argv[1:]])
-    report = Report(command, machine(task.device), task, found, counts, peaks, timings(measured), planned)
-    typer.echo(as_json(report) if json else as_text(report))
+    result = BenchmarkResult(
+        command, machine(workload.device), workload, found, counts, peaks, timings(measured), planned
+    )
+    typer.echo(as_json(result) if json else as_text(result))
     if len(measured) < planned:
         raise KeyboardInterrupt(f"{len(measured)} of {planned} rounds were measured")
 
@@ -77,56 +79,56 @@ def _use_threads(threads: int) -> None:
 
 def _plan(
     models: str | None, scale: int | None, size: str, device: str, precision: str, engine: str
-) -> "tuple[Task, list[BenchmarkModel]]":
+) -> "tuple[Workload, list[BenchmarkModel]]":
     """What is to be done; every wrong option is refused here."""
     import torch
 
-    from elansr.benchmark import models as b
+    from elansr.benchmark import timed_models as b
     from elansr.engines.device import pick_device
 
     width, height = sides(size)
     b.require_engine(engine)
-    task = b.Task(torch.device(pick_device(device)), width, height, engine)
-    wishes = b.parse(",".join(b.DEFAULT_MODELS) if models is None else models, precision)
-    found = b.benchmark_models(wishes, scale, task.device, engine)
-    return task, b.distinct(found) if models is None else found
+    workload = b.Workload(torch.device(pick_device(device)), width, height, engine)
+    specs = b.parse(",".join(b.DEFAULT_MODELS) if models is None else models, precision)
+    found = b.benchmark_models(specs, scale, workload.device, engine)
+    return workload, b.distinct(found) if models is None else found
 
 
-def _exported(models: "Sequence[BenchmarkModel]", task: "Task", progress: "Progress") -> "Task":
-    """Writes what an engine that runs files needs into the task's folder."""
-    from elansr.benchmark.models import TORCH, exported_file
+def _exported(models: "Sequence[BenchmarkModel]", workload: "Workload", progress: "Progress") -> "Workload":
+    """Writes what an engine that runs files needs into the workload's folder."""
+    from elansr.benchmark.timed_models import TORCH, exported_file
 
-    if task.engine != TORCH:
+    if workload.engine != TORCH:
         from elansr.export.write import write_unchecked
         from elansr.nn.elan import ELAN
 
         for model in progress.track([model for model in models if model.ours], description="exporting"):
             assert isinstance(model.network, ELAN)
-            write_unchecked(model.network, exported_file(model, task), task.engine, model.precision)
-    return task
+            write_unchecked(model.network, exported_file(model, workload), workload.engine, model.precision)
+    return workload
 
 
 def _prepare(
-    models: "Sequence[BenchmarkModel]", task: "Task", progress: "Progress"
-) -> "tuple[list[Complexity], list[int | None], Race]":
+    models: "Sequence[BenchmarkModel]", workload: "Workload", progress: "Progress"
+) -> "tuple[list[Complexity], list[int | None], Stopwatch]":
     """Counts, measures memory and warms up."""
     from elansr.benchmark.complexity import complexity
-    from elansr.benchmark.models import contender
     from elansr.benchmark.peak_memory import peak_memory
-    from elansr.benchmark.speed import Race
+    from elansr.benchmark.speed import Stopwatch
+    from elansr.benchmark.timed_models import timed_forward
 
     steps = progress.track(models, description="counting")
-    counts = [complexity(model.network, task.width, task.height) for model in steps]
-    peaks = [peak_memory(model, task) for model in progress.track(models, description="peak memory")]
+    counts = [complexity(model.network, workload.width, workload.height) for model in steps]
+    peaks = [peak_memory(model, workload) for model in progress.track(models, description="peak memory")]
     progress.add_task("warm-up", total=None)
-    return counts, peaks, Race([contender(model, task) for model in models], task.device)
+    return counts, peaks, Stopwatch([timed_forward(model, workload) for model in models], workload.device)
 
 
-def _measure(race: "Race", planned: int, progress: "Progress") -> list[tuple[float, ...]]:
+def _measure(stopwatch: "Stopwatch", planned: int, progress: "Progress") -> list[tuple[float, ...]]:
     """The rounds; after Ctrl-C those that are through, if there are any."""
     measured: list[tuple[float, ...]] = []
     try:
-        for seconds in progress.track(race.rounds(planned), total=planned, description="rounds"):
+        for seconds in progress.track(stopwatch.rounds(planned), total=planned, description="rounds"):
             measured.append(seconds)  # noqa: PERF402 - what is there counts when the next round is interrupted
     except KeyboardInterrupt:
         if not measured:

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from elansr.benchmark.complexity import METHOD, Complexity
 from elansr.benchmark.machine import Machine
-from elansr.benchmark.models import BenchmarkModel, Task
 from elansr.benchmark.speed import WARM_UP, Timing
+from elansr.benchmark.timed_models import BenchmarkModel, Workload
 from elansr.text import shown
 
 COLUMNS = (
@@ -40,13 +40,13 @@ WIDE = 1000
 
 
 @dataclass(frozen=True)
-class Report:
+class BenchmarkResult:
     """A benchmark and how it was made.
 
     Attributes:
         command: as it was typed.
         machine: on which.
-        task: what every model did.
+        workload: what every model did.
         models: the first is what the others are compared with.
         counts, peaks, timings: one a model.
         planned: rounds; fewer were measured if it was interrupted.
@@ -54,7 +54,7 @@ class Report:
 
     command: str
     machine: Machine
-    task: Task
+    workload: Workload
     models: Sequence[BenchmarkModel]
     counts: Sequence[Complexity]
     peaks: Sequence[int | None]
@@ -64,7 +64,7 @@ class Report:
     @property
     def megapixels(self) -> float:
         """Of the SR picture."""
-        return self.task.width * self.task.height * self.models[0].scale ** 2 / 1e6
+        return self.workload.width * self.workload.height * self.models[0].scale ** 2 / 1e6
 
     @property
     def measured(self) -> int:
@@ -72,44 +72,44 @@ class Report:
         return len(self.timings[0].seconds)
 
 
-def as_text(report: Report) -> str:
+def as_text(result: BenchmarkResult) -> str:
     """For people."""
     table = Table("model", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in COLUMNS:
         table.add_column(column, justify="right")
-    for row in zip(report.models, report.counts, report.peaks, report.timings, strict=True):
-        table.add_row(*_cells(report, *row))
+    for row in zip(result.models, result.counts, result.peaks, result.timings, strict=True):
+        table.add_row(*_cells(result, *row))
     text = io.StringIO()
     Console(file=text, width=WIDE, color_system=None, markup=False).print(table)
-    lines = [_head(report), _where(report), "", *text.getvalue().splitlines(), "", *_notes(report)]
+    lines = [_head(result), _where(result), "", *text.getvalue().splitlines(), "", *_notes(result)]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def as_json(report: Report) -> str:
+def as_json(result: BenchmarkResult) -> str:
     """For programs."""
-    scale = report.models[0].scale
-    width, height = report.task.width, report.task.height
+    scale = result.models[0].scale
+    width, height = result.workload.width, result.workload.height
     document = {
-        "command": report.command,
-        "machine": dataclasses.asdict(report.machine),
+        "command": result.command,
+        "machine": dataclasses.asdict(result.machine),
         "scale": scale,
         "lr": {"width": width, "height": height},
         "sr": {"width": width * scale, "height": height * scale},
-        "device": str(report.task.device),
-        "engine": report.task.engine,
+        "device": str(result.workload.device),
+        "engine": result.workload.engine,
         "warm_up": WARM_UP,
-        "rounds": {"planned": report.planned, "measured": report.measured},
-        "methods": _methods(report),
+        "rounds": {"planned": result.planned, "measured": result.measured},
+        "methods": _methods(result),
         "models": [
-            _record(report, *row)
-            for row in zip(report.models, report.counts, report.peaks, report.timings, strict=True)
+            _record(result, *row)
+            for row in zip(result.models, result.counts, result.peaks, result.timings, strict=True)
         ],
     }
     return json.dumps(document, indent=2, allow_nan=False)
 
 
 def _cells(
-    report: Report, model: BenchmarkModel, counts: Complexity, peak: int | None, timing: Timing
+    result: BenchmarkResult, model: BenchmarkModel, counts: Complexity, peak: int | None, timing: Timing
 ) -> tuple[str, ...]:
     lower, middle, upper = (_milliseconds(seconds) for seconds in timing.quartiles)
     return (
@@ -119,14 +119,14 @@ def _cells(
         _in_units(counts.activations),
         f"{middle} ms",
         f"{lower} - {upper}",
-        f"{report.megapixels / timing.median:.3g}",
+        f"{result.megapixels / timing.median:.3g}",
         "-" if peak is None else f"{_in_units(peak)}B",
         f"{timing.times_as_fast:.2f}x",
     )
 
 
 def _record(
-    report: Report, model: BenchmarkModel, counts: Complexity, peak: int | None, timing: Timing
+    result: BenchmarkResult, model: BenchmarkModel, counts: Complexity, peak: int | None, timing: Timing
 ) -> dict[str, object]:
     lower, middle, upper = timing.quartiles
     return {
@@ -140,29 +140,29 @@ def _record(
             "upper_quartile": upper,
             "seconds": list(timing.seconds),
         },
-        "sr_megapixels_per_second": report.megapixels / middle,
+        "sr_megapixels_per_second": result.megapixels / middle,
         "peak_memory": peak,
         "times_as_fast_as_the_first": timing.times_as_fast,
     }
 
 
-def _head(report: Report) -> str:
-    scale, width, height = report.models[0].scale, report.task.width, report.task.height
-    rounds = str(report.measured) if report.measured == report.planned else f"{report.measured} of {report.planned}"
-    noun = "round" if report.planned == 1 else "rounds"
+def _head(result: BenchmarkResult) -> str:
+    scale, width, height = result.models[0].scale, result.workload.width, result.workload.height
+    rounds = str(result.measured) if result.measured == result.planned else f"{result.measured} of {result.planned}"
+    noun = "round" if result.planned == 1 else "rounds"
     return f"x{scale}, LR {width}x{height}, SR {width * scale}x{height * scale}, {rounds} {noun}"
 
 
-def _where(report: Report) -> str:
-    it, engine = report.machine, "" if report.task.engine == "torch" else f", ours in {report.task.engine}"
-    if report.task.device.type != "cpu":
+def _where(result: BenchmarkResult) -> str:
+    it, engine = result.machine, "" if result.workload.engine == "torch" else f", ours in {result.workload.engine}"
+    if result.workload.device.type != "cpu":
         return f"{it.device}, PyTorch {it.torch}{engine}"
     threads = "1 thread" if it.threads == 1 else f"{it.threads} threads"
     return f"{it.device}, {threads}, PyTorch {it.torch}, native library: {it.native or 'none'}{engine}"
 
 
-def _methods(report: Report) -> dict[str, str]:
-    kind = report.task.device.type
+def _methods(result: BenchmarkResult) -> dict[str, str]:
+    kind = result.workload.device.type
     return {
         "complexity": METHOD,
         "latency": f"forward pass of one picture that is on the device, {LATENCY[kind]}; rounds in turns",
@@ -171,15 +171,15 @@ def _methods(report: Report) -> dict[str, str]:
     }
 
 
-def _notes(report: Report) -> list[str]:
+def _notes(result: BenchmarkResult) -> list[str]:
     """How the columns were made."""
-    methods = _methods(report)
+    methods = _methods(result)
     papers = {
         shown(model.name): _in_units(counts.multiply_adds_in_the_paper)
-        for model, counts in zip(report.models, report.counts, strict=True)
+        for model, counts in zip(result.models, result.counts, strict=True)
         if counts.multiply_adds_in_the_paper is not None
     }
-    weights = {shown(model.name): model.weights for model in report.models}
+    weights = {shown(model.name): model.weights for model in result.models}
     return [
         methods["complexity"],
         *([f"as ELAN's paper counts, without the products of shared attention: {_listed(papers)}"] if papers else []),

@@ -26,7 +26,7 @@ from elansr.weights.disk import EXPORTED, SAFETENSORS
 from elansr.weights.released import family, is_path
 
 if TYPE_CHECKING:
-    from elansr.benchmark.weights import Baseline
+    from elansr.benchmark.published_weights import Baseline
 
 BICUBIC = "bicubic"
 DEFAULT_SCALE = 4
@@ -93,7 +93,7 @@ def find_baseline_file(model: str) -> Baseline | None:
     """
     if not is_path(model) or model.lower().endswith(EXPORTED) or _is_ours(Path(model)):
         return None
-    from elansr.benchmark.weights import find_baseline
+    from elansr.benchmark.published_weights import find_baseline
 
     return find_baseline(model)
 

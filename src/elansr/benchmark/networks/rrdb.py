@@ -9,6 +9,8 @@ arXiv 1809.00219, figure 4; Xintao Wang et al., "Real-ESRGAN", ICCV Workshops 20
 Parts carry the names of the published weights. All tensors are (N, C, H, W).
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,7 +29,7 @@ class RRDBNet(nn.Module):
         growth: channels that each convolution of a dense block adds.
     """
 
-    scale = SCALE
+    scale: ClassVar[int] = SCALE
 
     def __init__(self, channels: int = 64, blocks: int = 23, growth: int = 32) -> None:
         super().__init__()

@@ -3,6 +3,7 @@
     IMDN     arXiv 1909.11856, the authors' files: a state_dict, names with "module." in front
     SwinIR   arXiv 2108.10257, the authors' files for classical and lightweight SR: {"params": ...} or a state_dict
     EDSR     arXiv 1707.02921, BasicSR's files: {"params": ...}
+    RRDBNet  arXiv 2107.10833, Real-ESRGAN x4plus: {"params_ema": ...}
 
 Only IMDN's published files were at hand. The other layouts are those of the published code, and have not been tried on
 published files.
@@ -23,6 +24,7 @@ from torch import Tensor
 from elansr.benchmark.networks import edsr, swinir
 from elansr.benchmark.networks.edsr import EDSR, EDSRConfig
 from elansr.benchmark.networks.imdn import IMDN
+from elansr.benchmark.networks.rrdb import RRDBNet
 from elansr.benchmark.networks.swinir import SwinIR, SwinIRConfig, SwinTransformerLayer, WindowAttention
 from elansr.errors import WeightsError
 from elansr.nn.config import MAX_SCALE
@@ -31,13 +33,13 @@ from elansr.weights.checks import check_tensors
 from elansr.weights.convert import unwrapped
 from elansr.weights.disk import PICKLES, SUFFIXES, read_pickle, read_safetensors, require_readable
 
-Baseline: TypeAlias = IMDN | SwinIR | EDSR
+Baseline: TypeAlias = IMDN | SwinIR | EDSR | RRDBNet
 """A network with `scale` whose `forward` takes and returns RGB (N, 3, H, W) in [0, 1]."""
 Row = TypeVar("Row", SwinIRConfig, EDSRConfig)
 
 
 @dataclass(frozen=True)
-class Layout:
+class PublishedNetwork:
     """A network and how its published files name its parts.
 
     Attributes:
@@ -51,30 +53,24 @@ class Layout:
     build: Callable[[Mapping[str, Tensor]], Baseline]
 
 
-def load_baseline(path: str | os.PathLike[str]) -> Baseline:
+def find_baseline(path: str | os.PathLike[str]) -> Baseline | None:
     """The network of a published weights file, float32, in eval mode.
 
     Args:
-        path: a `.pth`, `.pt` or `.safetensors` file of a network in `LAYOUTS`.
+        path: a `.pth`, `.pt` or `.safetensors` file.
+
+    Returns:
+        None for a sound file of tensors that is for none of the `PUBLISHED_NETWORKS`, such as an ELAN's.
 
     Raises:
-        WeightsError: a file that cannot be read, asks to run code, is damaged or holds another network.
+        WeightsError: a file that cannot be read, asks to run code, or is damaged.
     """
-    network = find_baseline(path)
-    if network is None:
-        known = ", ".join(layout.network for layout in LAYOUTS)
-        raise WeightsError(f"{path}: none of the networks to compare with ({known}): use a file that one of them wrote")
-    return network
-
-
-def find_baseline(path: str | os.PathLike[str]) -> Baseline | None:
-    """As `load_baseline`, but None for a sound file of tensors that is for none of the `LAYOUTS`, such as an ELAN's."""
     path = Path(path)
     tensors = _read(path)
-    for layout in LAYOUTS:
-        if any(name.startswith(layout.prefix) for name in tensors):
+    for published in PUBLISHED_NETWORKS:
+        if any(name.startswith(published.prefix) for name in tensors):
             try:
-                return _loaded(layout, tensors)
+                return _loaded(published, tensors)
             except WeightsError as error:
                 raise WeightsError(f"{path}: {error}") from error
     return None
@@ -91,12 +87,12 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: {error}") from error
 
 
-def _loaded(layout: Layout, tensors: Mapping[str, Tensor]) -> Baseline:
+def _loaded(published: PublishedNetwork, tensors: Mapping[str, Tensor]) -> Baseline:
     with torch.random.fork_rng(devices=[]):
-        network = layout.build(tensors)
+        network = published.build(tensors)
     expected = network.state_dict()
     weights = _without_computed(network, tensors)
-    _require_names(layout.network, set(weights), set(expected))
+    _require_names(published.network, set(weights), set(expected))
     network.load_state_dict(check_tensors(weights, expected))
     return network.eval()
 
@@ -155,6 +151,15 @@ def _edsr(tensors: Mapping[str, Tensor]) -> EDSR:
     return EDSR(_scale_of_steps("EDSR", tensors, config.channels), config)
 
 
+def _rrdb(tensors: Mapping[str, Tensor]) -> RRDBNet:
+    channels = _outputs("RRDBNet", tensors, "conv_first.weight")
+    growth = _outputs("RRDBNet", tensors, "body.0.rdb1.conv1.weight")
+    blocks = sum(name.startswith("body.") and name.endswith(".rdb1.conv1.weight") for name in tensors)
+    if not channels or not growth:
+        raise WeightsError("RRDBNet without channels: a damaged file, use the one that its authors published")
+    return RRDBNet(channels, blocks, growth)
+
+
 def _row(network: str, tensors: Mapping[str, Tensor], rows: Collection[Row]) -> Row:
     """The published size that has as many channels as the tensors."""
     channels = _outputs(network, tensors, "conv_first.weight")
@@ -198,9 +203,10 @@ def _published(scale: int) -> int:
     return scale
 
 
-LAYOUTS = (
-    Layout("IMDN", "IMDB1.", _imdn),
-    Layout("SwinIR", "layers.0.residual_group.", _swinir),
-    Layout("EDSR", "body.0.conv1.", _edsr),
+PUBLISHED_NETWORKS = (
+    PublishedNetwork("IMDN", "IMDB1.", _imdn),
+    PublishedNetwork("SwinIR", "layers.0.residual_group.", _swinir),
+    PublishedNetwork("EDSR", "body.0.conv1.", _edsr),
+    PublishedNetwork("RRDBNet", "body.0.rdb1.", _rrdb),
 )
 """Every network that can be compared with; to add one is to add its row."""

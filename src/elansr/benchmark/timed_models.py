@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from elansr.benchmark.networks.authors import authors_elan
 from elansr.benchmark.networks.edsr import EDSR
 from elansr.benchmark.networks.imdn import IMDN
+from elansr.benchmark.networks.rrdb import RRDBNet
 from elansr.benchmark.networks.swinir import PRESETS as SWINIR_PRESETS
 from elansr.benchmark.networks.swinir import SwinIR
-from elansr.benchmark.speed import Contender, Run
-from elansr.benchmark.weights import Baseline, find_baseline
+from elansr.benchmark.published_weights import Baseline, find_baseline
+from elansr.benchmark.speed import Run, TimedForward
 from elansr.engines.device import pick_precision
 from elansr.engines.files import ENGINE_OF_SUFFIX, open_engine
 from elansr.engines.pytorch import DTYPES, TorchEngine
@@ -44,7 +45,7 @@ Forward = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Wish:
+class ModelSpec:
     """One of `--models`: NAME[:PRECISION].
 
     Attributes:
@@ -83,8 +84,8 @@ class BenchmarkModel:
 
 
 @dataclass(frozen=True)
-class Task:
-    """What all contenders do.
+class Workload:
+    """What all networks do.
 
     Attributes:
         device: where they run.
@@ -100,7 +101,7 @@ class Task:
     folder: Path = Path()
 
 
-def parse(text: str, precision: str = AUTO) -> list[Wish]:
+def parse(text: str, precision: str = AUTO) -> list[ModelSpec]:
     """The models of a list NAME[:PRECISION],NAME[:PRECISION],...
 
     Args:
@@ -110,24 +111,24 @@ def parse(text: str, precision: str = AUTO) -> list[Wish]:
     Raises:
         ConfigError: nothing between two commas.
     """
-    wishes = []
+    specs = []
     for item in text.split(","):
         name, colon, own = item.strip().rpartition(":")
         if not colon or is_path(own):  # C:\weights.pth
             name, own = item.strip(), precision
         if not name or not own:
             raise ConfigError(f"models {text!r}: must be NAME or NAME:PRECISION, separated by commas")
-        wishes.append(Wish(name, own))
-    return wishes
+        specs.append(ModelSpec(name, own))
+    return specs
 
 
 def benchmark_models(
-    wishes: Sequence[Wish], scale: int | None, device: torch.device, engine: str = TORCH
+    specs: Sequence[ModelSpec], scale: int | None, device: torch.device, engine: str = TORCH
 ) -> list[BenchmarkModel]:
     """Loads or builds models, all of one scale.
 
     Args:
-        wishes: see `parse`.
+        specs: see `parse`.
         scale: super-resolution factor; None takes that of weights, and 4 for networks of any scale.
         device, engine: decide what the precision "auto" stands for.
 
@@ -138,7 +139,7 @@ def benchmark_models(
     """
     if scale is not None and not 1 <= scale <= MAX_SCALE:
         raise ConfigError(f"scale={scale}: must be from 1 to {MAX_SCALE}")
-    models = [_model(wish, scale, device, engine) for wish in wishes]
+    models = [_model(spec, scale, device, engine) for spec in specs]
     if len({model.scale for model in models}) > 1:
         scales = ", ".join(f"{model.name} x{model.scale}" for model in models)
         raise ConfigError(f"models of different scales, {scales}: give one scale with -s")
@@ -156,54 +157,54 @@ def require_engine(engine: str) -> None:
         raise ConfigError(f"unknown engine {engine!r}: there is {', '.join(ENGINES)}")
 
 
-def contender(model: BenchmarkModel, task: Task) -> Contender:
+def timed_forward(model: BenchmarkModel, workload: Workload) -> TimedForward:
     """The model on a random picture."""
 
     def make() -> Run:
-        forward = _forward(model, task)
+        forward = _forward(model, workload)
         dtype = torch.float32 if model.ours else DTYPES[model.precision]
         layout = _layout(model.network)
-        picture = _picture(model.network, task).to(task.device, dtype, memory_format=layout)
+        picture = _picture(model.network, workload).to(workload.device, dtype, memory_format=layout)
         return torch.no_grad()(lambda: forward(picture))
 
-    return Contender(model.label, make)
+    return TimedForward(model.label, make)
 
 
-def _forward(model: BenchmarkModel, task: Task) -> Forward:
+def _forward(model: BenchmarkModel, workload: Workload) -> Forward:
     if model.ours:
         assert isinstance(model.network, ELAN)
-        return ENGINES[task.engine](model, task)
+        return ENGINES[workload.engine](model, workload)
     # A copy, so that the network stays what it is.
-    network = copy.deepcopy(model.network).to(task.device, DTYPES[model.precision])
+    network = copy.deepcopy(model.network).to(workload.device, DTYPES[model.precision])
     return network.to(memory_format=_layout(network))  # type: ignore[call-overload]
 
 
 def _layout(network: nn.Module) -> torch.memory_format:
     """Convolutions alone are faster with channels last (EDSR on a CPU by a quarter); the others arrange features."""
-    return torch.channels_last if isinstance(network, (EDSR, IMDN)) else torch.contiguous_format
+    return torch.channels_last if isinstance(network, (EDSR, IMDN, RRDBNet)) else torch.contiguous_format
 
 
-def _picture(network: nn.Module, task: Task) -> Tensor:
+def _picture(network: nn.Module, workload: Workload) -> Tensor:
     """RGB in [0, 1], float32 (1, 3, H, W), or as three pictures for a network of one colour."""
     colors = network.config.colors if isinstance(network, ELAN) else 3
     generator = torch.Generator().manual_seed(SEED)
-    return torch.rand(3 // colors, colors, task.height, task.width, generator=generator)
+    return torch.rand(3 // colors, colors, workload.height, workload.width, generator=generator)
 
 
-def exported_file(model: BenchmarkModel, task: Task) -> Path:
+def exported_file(model: BenchmarkModel, workload: Workload) -> Path:
     """Where the file of one of our networks is, for an engine that runs files."""
-    return task.folder / (hashlib.sha256(model.label.encode()).hexdigest()[:16] + SUFFIX_OF_ENGINE[task.engine])
+    return workload.folder / (hashlib.sha256(model.label.encode()).hexdigest()[:16] + SUFFIX_OF_ENGINE[workload.engine])
 
 
-def _torch_engine(model: BenchmarkModel, task: Task) -> Forward:
+def _torch_engine(model: BenchmarkModel, workload: Workload) -> Forward:
     """`TorchEngine`, which brings its answer back to the CPU, without the way there and back."""
     assert isinstance(model.network, ELAN)
-    return TorchEngine(model.network, task.device, model.precision, closed=True).run
+    return TorchEngine(model.network, workload.device, model.precision, closed=True).run
 
 
-def _file_engine(model: BenchmarkModel, task: Task) -> Forward:
+def _file_engine(model: BenchmarkModel, workload: Workload) -> Forward:
     """`FileEngine`, with the way of picture and answer, and what it pads."""
-    engine = open_engine(exported_file(model, task), str(task.device))
+    engine = open_engine(exported_file(model, workload), str(workload.device))
     return lambda x: engine(x.reshape(1, -1, *x.shape[-2:]).cpu())
 
 
@@ -211,19 +212,19 @@ ENGINES = {TORCH: _torch_engine, "onnx": _file_engine, "openvino": _file_engine}
 """What runs our networks, a row each."""
 
 
-def _model(wish: Wish, scale: int | None, device: torch.device, engine: str) -> BenchmarkModel:
-    network, weights, ours = _network(wish.name, scale)
+def _model(spec: ModelSpec, scale: int | None, device: torch.device, engine: str) -> BenchmarkModel:
+    network, weights, ours = _network(spec.name, scale)
     found: int = network.config.scale if isinstance(network, ELAN) else network.scale
-    return BenchmarkModel(wish.name, _precision(wish, ours, device, engine), found, weights, network.eval(), ours)
+    return BenchmarkModel(spec.name, _precision(spec, ours, device, engine), found, weights, network.eval(), ours)
 
 
-def _precision(wish: Wish, ours: bool, device: torch.device, engine: str) -> str:
+def _precision(spec: ModelSpec, ours: bool, device: torch.device, engine: str) -> str:
     """Automatic is for ours what `elansr upscale` takes; for the others fp16 on CUDA and else fp32; in files fp32."""
-    if wish.precision == AUTO and ours and engine != TORCH:
+    if spec.precision == AUTO and ours and engine != TORCH:
         return "fp32"
-    if wish.precision == AUTO and not ours:
+    if spec.precision == AUTO and not ours:
         return "fp16" if device.type == "cuda" else "fp32"
-    return pick_precision(wish.precision, str(device))
+    return pick_precision(spec.precision, str(device))
 
 
 def _network(name: str, scale: int | None) -> tuple[ELAN | Baseline, Weights, bool]:
@@ -282,6 +283,12 @@ def _sharing(n_share: int, scale: int) -> tuple[ELAN, Weights]:
     return ELAN(dataclasses.replace(PRESETS["elan-light"], scale=scale, n_share=n_share)), "random"
 
 
+def _rrdb(scale: int) -> RRDBNet:
+    if scale != RRDBNet.scale:
+        raise ConfigError(f"scale={scale}: must be {RRDBNet.scale}")
+    return RRDBNet()
+
+
 SHARING = {f"elan-light-share{n}": n for n in (0, 2, 3)}
 """ELAN-light itself has n_share = 1."""
 OURS = ("elan-light", "elan", *SHARING)
@@ -295,5 +302,6 @@ NETWORKS: dict[str, Callable[[int], tuple[ELAN | Baseline, Weights]]] = {
     "swinir": lambda scale: (SwinIR(scale, SWINIR_PRESETS["swinir"]), "random"),
     "edsr-baseline": lambda scale: (EDSR(scale), "random"),
     "imdn": lambda scale: (IMDN(scale), "random"),
+    "realesrgan-x4plus": lambda scale: (_rrdb(scale), "random"),
 }
 """What `--models` knows besides weights: of a scale, the network and which weights it has."""
