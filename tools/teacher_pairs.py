@@ -4,8 +4,9 @@
 
 Every picture gives `--copies` inputs, degraded at random (blur, another size, noise, JPEG, WebP; the ranges are
 `KINDS`), and with the probability `--native` one more that is cut out of it as it is. The answers are those of
-`tools.teacher`. Each pair is drawn from the seed, the picture's name and the copy's number alone, so a stopped run goes
-on with the same pairs, and several processes share the work (`--part 1/2`, `--part 2/2`).
+`tools.teacher`; with `--own-answers` they are the pictures themselves, for drawings and text that were drawn large: a
+teacher garbles small letters. Each pair is drawn from the seed, the picture's name and the copy's number alone, so a
+stopped run goes on with the same pairs, and several processes share the work (`--part 1/2`, `--part 2/2`).
 """
 
 import hashlib
@@ -21,6 +22,7 @@ import torch
 import typer
 from PIL import Image
 
+from elansr.benchmark.networks.rrdb import SCALE
 from elansr.errors import ElansrError
 from elansr.evaluation.datasets import RGB, read_rgb
 from elansr.memory import keep_freed_memory
@@ -50,6 +52,16 @@ TWICE = DegradationRecipe(
     shot_sigma=(0.5, 8),
     jpeg_quality=(30, 95),
 )
+DRAWN = DegradationRecipe(
+    clean_probability=0.4,
+    blur_sigma=(0.1, 0.6),
+    blur_probability=0.3,
+    noise_probability=0.2,
+    noise_sigma=(0.5, 5),
+    shot_sigma=(0.5, 5),
+    jpeg_quality=(50, 95),
+)
+"""Of drawings: saved without loss, or as a JPEG of a screenshot or a scan."""
 KINDS = ((MILD, 0.5), (WIDE, 0.3), (TWICE, 0.2))
 """Degradations and how often each is drawn."""
 SHRINKS = ((4, 0.5), (3, 0.25), (2, 0.25))
@@ -87,6 +99,14 @@ def jobs(pictures: list[Path], copies: int, native: float, seed: int) -> Iterato
             yield Job(picture, copy)
 
 
+def make_drawn_pair(job: Job, seed: int) -> tuple[RGB, RGB]:
+    """A drawing shrunk and degraded, and the drawing: uint8 (h, w, 3) and (4 * h, 4 * w, 3), h and w at most SIDE."""
+    random = job.random(seed)
+    drawing = read_rgb(job.picture)
+    hr = _cut(drawing, min(SIDE, min(drawing.shape[:2]) // SCALE) * SCALE, random)
+    return _degraded(hr, SCALE, DRAWN, random), hr
+
+
 def make_input(job: Job, seed: int) -> RGB:
     """The pupil's and the teacher's input, uint8 (SIDE, SIDE, 3) or smaller where the picture is."""
     random = job.random(seed)
@@ -97,12 +117,16 @@ def make_input(job: Job, seed: int) -> RGB:
     shrink = int(random.choice([s for s, _ in SHRINKS], p=[p for _, p in SHRINKS]))
     kind = KINDS[int(random.choice(len(KINDS), p=[p for _, p in KINDS]))][0]
     side = min(SIDE, min(hr.shape[:2]) // shrink) * shrink
-    hr = _cut(hr, side, random)
-    x = torch.from_numpy(hr).permute(2, 0, 1).unsqueeze(0).float() / 255
-    lr = degrade(x, shrink, kind, torch.Generator().manual_seed(int(random.integers(2**62))))
-    picture = lr[0].mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    picture = _degraded(_cut(hr, side, random), shrink, kind, random)
     if random.random() < WEBP_PROBABILITY:
         picture = _through_webp(picture, int(random.integers(WEBP_QUALITY[0], WEBP_QUALITY[1] + 1)))
+    return picture
+
+
+def _degraded(hr: RGB, shrink: int, kind: DegradationRecipe, random: np.random.Generator) -> RGB:
+    x = torch.from_numpy(hr).permute(2, 0, 1).unsqueeze(0).float() / 255
+    lr = degrade(x, shrink, kind, torch.Generator().manual_seed(int(random.integers(2**62))))
+    picture: RGB = lr[0].mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
     return picture
 
 
@@ -131,6 +155,7 @@ def main(
     native: Annotated[
         float, typer.Option(min=0, max=1, help="Share of pictures of which a crop goes in as it is.")
     ] = 0.3,
+    own_answers: Annotated[bool, typer.Option(help="Answer with the pictures themselves; asks no teacher.")] = False,
     seed: Annotated[int, typer.Option(help="Another one draws other inputs.")] = 0,
     part: Annotated[str, typer.Option(metavar="I/N", help="Make only each N-th pair.")] = "1/1",
     threads: Annotated[int, typer.Option(min=1)] = 1,
@@ -140,8 +165,8 @@ def main(
     keep_freed_memory()
     torch.set_num_threads(threads)
     index, parts = (int(number) for number in part.split("/"))
-    teacher = Teacher(model or weights_file())
-    wanted = list(jobs(find_pictures(folders), copies, native, seed))[index - 1 :: parts]
+    teacher = None if own_answers else Teacher(model or weights_file())
+    wanted = list(jobs(find_pictures(folders), copies, 0 if own_answers else native, seed))[index - 1 :: parts]
     for folder in ("lr", "hr"):
         (output / folder).mkdir(parents=True, exist_ok=True)
     started, made = time.monotonic(), 0
@@ -149,8 +174,12 @@ def main(
         lr_path, hr_path = (output / folder / f"{job.name}.webp" for folder in ("lr", "hr"))
         if lr_path.exists() and hr_path.exists():
             continue
-        lr = make_input(job, seed)
-        save(match_colour(teacher(lr), lr), hr_path)
+        if teacher:
+            lr = make_input(job, seed)
+            hr = match_colour(teacher(lr), lr)
+        else:
+            lr, hr = make_drawn_pair(job, seed)
+        save(hr, hr_path)
         save(lr, lr_path)
         made += 1
         if made % 20 == 0 or number == len(wanted):

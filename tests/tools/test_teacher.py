@@ -10,8 +10,9 @@ from torch import nn
 
 from elansr.benchmark.networks.rrdb import RRDBNet
 from elansr.errors import WeightsError
+from elansr.images import downscale
 from tools.teacher import MARGIN, Teacher, match_colour, read_ncnn
-from tools.teacher_pairs import Job, jobs, make_input
+from tools.teacher_pairs import Job, jobs, make_drawn_pair, make_input
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,3 +105,10 @@ def test_the_teacher_keeps_the_size(tmp_path: Path) -> None:
     answer = Teacher(tmp_path / "random.bin")(picture)
     assert answer.shape == (4 * (MARGIN + 1), 4 * (MARGIN + 4), 3)
     assert answer.dtype == np.uint8
+
+
+def test_a_drawing_answers_for_itself() -> None:
+    picture = sorted((ROOT / "examples").glob("*.jpg"))[0]
+    lr, hr = make_drawn_pair(Job(picture, 0), seed=1)
+    assert hr.shape == (4 * lr.shape[0], 4 * lr.shape[1], 3)
+    assert np.abs(downscale(hr, 4).astype(float) - lr).mean() < 12  # the same picture at the same place
