@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,17 @@ from elansr.evaluation.crops import CropBox, most_different
 from elansr.evaluation.datasets import RGB
 from elansr.evaluation.metrics import psnr_y
 from elansr.evaluation.models import BICUBIC, DEFAULT_SCALE, find_baseline_file, load_model
-from elansr.images import DEFAULT_MAX_PIXELS, Pixels, crop_to_multiple, downscale, is_picture_name, read
+from elansr.images import (
+    DEFAULT_MAX_PIXELS,
+    LARGEST,
+    Pixels,
+    crop_to_multiple,
+    downscale,
+    is_picture_name,
+    read,
+    rounded,
+    to_float,
+)
 from elansr.nn.config import MAX_SCALE
 from elansr.text import shown
 from elansr.upscaling.final_size import fit
@@ -182,13 +193,12 @@ def _read(name: str, max_pixels: int) -> ComparedPicture:
 
 def _rgb(page: Pixels) -> RGB:
     """uint8 (H, W, 3): 16 bits rounded to 8, grey as three equal channels, alpha on white."""
-    white = np.iinfo(page.dtype).max
-    pixels: NDArray[np.generic] = page
+    pixels: NDArray[Any] = page
     if page.shape[2] in (2, 4):
-        alpha = page[..., -1:] / np.float32(white)
+        white, alpha = np.float32(LARGEST[page.dtype.name]), to_float(page[..., -1:])
         pixels = page[..., :-1] * alpha + white * (1 - alpha)
     if pixels.dtype != np.uint8:
-        pixels = np.round(pixels / np.float32(white / 255)).astype(np.uint8)
+        pixels = rounded(pixels / np.float32(LARGEST[page.dtype.name] / 255), np.uint8)
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
 
@@ -207,7 +217,7 @@ def _enlargers(
 def _enlarger(name: str, scale: int | None, device: str, precision: str, plain: bool) -> Enlarger:
     if name.lower().endswith(WEIGHTS_SUFFIXES) and find_baseline_file(name) is not None:
         model = load_model(name, scale, device, precision)
-        return Enlarger(name, model.scale, _whole(lambda lr: model.super_resolve(lr).round().astype(np.uint8)))
+        return Enlarger(name, model.scale, _whole(lambda lr: rounded(model.super_resolve(lr), np.uint8)))
     asked = DEFAULT_SCALE if scale is None and family(name) else scale
     precision = "fp32" if plain and precision == "auto" else precision
     upscaler = load(name, scale=asked, device=device, precision=precision, border="cyclic" if plain else "closed")

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from elansr.evaluation.compare import ComparedPicture, Comparison
 from elansr.evaluation.crops import CropBox
 from elansr.evaluation.datasets import RGB
-from elansr.images import Picture, check_output, write
+from elansr.images import Picture, check_output, rounded, to_float, write
 from elansr.upscaling.final_size import fit
 
 Color = tuple[int, int, int]
@@ -135,8 +135,8 @@ def _outline(picture: RGB, rows: slice, columns: slice, color: Color) -> None:
 
 def _text(text: str, size: int, ink: Color, width: int) -> RGB:
     """A line of text on paper."""
-    cover = draw_text(text, size, width)[..., None] / np.float32(255)
-    return (cover * np.array(ink) + (1 - cover) * np.array(PAPER)).round().astype(np.uint8)
+    cover = to_float(draw_text(text, size, width)[..., None])
+    return rounded(cover * np.array(ink) + (1 - cover) * np.array(PAPER), np.uint8)
 
 
 def _blank(height: int, width: int) -> RGB:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from elansr.errors import DataError
 from elansr.evaluation.metrics import SSIM_WINDOW
-from elansr.images import crop_to_multiple, downscale, is_picture_name, read
+from elansr.images import crop_to_multiple, downscale, in_8_bits, is_picture_name, read
 from elansr.text import shown
 
 RGB = NDArray[np.uint8]
@@ -121,11 +121,9 @@ class BenchmarkSet:
 
 def read_rgb(path: Path) -> RGB:
     """A picture as uint8 RGB (H, W, 3): grey repeated, alpha dropped, 16 bit rounded to 8, the first page of many."""
-    pixels = read(path).pages[0]
-    if pixels.dtype == np.uint16:
-        pixels = np.round(pixels / 257.0)
+    pixels = in_8_bits(read(path).pages[0])
     colour = pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1].repeat(3, axis=2)
-    return np.ascontiguousarray(colour.astype(np.uint8))
+    return np.ascontiguousarray(colour)
 
 
 def require_room(hr: RGB, path: Path, scale: int) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from elansr.errors import ConfigError, DataError
 from elansr.evaluation.datasets import RGB, BenchmarkSet, LRSource
 from elansr.evaluation.metrics import consistency, psnr_y, ssim_y
+from elansr.images import rounded
 from elansr.text import shown
 
 if TYPE_CHECKING:
@@ -237,14 +238,14 @@ def score_set(
     scale = pictures.scale
     for name, lr, hr in pictures.pairs():
         sr, seconds = _timed(model.super_resolve, lr, scale, name)
-        rounded: RGB = np.clip(np.round(sr), 0, 255).astype(np.uint8)
+        pixels: RGB = rounded(sr, np.uint8)
         psnr = ssim = math.nan
         if hr is not None:
-            measured = rounded if protocol == "paper" else np.clip(sr, 0, 255)
+            measured = pixels if protocol == "paper" else np.clip(sr, 0, 255)
             psnr, ssim = psnr_y(measured, hr, scale), ssim_y(measured, hr, scale)
-        scores[name] = Score(psnr, ssim, consistency(rounded, lr, scale), seconds)
+        scores[name] = Score(psnr, ssim, consistency(pixels, lr, scale), seconds)
         if after:
-            scored = ScoredPicture(pictures.name, name, lr, rounded, hr, scores[name], scale)
+            scored = ScoredPicture(pictures.name, name, lr, pixels, hr, scores[name], scale)
             after(scored, len(scores), len(pictures.files))
     return SetScores(pictures.name, scores, protocol, pictures.lr_source, model.name, model.network)
 

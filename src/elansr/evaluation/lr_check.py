@@ -23,7 +23,7 @@ from PIL import Image
 
 from elansr.errors import DataError
 from elansr.evaluation.datasets import RGB, BenchmarkSet, read_rgb, require_room
-from elansr.images import crop_to_multiple, downscale, imresize
+from elansr.images import crop_to_multiple, downscale, imresize, rounded_half_up
 from elansr.text import shown
 
 Floats = NDArray[np.floating]
@@ -161,7 +161,7 @@ def _squares(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 
 def _to_8_bits(values: Floats) -> RGB:
-    return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
+    return rounded_half_up(values, np.uint8)
 
 
 def _in_floats(hr: RGB, scale: int) -> Floats:

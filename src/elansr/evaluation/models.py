@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from elansr.engines import open_engine
 from elansr.errors import ConfigError, DeviceError, WeightsError
 from elansr.evaluation.datasets import RGB
-from elansr.images import imresize
+from elansr.images import imresize, to_float
 from elansr.memory import keep_freed_memory
 from elansr.nn.config import MAX_SCALE, PRESETS, ELANConfig
 from elansr.text import one_line
@@ -139,7 +139,7 @@ def _exported(path: Path, scale: int | None, device: str, precision: str) -> Mod
 def _on_pictures(network: Network) -> Callable[[RGB], NDArray[np.float32]]:
     def super_resolve(lr: RGB) -> NDArray[np.float32]:
         try:
-            x = np.divide(lr, 255.0, dtype=np.float32).transpose(2, 0, 1)[np.newaxis]
+            x = to_float(lr).transpose(2, 0, 1)[np.newaxis]
             sr = network(np.ascontiguousarray(x))[0]
             return np.ascontiguousarray((sr.clip(0, 1) * np.float32(255)).transpose(1, 2, 0))
         # PyTorch reports what a picture asks too much of as RuntimeError.

@@ -28,7 +28,7 @@ from elansr.evaluation.crops import CropBox, most_different
 from elansr.evaluation.datasets import RGB
 from elansr.evaluation.evaluate import Score, ScoredPicture, SetScores
 from elansr.evaluation.metrics import psnr_y
-from elansr.images import check_place, imresize, luma
+from elansr.images import check_place, imresize, luma, rounded
 from elansr.text import shown
 from elansr.weights.disk import write_atomically
 
@@ -244,7 +244,7 @@ def error_map(sr: RGB, hr: RGB) -> RGB:
     error = np.abs(luma(sr) - luma(hr)) / MAP_END
     steps = np.linspace(0, 1, len(MAP_COLORS))
     channels = [np.interp(error, steps, channel) for channel in zip(*MAP_COLORS, strict=True)]
-    return np.stack(channels, axis=-1).round().astype(np.uint8)
+    return rounded(np.stack(channels, axis=-1), np.uint8)
 
 
 def _about_picture(picture: ScoredPicture, bicubic: float) -> str:

@@ -28,6 +28,7 @@ from elansr.images.reading import (
     read,
 )
 from elansr.images.resize import crop_to_multiple, downscale, imresize
+from elansr.images.samples import LARGEST, from_float, in_8_bits, rounded, rounded_half_up, to_float
 from elansr.images.structure import Structure, inspect
 from elansr.images.writing import Plane, check_format, check_output, check_place, encode, write, write_rows
 
@@ -35,6 +36,7 @@ __all__ = [
     "DEFAULT_MAX_PIXELS",
     "DEFAULT_MAX_STREAMED",
     "FORMATS",
+    "LARGEST",
     "SUFFIXES",
     "FileRows",
     "Format",
@@ -58,14 +60,19 @@ __all__ = [
     "filled_rows",
     "format_named",
     "format_of_suffix",
+    "from_float",
     "imresize",
+    "in_8_bits",
     "inspect",
     "is_picture_name",
     "luma",
     "open_picture",
     "read",
     "rgb_to_ycbcr",
+    "rounded",
+    "rounded_half_up",
     "sniff",
+    "to_float",
     "write",
     "write_rows",
     "ycbcr_to_rgb",

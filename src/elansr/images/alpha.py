@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.images.picture import Pixels, Rolling
+from elansr.images.samples import rounded, to_float
 
 _STEPS = 4
 """How many pixels colour spreads at full resolution, and at each halving, before a coarser level fills the rest."""
@@ -43,7 +44,7 @@ def fill_transparent(pixels: Pixels) -> Pixels:
     if not hidden.any() or hidden.all():
         return pixels
     filled = pixels.copy()
-    filled[hidden, :-1] = np.rint(_in_memory(_known(pixels))(0, len(pixels))[hidden])
+    filled[hidden, :-1] = rounded(_in_memory(_known(pixels))(0, len(pixels))[hidden], pixels.dtype)
     return filled
 
 
@@ -72,7 +73,7 @@ def filled_rows(
         colour = _coloured(_grown(_known(pixels))[start - above : stop - above], coarse, start)
         pixels = pixels[start - above : stop - above]
         result, hidden = pixels[..., :-1].copy(), pixels[..., -1] == 0
-        result[hidden] = np.rint(colour[hidden])
+        result[hidden] = rounded(colour[hidden], pixels.dtype)
         return result
 
     return Rolling(filled)
@@ -85,7 +86,7 @@ def fill_levels_size(height: int, width: int, channels: int) -> int:
 
 def _known(pixels: Pixels) -> Known:
     known = pixels.astype(np.float32)
-    known[..., -1] /= np.iinfo(pixels.dtype).max
+    known[..., -1] = to_float(pixels[..., -1])
     known[..., :-1] *= known[..., -1:]
     return known
 

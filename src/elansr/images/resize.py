@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elansr.images.samples import rounded_half_up
+
 KERNEL_WIDTH = 4.0
 COLUMNS_AT_A_TIME = 1024
 """So that what a step works on stays in the processor's cache."""
@@ -65,7 +67,7 @@ def _weighted_sum(lines: NDArray[Any], size: int) -> NDArray[Any]:
     for tap in range(indices.shape[1]):
         result += factors[:, tap, None].astype(work.dtype) * work[indices[:, tap]]
     if np.issubdtype(lines.dtype, np.integer):
-        result = np.clip(np.floor(result + 0.5), 0, np.iinfo(lines.dtype).max)
+        return rounded_half_up(result, lines.dtype)
     return result.astype(lines.dtype)
 
 

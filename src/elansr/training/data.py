@@ -16,7 +16,7 @@ from torch import Tensor
 
 from elansr.errors import ConfigError, DataError
 from elansr.evaluation.datasets import RGB, match_lr, read_rgb
-from elansr.images import crop_to_multiple, downscale, is_picture_name
+from elansr.images import crop_to_multiple, downscale, is_picture_name, rounded
 from elansr.training.config import DataRecipe, PictureFolder
 
 Pair = tuple[RGB | None, RGB]
@@ -149,7 +149,7 @@ def detail(hr: RGB, scale: int) -> NDArray[np.uint8]:
     around = np.pad(grey, 1, mode="edge")
     mean = sum(around[y : y + height, x : x + width] for y in range(3) for x in range(3)) / 9
     cells = np.abs(grey - mean).reshape(height // scale, scale, width // scale, scale)
-    return (cells.mean(axis=(1, 3)) * 4).round().clip(0, 255).astype(np.uint8)[..., None]
+    return rounded(cells.mean(axis=(1, 3)) * 4, np.uint8)[..., None]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.errors import ConfigError, PictureError
-from elansr.images import Pixels, imresize
+from elansr.images import LARGEST, Pixels, imresize, rounded_half_up, to_float
 
 SCALES = (2, 3, 4)
 """The scales that a preset has weights for."""
@@ -95,17 +95,15 @@ def fit(page: Pixels, width: int, height: int) -> Pixels:
     """
     if page.shape[:2] == (height, width):
         return page
-    if page.shape[2] in (1, 3) or page[..., -1].min() == np.iinfo(page.dtype).max:
+    if page.shape[2] in (1, 3) or page[..., -1].min() == LARGEST[page.dtype.name]:
         return _resized(page, width, height)
-    white = np.float32(np.iinfo(page.dtype).max)
-    alpha = page[..., -1:].astype(np.float32) / white
+    white = np.float32(LARGEST[page.dtype.name])
+    alpha = to_float(page[..., -1:])
     visible = _resized(page[..., :-1] * alpha, width, height)
     alpha = _resized(alpha, width, height)
     hidden = _resized(page[..., :-1].astype(np.float32), width, height)
     colours = np.divide(visible, alpha, out=hidden, where=alpha > 0.5 / white)
-    result = np.concatenate([colours, alpha * white], axis=2)
-    rounded: NDArray[Any] = np.clip(np.floor(result + 0.5), 0, white).astype(page.dtype)
-    return rounded
+    return rounded_half_up(np.concatenate([colours, alpha * white], axis=2), page.dtype)
 
 
 def _within_reach(wanted: int, given: int, word: str) -> float:

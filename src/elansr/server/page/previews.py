@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from elansr.images import FormatName, Picture, Pixels, open_picture, read, write
+from elansr.images import LARGEST, FormatName, Picture, Pixels, open_picture, read, rounded, to_float, write
 from elansr.server.processing import LIBVIPS
 
 SHOWN_PIXELS = 8_000_000
@@ -152,7 +152,7 @@ def _lazily_resized(page: Pixels, width: int, height: int) -> Any:
     if page.shape[:2] == (height, width):
         return image
     see_through = page.shape[2] in (2, 4)
-    most = float(np.iinfo(page.dtype).max)
+    most = LARGEST[page.dtype.name]
     if see_through:
         image = image.premultiply(max_alpha=most)
     image = _scaled(image, width, height)
@@ -202,13 +202,12 @@ def _on_ground(page: Pixels, channels: int) -> Pixels:
     """The page as one sees it, with 1 or 3 channels; a chequered ground shows where it can be seen through."""
     if channels in (1, 3):
         return page
-    most = np.iinfo(page.dtype).max
+    white = LARGEST[page.dtype.name]
     height, width = page.shape[:2]
     odd = (np.arange(height)[:, None] // _SQUARE + np.arange(width) // _SQUARE) % 2
-    ground = np.where(odd, _DARK, _LIGHT)[..., None].astype(np.float32) * (most / 255)
-    alpha = page[..., -1:].astype(np.float32) / most
-    seen: Pixels = np.rint(page[..., :-1] * alpha + ground * (1 - alpha)).astype(page.dtype)
-    return seen
+    ground = np.where(odd, _DARK, _LIGHT)[..., None].astype(np.float32) * np.float32(white / 255)
+    alpha = to_float(page[..., -1:])
+    return rounded(page[..., :-1] * alpha + ground * (1 - alpha), page.dtype)
 
 
 def _pixels(image: Any) -> Pixels:

@@ -1,0 +1,45 @@
+"""Samples of pictures: integers of 8 and 16 bits <-> floats. Nothing else in the house rounds a picture to integers.
+
+Half a step is rounded to even, as NumPy and PyTorch do, but where MATLAB's pictures are made: there it is rounded up.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST: dict[str, float] = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "float32": 1.0, "float64": 1.0}
+"""The dtypes of pictures, and the value of white."""
+
+
+def to_float(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """Pixels of a dtype in `LARGEST` as float32 in [0, 1], of the same shape."""
+    return np.divide(pixels, LARGEST[pixels.dtype.name], dtype=np.float32)
+
+
+def from_float(values: NDArray[np.floating], dtype: Any) -> NDArray[Any]:
+    """The inverse of `to_float`: values, cut to [0, 1], as pixels of a dtype in `LARGEST`."""
+    white = LARGEST[np.dtype(dtype).name]
+    return rounded(values.clip(0, 1) * values.dtype.type(white), dtype)
+
+
+def rounded(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Values that are in the range of `dtype`, uint8 or uint16, or a little outside, as its nearest integers.
+
+    A floating `dtype` is not rounded.
+    """
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return values.astype(kind)
+    return np.rint(values).clip(0, LARGEST[kind.name]).astype(kind)
+
+
+def rounded_half_up(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """As `rounded`, to uint8 or uint16, but half a step goes up, as in MATLAB."""
+    kind = np.dtype(dtype)
+    return np.clip(np.floor(values + 0.5), 0, LARGEST[kind.name]).astype(kind)
+
+
+def in_8_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """uint8 as it is, uint16 rounded to uint8."""
+    return pixels if pixels.dtype == np.uint8 else from_float(to_float(pixels), np.uint8)
