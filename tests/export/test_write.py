@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from elansr.engines.exported import Exported
-from elansr.engines.files import FileEngine, open_engine
+from elansr.engines.exported import Exported, FileEngine, open_exported
 from elansr.errors import ConfigError, ExportError, OutputExistsError, PictureError, WeightsError
 from elansr.export import write
 from elansr.export.parity import Parity
@@ -44,7 +43,7 @@ def test_what_is_written_runs(
     assert written.bytes == sum((tmp_path / file).stat().st_size for file in files)
     assert 0 <= written.parity.worst <= worst
     assert abs(written.parity.loss) < 0.02
-    engine = open_engine(tmp_path / name, "cpu")
+    engine = open_exported(tmp_path / name, "cpu")
     assert engine.exported == written.exported
     assert engine.exported == Exported(weights.name, network.config, True, precision, None, "CC0-1.0")
 

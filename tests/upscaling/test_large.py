@@ -259,7 +259,7 @@ batch.upscale_file(job, lambda _: ready, batch.Options(), lambda job, done, tota
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     [journal] = tmp_path.glob(".elansr-*.rows/journal.json")
-    assert 0 < json.loads(journal.read_bytes())["planes"][0][0] < 600
+    assert 0 < json.loads(journal.read_bytes())["parts"][0][0] < 600
     upscaler = Upscaler(network, device="cpu", precision="fp32", tile=32)
     upscale(source, target, upscaler)
     assert np.array_equal(read(target).pixels, upscaler(picture))
@@ -283,11 +283,11 @@ def test_what_was_made_of_something_else_is_made_anew(
     elif change == "journal":
         (spool / "journal.json").write_bytes(b'{"settings": {"sou')
     else:
-        os.truncate(spool / "plane-0.raw", 1000)
+        os.truncate(spool / "part-0.raw", 1000)
     upscale(source, target, upscaler)
     assert np.array_equal(read(target).pixels, upscaler(picture))
     told = {"source": "the picture", "tile": "tile"}.get(change)
-    assert ("begins anew" in caplog.text) == bool(told)
+    assert ("starts over" in caplog.text) == bool(told)
     assert (told or "") in caplog.text
 
 

@@ -25,7 +25,7 @@ from elansr.benchmark.networks.swinir import SwinIR
 from elansr.benchmark.published_weights import Baseline, find_baseline
 from elansr.benchmark.speed import Run, TimedForward
 from elansr.engines.device import pick_precision
-from elansr.engines.files import ENGINE_OF_SUFFIX, open_engine
+from elansr.engines.exported import ENGINE_OF_SUFFIX, open_exported
 from elansr.engines.pytorch import DTYPES, TorchEngine
 from elansr.errors import ConfigError
 from elansr.nn.config import MAX_SCALE, PRESETS, PresetName
@@ -204,8 +204,8 @@ def _torch_engine(model: BenchmarkModel, workload: Workload) -> Forward:
 
 def _file_engine(model: BenchmarkModel, workload: Workload) -> Forward:
     """`FileEngine`, with the way of picture and answer, and what it pads."""
-    engine = open_engine(exported_file(model, workload), str(workload.device))
-    return lambda x: engine(x.reshape(1, -1, *x.shape[-2:]).cpu())
+    engine = open_exported(exported_file(model, workload), str(workload.device))
+    return lambda x: torch.from_numpy(engine(x.reshape(1, -1, *x.shape[-2:]).cpu().numpy()))
 
 
 ENGINES = {TORCH: _torch_engine, "onnx": _file_engine, "openvino": _file_engine}

@@ -123,7 +123,7 @@ def _existing(overwrite: bool, skip_existing: bool, single: bool) -> "Existing":
 def _check(model: str, engine: str, device: str, precision: str) -> None:
     """Tells before the run what would fail for every picture, where the network is loaded with the first of them."""
     from elansr.engines.device import pick_device, pick_precision
-    from elansr.engines.files import choose
+    from elansr.engines.exported import choose
 
     choose(model, engine)
     pick_precision(precision, pick_device(device))

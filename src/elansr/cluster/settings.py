@@ -12,7 +12,7 @@ from elansr.upscaling.jobs import Extension
 from elansr.weights.disk import PICKLES, SAFETENSORS
 
 if TYPE_CHECKING:
-    from elansr.engines.files import EngineName
+    from elansr.engines.exported import EngineName
     from elansr.upscaling.batch import Options, Upscalers
     from elansr.upscaling.upscaler import Border, Upscaler
 

@@ -25,7 +25,7 @@ from elansr.errors import DeviceError, PictureError
 from elansr.images import Plane, blank, format_of_suffix, open_picture, write_rows
 from elansr.upscaling.jobs import Job
 from elansr.upscaling.outcome import Outcome
-from elansr.upscaling.spool import Mark
+from elansr.upscaling.rows import Mark
 from elansr.upscaling.tiling import Axis
 
 if TYPE_CHECKING:
@@ -163,10 +163,12 @@ class SplitPicture:
         first, stop = (len(tops) * n // self.count for n in (number, number + 1))
         after = Mark(tops[first - 1], tile) if first else None
         with self._stream.rows() as rows:
-            for done, strip in enumerate(upscaler.strips(rows, self._shape, dtype, _unwatched, after), start=first + 1):
+            for done, strip in enumerate(
+                upscaler.strips([rows], self._shape, dtype, _unwatched, after), start=first + 1
+            ):
                 if strip.mark.tile != tile:
                     raise DeviceError(f"{self._item.source}: no memory for tiles of {tile}: give a smaller --tile")
-                yield strip.pixels
+                yield strip.parts[0]
                 if done == stop < len(tops):
                     return
 

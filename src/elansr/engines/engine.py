@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from elansr.nn.config import ELANConfig
 
 if TYPE_CHECKING:
-    from elansr.engines.files import EngineName
+    from elansr.engines.exported import EngineName
+    from elansr.engines.pytorch import TorchEngine
     from elansr.nn.elan import ELAN
 
 Tile = NDArray[np.float32]
@@ -45,7 +46,10 @@ class Engine(Protocol):
             tile: float32, (1, 3n, h, w), RGB in [0, 1]; a network of one colour is given the colours one by one.
 
         Returns:
-            float32, (1, 3n, h * scale, w * scale), not clipped.
+            float32, (1, 3n, h * scale, w * scale), not clipped; the caller's to overwrite.
+
+        Raises:
+            MemoryError: the tile is too large for the memory; a smaller one may not be.
         """
 
     def digest(self) -> str:
@@ -78,17 +82,19 @@ def open_engine(
         DeviceError: a device or precision that is unknown or not there.
         MissingExtraError: what the engine needs is not installed.
     """
-    from elansr.engines import files
+    from elansr.engines.exported import choose, open_exported
+
+    if isinstance(model, (str, os.PathLike)) and choose(model, engine) != "torch":
+        exported = open_exported(Path(model), device)
+        exported.require_scale(scale)
+        exported.require(precision, closed)
+        return exported
+
     from elansr.engines.device import pick_device, pick_precision
     from elansr.engines.pytorch import TorchEngine
     from elansr.weights import load_network
 
     if isinstance(model, (str, os.PathLike)):
-        if files.choose(model, engine) != "torch":
-            exported = files.open_engine(Path(model), device)
-            exported.require_scale(scale)
-            exported.require(precision, closed)
-            return _Arrays(exported)
         model = load_network(model, scale)
     import torch
 
@@ -99,10 +105,7 @@ def open_engine(
 class _Arrays:
     """NumPy around an engine that takes tensors."""
 
-    def __init__(self, engine: object) -> None:
-        from elansr.engines import files, pytorch
-
-        assert isinstance(engine, (pytorch.TorchEngine, files.FileEngine))
+    def __init__(self, engine: TorchEngine) -> None:
         self._engine = engine
         self.config, self.precision, self.size = engine.config, engine.precision, engine.size
         self.device, self.bytes_per_pixel = str(engine.device), engine.bytes_per_pixel
@@ -110,7 +113,21 @@ class _Arrays:
     def __call__(self, tile: Tile) -> Tile:
         import torch
 
-        return self._engine(torch.from_numpy(np.ascontiguousarray(tile))).numpy()
+        try:
+            return self._engine(torch.from_numpy(tile)).numpy()
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            raise MemoryError(str(error)) from error
 
     def digest(self) -> str:
         return self._engine.digest()
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether PyTorch says so: its error for a GPU is a class of its own, that of the CPU is known by its words."""
+    text = str(error).lower()
+    words = ("out of memory", "can't allocate memory", "not enough memory", "alloc_cpu")
+    return type(error).__name__ == "OutOfMemoryError" or any(word in text for word in words)

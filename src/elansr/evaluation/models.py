@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.engines import open_engine
+from elansr.engines.exported import open_exported
 from elansr.errors import ConfigError, DeviceError, WeightsError
 from elansr.evaluation.datasets import RGB
 from elansr.images import imresize, to_float
@@ -125,14 +126,10 @@ def _bicubic(scale: int) -> Model:
 
 def _exported(path: Path, scale: int | None, device: str, precision: str) -> Model:
     """In the precision, which only "fp32" does not insist on, and with the borders that it was exported with."""
-    import torch
-
-    from elansr.engines import files
-
-    engine = files.open_engine(path, device)
+    engine = open_exported(path, device)
     engine.require_scale(scale)
     engine.require("auto" if precision == "fp32" else precision, engine.exported.closed)
-    run = _on_pictures(lambda x: engine(torch.from_numpy(x)).numpy())
+    run = _on_pictures(engine)
     return Model(str(path), engine.config.scale, run, _name_in_the_paper(engine.config))
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import torch
 
-from elansr.engines.exported import KEY, Exported
-from elansr.engines.files import FileEngine
+from elansr.engines.exported import KEY, Exported, FileEngine
 from elansr.engines.fused import FusedELAN
 from elansr.engines.pytorch import DTYPES
 from elansr.nn.elan import ELAN
@@ -38,4 +37,4 @@ def open_archive(path: Path) -> FileEngine:
     found = {KEY: ""}
     run = torch.export.load(path, extra_files=found).module()
     exported = Exported.from_metadata(found)
-    return FileEngine(path, torch.device("cpu"), exported, lambda x: run(torch.from_numpy(x)).detach().numpy())
+    return FileEngine(path, "cpu", exported, lambda x: run(torch.from_numpy(x)).detach().numpy())

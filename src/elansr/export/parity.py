@@ -8,8 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elansr.engines.exported import Exported
-from elansr.engines.files import FileEngine
+from elansr.engines.exported import Exported, FileEngine
 from elansr.engines.fused import FusedELAN
 from elansr.errors import ExportError
 from elansr.evaluation.datasets import read_rgb
@@ -62,7 +61,7 @@ def parity(network: ELAN, engine: FileEngine) -> Parity:
     """
     scale = network.config.scale
     lr, hr = _pair(scale, engine.size)
-    theirs, ours = engine(lr), _pytorch(network, lr, engine.exported)
+    theirs, ours = torch.from_numpy(engine(lr.numpy())), _pytorch(network, lr, engine.exported)
     difference = float((theirs - ours).abs().max())
     loss = psnr_y(_pixels(ours), hr, scale) - psnr_y(_pixels(theirs), hr, scale)
     return Parity(difference, loss)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from elansr.engines.exported import KEY, Exported
-from elansr.engines.files import BYTES_PER_CHANNEL, FileEngine, open_engine
+from elansr.engines.exported import BYTES_PER_CHANNEL, KEY, Exported, FileEngine, open_exported
 from elansr.engines.pytorch import DTYPES
 from elansr.errors import ConfigError, MissingExtraError, WeightsError
 from elansr.export.archive import open_archive, write_archive
@@ -166,9 +165,9 @@ class _Form:
 
 
 FORMS: dict[str, _Form] = {
-    "onnx": _Form((".onnx",), ("fp32", "fp16"), _write_onnx, lambda path: open_engine(path, "cpu")),
+    "onnx": _Form((".onnx",), ("fp32", "fp16"), _write_onnx, lambda path: open_exported(path, "cpu")),
     "openvino": _Form(
-        (".xml", ".bin"), ("fp32", "fp16", "bf16"), _write_openvino, lambda path: open_engine(path, "cpu")
+        (".xml", ".bin"), ("fp32", "fp16", "bf16"), _write_openvino, lambda path: open_exported(path, "cpu")
     ),
     "pt2": _Form((".pt2",), ("fp32", "fp16", "bf16"), write_archive, open_archive),
 }

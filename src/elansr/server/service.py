@@ -17,7 +17,7 @@ from elansr.server.offered_models import OfferedModels
 from elansr.server.processing import RequestOptions, UpscaledFile, rejected, upscale_bytes
 from elansr.server.throughput import Throughput
 from elansr.upscaling.choice import Upscalers
-from elansr.upscaling.shared_engine import Turns, use_one_core
+from elansr.upscaling.shared_engine import Turns
 from elansr.upscaling.upscaler import load
 
 
@@ -150,7 +150,7 @@ class Service:
         self._in_work: set[QueuedRequest] = set()
         self._mean_seconds = 1.0
         self._turns = Turns(threads)
-        self._threads = ThreadPoolExecutor(self.limits.at_once, "elansr-request", initializer=use_one_core)
+        self._threads = ThreadPoolExecutor(self.limits.at_once, "elansr-request")
         try:
             self.models.prepare()
         except BaseException:

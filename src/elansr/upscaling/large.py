@@ -18,10 +18,8 @@ import numpy as np
 from elansr.errors import PictureError, TooManyPixelsError
 from elansr.images import (
     DEFAULT_MAX_PIXELS,
-    FileRows,
     PictureFile,
     Pixels,
-    Plane,
     blank,
     fill_levels_size,
     filled_rows,
@@ -32,7 +30,8 @@ from elansr.images import (
 from elansr.text import shown
 from elansr.upscaling.jobs import Job
 from elansr.upscaling.outcome import Options, Outcome, Progress
-from elansr.upscaling.spool import Spool
+from elansr.upscaling.rows import ALPHA, COLOR, ReadRows, upscale_rows
+from elansr.upscaling.spool import RowsFolder
 from elansr.upscaling.steps import Choose, Task, begin
 
 LARGE = 2**28
@@ -42,13 +41,8 @@ _FROM_DISK = ("tiff", "png", "jpeg")
 _HIGHEST_SCALE = 8
 _ENCODING = 16
 """Encoding counts as a 16th of the network's work in the progress."""
-_BAND = 64
-"""Rows that are looked at together for their alpha."""
 _SETTINGS = {"source": "the picture", "result": "the kind of the result", "tta": "--tta"}
 """What the user is told of a setting that changed, where its name does not say it."""
-
-RowReader = Callable[[int, int], Pixels]
-"""Rows `start` to `stop` (exclusive) of a picture, from top to bottom."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -115,16 +109,16 @@ class Large:
             ElansrError: the picture cannot be read, upscaled or written. If it cannot be read, nothing is kept.
         """
         started, job = time.perf_counter(), self._task.job
-        with Spool(job.target, self._settings()) as spool:
-            self._require_space(spool)
-            self._announce(spool)
+        with RowsFolder(job.target, self._settings()) as folder:
+            self._require_space(folder)
+            self._announce(folder)
             try:
-                late = self._work(spool, on_progress)
+                late = self._work(folder, on_progress)
             except KeyboardInterrupt:
-                kept = f"{shown(job.target)}: {self._share_done(spool)} are kept in {shown(spool.folder)}"
-                message = f"{kept}; the same command goes on from there" if spool.finished(0).rows else ""
+                kept = f"{shown(job.target)}: {self._share_done(folder)} are kept in {shown(folder.folder)}"
+                message = f"{kept}; the same command goes on from there" if folder.start(COLOR)[0] else ""
                 raise KeyboardInterrupt(message) from None
-            spool.remove()
+            folder.remove()
         if late is not None:
             raise late
         return self._task.done(time.perf_counter() - started)
@@ -137,20 +131,20 @@ class Large:
         result = [*self._stream.picture.pixels.shape, self._dtype.name]
         return {"source": source, "result": result, **self._task.upscaler.fingerprint()}
 
-    def _announce(self, spool: Spool) -> None:
-        if spool.changed:
-            changed = ", ".join(_SETTINGS.get(name, name) for name in spool.changed)
-            _LOG.warning("%s: begins anew: changed since the interrupted run: %s", self._task.job.target, changed)
-        if spool.finished(0).rows:
-            _LOG.warning("%s: goes on, %s were there", self._task.job.target, self._share_done(spool))
+    def _announce(self, folder: RowsFolder) -> None:
+        if folder.changed:
+            changed = ", ".join(_SETTINGS.get(name, name) for name in folder.changed)
+            _LOG.warning("%s: starts over: changed since the interrupted run: %s", self._task.job.target, changed)
+        if folder.start(COLOR)[0]:
+            _LOG.warning("%s: goes on, %s are there", self._task.job.target, self._share_done(folder))
 
-    def _share_done(self, spool: Spool) -> str:
+    def _share_done(self, folder: RowsFolder) -> str:
         """In words; the alpha of a picture counts as much as its colours."""
-        planes = 1 if self._colors == self._channels else 2
-        rows = sum(spool.finished(plane).rows for plane in range(planes))
-        return f"{100 * rows / (planes * self._height * self._scale):.0f} % of the rows"
+        parts = (COLOR,) if self._colors == self._channels else (COLOR, ALPHA)
+        rows = sum(folder.start(part)[0] for part in parts)
+        return f"{100 * rows / (len(parts) * self._height * self._scale):.0f} % of the rows"
 
-    def _require_space(self, spool: Spool) -> None:
+    def _require_space(self, folder: RowsFolder) -> None:
         """The rows, what the encoder makes of them at worst, and the levels that transparent pixels are filled from."""
         target = self._task.job.target
         rows = self._stream.picture.pixels.nbytes * self._scale**2
@@ -158,25 +152,21 @@ class Large:
             rows // 4 if format_of_suffix(target) == "jpeg" else rows * (4 if self._task.options.pyramid else 3) // 3
         )
         levels = 0 if self._colors == self._channels else fill_levels_size(*self._stream.picture.pixels.shape)
-        needed, free = rows + encoded + levels - spool.size, shutil.disk_usage(target.parent).free
+        needed, free = rows + encoded + levels - folder.size, shutil.disk_usage(target.parent).free
         if needed > free:
             text = f"{_in_gb(needed)} of free disk space are needed in {shown(target.parent)}, {_in_gb(free)} are there"
             raise PictureError(f"{shown(target)}: {text}; free some or choose another folder")
 
-    def _work(self, spool: Spool, on_progress: Progress) -> BaseException | None:
+    def _work(self, folder: RowsFolder, on_progress: Progress) -> BaseException | None:
         """All that there is to do; gives what `write_rows` gives."""
-        report = _Report(self._task, on_progress, 1 if self._colors == self._channels else 2)
-        with ExitStack() as passes:
-
-            def start() -> RowReader:
-                rows = passes.enter_context(self._stream.rows())
-                return lambda first, stop: _listened(rows, first, stop, report, spool)
-
-            planes = self._planes(spool, start, report)
         task, deep = self._task, self._dtype == np.uint16
+        report = _Report(task, on_progress)
+        with ExitStack() as passes:
+            source = _FileSource(self._stream, folder, passes, report.again)
+            upscale_rows(task.upscaler, [source], [folder], report.upscaled)
         size = self._height * self._scale, self._width * self._scale
         return write_rows(
-            planes,
+            folder.planes(self._channels),
             task.picture.with_pages([blank(size, self._channels, deep)]),
             task.job.target,
             quality=task.options.quality,
@@ -185,86 +175,69 @@ class Large:
             progress=report.encoded,
         )
 
-    def _planes(self, spool: Spool, start: Callable[[], RowReader], report: "_Report") -> list[Plane]:
-        """Super-resolves colours and alpha as `planes.upscale_planes` does, and gives what the result consists of."""
-        colors, channels = self._colors, self._channels
-        if colors == channels:
-            self._upscale(spool, 0, start, report)
-            return [Plane(spool.file(0), colors)]
-        lowest, highest = self._alpha_range(start())
-        hidden = lowest == 0 < highest
-        self._upscale(spool, 0, lambda: self._filled(start, spool) if hidden else _only(start(), 0, colors), report)
-        if lowest == highest:
-            return [Plane(spool.file(0), colors), Plane(lowest, 1)]
-        self._upscale(spool, 1, lambda: _only(start(), colors, channels), report)
-        return [Plane(spool.file(0), colors), Plane(spool.file(1), 1)]
 
-    def _upscale(self, spool: Spool, plane: int, source: Callable[[], RowReader], report: "_Report") -> None:
-        """Brings a plane of the spool to its end."""
-        done = spool.finished(plane)
-        if done.rows == self._height * self._scale:
-            return
-        shape = self._height, self._width, 1 if plane else self._colors
-        progress = report.plane(plane)
-        for strip in self._task.upscaler.strips(source(), shape, self._dtype, progress, done.mark):
-            if len(strip.pixels):
-                spool.append(plane, strip.pixels, strip.mark)
-            del strip  # not kept while the next one is made
+class _FileSource:
+    """A picture in a file, see `rows.Source`.
 
-    def _filled(self, start: Callable[[], RowReader], spool: Spool) -> RowReader:
-        shape = self._height, self._width, self._channels
-        return filled_rows(start, shape, spool.folder)
+    Args:
+        stream: the file.
+        folder: for what is needed to fill transparent pixels; it goes where the file cannot be read.
+        passes: ends the passes over the file.
+        before_rows: called before rows are read.
+    """
 
-    def _alpha_range(self, rows: RowReader) -> tuple[int, int]:
-        bands = (rows(top, min(top + _BAND, self._height))[..., -1] for top in range(0, self._height, _BAND))
-        ranges = [(int(band.min()), int(band.max())) for band in bands]
-        return min(low for low, _ in ranges), max(high for _, high in ranges)
+    def __init__(
+        self, stream: PictureFile, folder: RowsFolder, passes: ExitStack, before_rows: Callable[[], None]
+    ) -> None:
+        self._stream, self._folder, self._passes, self._before_rows = stream, folder, passes, before_rows
+        self.shape: tuple[int, int, int] = stream.picture.pixels.shape
+        self.dtype: np.dtype[Any] = stream.picture.pixels.dtype
+
+    def rows(self) -> ReadRows:
+        """See `Source`."""
+        rows = self._passes.enter_context(self._stream.rows())
+
+        def read(start: int, stop: int) -> Pixels:
+            self._before_rows()
+            try:
+                return rows(start, stop)
+            except PictureError:
+                self._folder.remove()
+                raise
+
+        return read
+
+    def filled(self) -> ReadRows:
+        """See `Source`."""
+        return filled_rows(self.rows, self.shape, self._folder.folder)
 
 
 class _Report:
-    """Turns the work on the planes and the encoding into one progress, and passes it on.
+    """Turns the network's work and the encoding into one progress, and passes it on.
 
     Args:
         task: the work.
-        on_progress: told of it.
-        planes: how many there are at most.
+        on_progress: called with it.
     """
 
-    def __init__(self, task: Task, on_progress: Progress, planes: int) -> None:
-        self._job, self._on_progress, self._area, self._network = task.job, on_progress, task.area, task.area * planes
-        self._total, self._done = self._network + task.area // _ENCODING, 0
+    def __init__(self, task: Task, on_progress: Progress) -> None:
+        self._job, self._on_progress, self._area = task.job, on_progress, task.area
+        self._total, self._done = task.area + task.area // _ENCODING, 0
         self.again()
 
     def again(self) -> None:
-        """Tells the same once more: so an interrupt that came inside libvips is raised."""
+        """Reports the same once more: so an interrupt that came inside libvips is raised."""
         self._on_progress(self._job, self._done, self._total)
 
-    def plane(self, number: int) -> Callable[[int, int], None]:
-        """What the network on a plane tells."""
-        return lambda done, of: self._tell(self._area * number + self._area * done // of)
-
-    def encoded(self, done: int, of: int) -> None:
-        """Told by the encoder."""
-        self._tell(self._network + (self._total - self._network) * done // of)
-
-    def _tell(self, done: int) -> None:
-        self._done = done
+    def upscaled(self, done: int, total: int) -> None:
+        """Called as the network goes on."""
+        self._done = self._area * done // total
         self.again()
 
-
-def _listened(rows: FileRows, first: int, stop: int, report: _Report, spool: Spool) -> Pixels:
-    """Rows of the picture; if they cannot be read, the spool is of no use any more."""
-    report.again()
-    try:
-        return rows(first, stop)
-    except PictureError:
-        spool.remove()
-        raise
-
-
-def _only(rows: RowReader, first: int, stop: int) -> RowReader:
-    """The rows with some of their channels."""
-    return lambda top, bottom: rows(top, bottom)[..., first:stop]
+    def encoded(self, done: int, total: int) -> None:
+        """Called by the encoder."""
+        self._done = self._area + (self._total - self._area) * done // total
+        self.again()
 
 
 def _in_gb(size: int) -> str:

@@ -14,16 +14,19 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Condition, Event, Thread
+from typing import TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from elansr.engines.device import cpu_threads, set_cpu_threads
 from elansr.errors import DeviceError
-from elansr.upscaling.tiling import Network
-from elansr.upscaling.upscaler import Upscaler
+from elansr.upscaling.tiled import TiledNetwork
+from elansr.upscaling.tiling import Network, Samples
 
 Check = Callable[[], None]
 """Returns where a request is to go on, and raises what it is to end with where not."""
+
+Shared = TypeVar("Shared", bound=TiledNetwork)
 
 
 @dataclass(eq=False)
@@ -31,10 +34,10 @@ class _Waiting:
     """A tile in the queue: what runs it, how many of its kind are worth running at once, and where its answer goes."""
 
     network: Network
-    tile: Tensor
+    tile: Samples
     most: int
     check: Check
-    answer: "Future[Tensor]" = field(default_factory=Future)
+    answer: "Future[Samples]" = field(default_factory=Future)
 
     def goes_with(self, other: "_Waiting") -> bool:
         """Whether both can be one batch."""
@@ -42,21 +45,21 @@ class _Waiting:
 
 
 class Turns:
-    """The network thread. It alone uses the CPU's cores for the networks: the threads of requests call `use_one_core`.
+    """The network thread.
 
     Args:
-        threads: of PyTorch in it; 0 takes as many as the caller has.
+        threads: of the CPU for the networks; 0 leaves their number as it is.
     """
 
     def __init__(self, threads: int = 0) -> None:
         self._queue: deque[_Waiting] = deque()
         self._changed, self._closed = Condition(), False
-        self._threads, ready = threads or torch.get_num_threads(), Event()
+        self._threads, ready = threads or cpu_threads(), Event()
         self._thread = Thread(target=self._run, args=(ready,), name="elansr-network", daemon=True)
         self._thread.start()
         ready.wait()
 
-    def share(self, upscaler: Upscaler, check: Check) -> Upscaler:
+    def share(self, upscaler: Shared, check: Check) -> Shared:
         """The same upscaler for one request: its tiles take turns with those of others.
 
         Args:
@@ -64,7 +67,7 @@ class Turns:
             check: asked before each tile; what it raises ends the work on the picture.
         """
 
-        def in_turn(network: Network, tile: Tensor) -> Tensor:
+        def in_turn(network: Network, tile: Samples) -> Samples:
             most = upscaler.together(tile.shape[-2], tile.shape[-1])
             return self._answer(_Waiting(network, tile, most, check))
 
@@ -77,7 +80,7 @@ class Turns:
             self._changed.notify_all()
         self._thread.join()
 
-    def _answer(self, waiting: _Waiting) -> Tensor:
+    def _answer(self, waiting: _Waiting) -> Samples:
         with self._changed:
             if self._closed:
                 raise _shut_down()
@@ -86,8 +89,7 @@ class Turns:
         return waiting.answer.result()
 
     def _run(self, ready: Event) -> None:
-        torch.set_num_threads(self._threads)
-        torch.get_num_threads()  # a thread that has not asked once takes over what another sets after it
+        set_cpu_threads(self._threads)  # here, since PyTorch keeps a number for each thread
         ready.set()
         while batch := self._next():
             _run_together(batch)
@@ -108,19 +110,14 @@ class Turns:
             return batch
 
 
-def use_one_core() -> None:
-    """Has the calling thread do PyTorch's small work, such as blending, alone, not with a pool of its own."""
-    torch.set_num_threads(1)
-    torch.get_num_threads()
-
-
 def _run_together(batch: Sequence[_Waiting]) -> None:
     wanted = [waiting for waiting in batch if _is_wanted(waiting)]
     if len(wanted) > 1:
         try:
-            answers = wanted[0].network(torch.cat([waiting.tile for waiting in wanted], dim=1)).chunk(len(wanted), 1)
-        except (RuntimeError, MemoryError):  # too much for the memory: one by one, each tells of itself
-            answers = ()
+            together = np.concatenate([waiting.tile for waiting in wanted], axis=1)
+            answers = np.split(wanted[0].network(together), len(wanted), axis=1)
+        except (RuntimeError, MemoryError):  # too much for the memory: one by one, each with its own error
+            answers = []
         for waiting, answer in zip(wanted, answers, strict=False):
             waiting.answer.set_result(answer)
     for waiting in wanted:

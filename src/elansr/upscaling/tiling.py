@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from elansr.errors import DeviceError
 
@@ -24,10 +24,12 @@ FEATHER = 16
 MIN_TILE = 32
 """Side of the smallest tile that is tried when memory runs out."""
 
-Network = Callable[[Tensor], Tensor]
-"""Float32 (1, C, h, w) in [0, 1] to float32 (1, C, h * scale, w * scale), on the CPU."""
+Samples = NDArray[np.float32]
+"""Colours in [0, 1], (1, C, h, w) of a tile and (C, h, w) of a part of the result."""
+Network = Callable[[Samples], Samples]
+"""(1, C, h, w) in [0, 1] to (1, C, h * scale, w * scale). It raises MemoryError where a tile is too large for it."""
 Progress = Callable[[int, int], None]
-"""Told the pixels done and the pixels in all."""
+"""Called with the pixels done and the pixels in all."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Span:
         return self.stop - self.start
 
 
-Read = Callable[[Span, Span], Tensor]
-"""Float32 (1, C, h, w) in [0, 1] of the rows and columns asked for; reflected where they lie beyond the picture."""
+Read = Callable[[Span, Span], Samples]
+"""(1, C, h, w) of the rows and columns asked for; reflected where they lie beyond the picture."""
 
 
 @dataclass(frozen=True)
@@ -76,24 +78,38 @@ class Axis:
         return Span(start, min(core.stop + inside, end) if core.stop < self.size else end)
 
 
-def blend(pieces: Iterable[Tensor], overlap: int, dim: int) -> Iterator[Tensor]:
-    """Joins pieces along `dim`, each of which begins with the last `overlap` samples of the one before.
+def blend(pieces: Iterable[Samples], overlap: int, axis: int) -> Iterator[Samples]:
+    """Joins pieces (C, h, w) along `axis`, each of which begins with the last `overlap` samples of the one before.
 
-    The overlap fades linearly from one to the next. What is finished is yielded at once. Only a piece that has no
-    neighbour may be shorter than the overlap.
+    The overlap, an even number of samples, fades linearly from one piece to the next. What is finished is yielded at
+    once. Only a piece that has no neighbour may be shorter than the overlap.
     """
-    ramp = (torch.arange(overlap) + 0.5) / overlap
-    shape = [-1 if axis == dim % 3 else 1 for axis in range(3)]
-    fade, held = ramp.view(shape), None
+    fade = (np.arange(overlap, dtype=np.float32) + np.float32(0.5)) / np.float32(overlap)
+    fade = fade.reshape([-1 if number == axis % 3 else 1 for number in range(3)])
+    held: Samples | None = None
     for piece in pieces:
         if held is not None:
-            piece.narrow(dim, 0, overlap).copy_(torch.lerp(held, piece.narrow(dim, 0, overlap), fade))
-        kept = max(piece.shape[dim] - overlap, 0)
-        yield piece.narrow(dim, 0, kept)
-        held = piece.narrow(dim, kept, piece.shape[dim] - kept).clone()
+            start = _part(piece, axis, 0, overlap)
+            start[...] = _mixed(held, start, fade)
+        kept = max(piece.shape[axis] - overlap, 0)
+        yield _part(piece, axis, 0, kept)
+        held = _part(piece, axis, kept, piece.shape[axis]).copy()
         del piece  # a strip of a large picture: not kept while the next one is made
     if held is not None:
         yield held
+
+
+def _part(x: Samples, axis: int, start: int, stop: int) -> Samples:
+    """Samples `start` to `stop` (exclusive) of an axis; a view."""
+    return x[:, start:stop] if axis % 3 == 1 else x[..., start:stop]
+
+
+def _mixed(old: Samples, new: Samples, fade: Samples) -> Samples:
+    """`old` where `fade` is 0, `new` where it is 1; measured from the nearer one, and rounded once."""
+    near = np.where(fade < 0.5, old, new)
+    share = np.where(fade < 0.5, fade, fade - 1).astype(np.float64)
+    mixed: Samples = (share * (new - old) + near).astype(np.float32)
+    return mixed
 
 
 class Tiler:
@@ -115,7 +131,7 @@ class Tiler:
         self.tile, self.margin = max(tile // grid, 1) * grid, -(-margin // grid) * grid
         self.row = 0
 
-    def strips(self, read: Read, height: int, width: int, progress: Progress, start: int = 0) -> Iterator[Tensor]:
+    def strips(self, read: Read, height: int, width: int, progress: Progress, start: int = 0) -> Iterator[Samples]:
         """Super-resolves a picture of `height` x `width` pixels, or what lies below its row `start`.
 
         Args:
@@ -126,21 +142,21 @@ class Tiler:
                 followed there; the first starts half a feather above `start`, and is blended with nothing above.
 
         Yields:
-            float32 (C, h, width * scale), near [0, 1] but not clamped; from the top, the heights add up to
-            height * scale.
+            (C, h, width * scale), near [0, 1] but not clamped; from the top, the heights add up to height * scale.
+            They are the caller's to overwrite.
 
         Raises:
             DeviceError: not even the smallest tile fits into memory.
         """
         rows, columns = Axis(height, self.margin), Axis(width, self.margin)
-        return blend(self._rows_of_tiles(read, rows, columns, progress, start), FEATHER * self.scale, dim=-2)
+        return blend(self._rows_of_tiles(read, rows, columns, progress, start), FEATHER * self.scale, axis=-2)
 
-    def _rows_of_tiles(self, read: Read, rows: Axis, columns: Axis, progress: Progress, top: int) -> Iterator[Tensor]:
+    def _rows_of_tiles(self, read: Read, rows: Axis, columns: Axis, progress: Progress, top: int) -> Iterator[Samples]:
         while top < rows.size:
             core = rows.cores(self.tile, self.grid, start=top)[0]
             try:
                 strip = self._row_of_tiles(read, rows, columns, core, progress)
-            except (RuntimeError, MemoryError) as error:
+            except MemoryError as error:
                 self._halve_tile(error)
                 continue
             self.row = core.start
@@ -148,11 +164,11 @@ class Tiler:
             del strip
             top = core.stop
 
-    def _row_of_tiles(self, read: Read, rows: Axis, columns: Axis, core: Span, progress: Progress) -> Tensor:
-        """Float32 (C, h, width * scale): the blended rows of `core`, joined across the columns."""
+    def _row_of_tiles(self, read: Read, rows: Axis, columns: Axis, core: Span, progress: Progress) -> Samples:
+        """(C, h, width * scale): the blended rows of `core`, joined across the columns."""
         cores = columns.cores(self.tile, self.grid)
 
-        def tiles() -> Iterator[Tensor]:
+        def tiles() -> Iterator[Samples]:
             for column in cores:
                 yield self._tile(read, rows, columns, core, column)
                 done = core.start * columns.size + core.size * column.stop
@@ -161,23 +177,18 @@ class Tiler:
         if len(cores) == 1:
             [tile] = tiles()
             return tile
-        return _joined(blend(tiles(), FEATHER * self.scale, dim=-1), columns.size * self.scale)
+        return _joined(blend(tiles(), FEATHER * self.scale, axis=-1), columns.size * self.scale)
 
-    def _tile(self, read: Read, rows: Axis, columns: Axis, row: Span, column: Span) -> Tensor:
+    def _tile(self, read: Read, rows: Axis, columns: Axis, row: Span, column: Span) -> Samples:
         given = rows.read(row), columns.read(column)
         wanted = rows.blended(row), columns.blended(column)
         result = self.network(read(*given))[0]
         for axis, (source, target) in enumerate(zip(given, wanted, strict=True), start=1):
             offset = (target.start - source.start) * self.scale
-            result = result.narrow(axis, offset, target.size * self.scale)
+            result = _part(result, axis, offset, offset + target.size * self.scale)
         return result
 
-    def _halve_tile(self, error: Exception) -> None:
-        """Answers memory running out; any other error goes on."""
-        if not _is_out_of_memory(error):
-            raise error
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    def _halve_tile(self, error: MemoryError) -> None:
         if self.tile // 2 < MIN_TILE:
             raise DeviceError(
                 f"memory ran out with tiles of {self.tile} pixels: close other programs, or use another --device"
@@ -185,18 +196,12 @@ class Tiler:
         self.tile = max(self.tile // 2 // self.grid, 1) * self.grid
 
 
-def _joined(pieces: Iterator[Tensor], width: int) -> Tensor:
-    """The pieces side by side; each goes to its place at once, where `torch.cat` would need all of it twice."""
+def _joined(pieces: Iterator[Samples], width: int) -> Samples:
+    """The pieces side by side; each goes to its place at once, where `np.concatenate` would need all of it twice."""
     first = next(pieces)
-    strip = first.new_empty((*first.shape[:2], width))
+    strip = np.empty((*first.shape[:2], width), np.float32)
     left = 0
     for piece in chain([first], pieces):
         strip[..., left : left + piece.shape[2]] = piece
         left += piece.shape[2]
     return strip
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    told = ("out of memory", "can't allocate memory", "not enough memory", "alloc_cpu")
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(words in text for words in told)

@@ -1,6 +1,6 @@
-"""A hidden folder beside a file that is being made: what is finished of it, so that an interrupted run can be taken up.
+"""A hidden folder beside a file that is being made: what is finished of it, so that an interrupted run can go on.
 
-`Spool` keeps rows of a picture in one, `Segments` parts of a video.
+`RowsFolder` keeps rows of a picture in one, `Segments` parts of a video.
 """
 
 import contextlib
