@@ -1,5 +1,6 @@
 """Pictures -> packets of video: the codec, how it is set, and one run of it."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -211,9 +212,9 @@ def _own_options(codec: str) -> dict[str, str]:
 
 
 def _has_avx512() -> bool:
-    from torch.backends import cpu  # not at the top: what cannot be read is said at once
-
-    return str(cpu.get_cpu_capability()) == "AVX512"
+    """NumPy asks the processor when it is imported, and has no public name for the answer."""
+    core = sys.modules.get("numpy._core._multiarray_umath") or sys.modules.get("numpy.core._multiarray_umath")
+    return bool(getattr(core, "__cpu_features__", {}).get("AVX512_SKX"))
 
 
 def _require_settings(encoding: Encoding) -> None:
