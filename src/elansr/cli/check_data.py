@@ -2,15 +2,14 @@
 
 import json as json_format
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from elansr.cli.interrupts import raise_pending
+from elansr.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from elansr.training.check.check_data import Progress, Report
-    from elansr.training.check.picture import Finding, Record
+    from elansr.training.check import DataCheck, Finding, PictureMeasures
 
 CLEAN, FOUND = 0, 1
 WORST = 5
@@ -27,37 +26,21 @@ def check_data(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document with every measure.")] = False,
 ) -> None:
     """Find what is wrong with a training set. Ends with 1 if something was found."""
-    report = _with_bar(folders, against or [], scale, patch)
+    try:
+        from elansr.training.check import check_data as run
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"check-data needs {error.name}: pip install 'elansr[train]'") from error
+    from elansr.cli.progress import ProgressBars
+
+    with ProgressBars() as bars:
+        report = run(folders, against or [], scale, patch, bars.show)
     typer.echo(_as_json(report) if json else _as_text(report))
     raise typer.Exit(CLEAN if report.clean else FOUND)
 
 
-def _with_bar(folders: list[Path], against: list[Path], scale: int, patch: int) -> "Report":
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-
-    from elansr.training.check.check_data import check_data as run
-
-    console = Console(stderr=True)
-    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
-        return run(folders, against, scale, patch, _shown_by(bars))
-
-
-def _shown_by(bars: Any) -> "Progress":
-    tasks: dict[str, Any] = {}
-
-    def show(doing: str, done: int, total: int) -> None:
-        raise_pending()
-        if doing not in tasks:
-            tasks[doing] = bars.add_task(doing, total=total)
-        bars.update(tasks[doing], completed=done)
-
-    return show
-
-
-def _as_text(report: "Report") -> str:
+def _as_text(report: "DataCheck") -> str:
     """A line for each kind of finding, then the worst files of each."""
-    from elansr.training.check.picture import KINDS
+    from elansr.training.check import KINDS
 
     side = report.scale * report.patch
     count = len(report.pictures) + sum(finding.kind == "unreadable" for finding in report.findings)
@@ -84,8 +67,8 @@ def _line(finding: "Finding") -> str:
     return f"{shown(finding.file)}: {finding.detail}{other}"
 
 
-def _as_json(report: "Report") -> str:
-    from elansr.training.check.picture import KINDS
+def _as_json(report: "DataCheck") -> str:
+    from elansr.training.check import KINDS
 
     counts = {kind: len({f.file for f in report.findings if f.kind == kind}) for kind in KINDS}
     return json_format.dumps(
@@ -97,7 +80,7 @@ def _as_json(report: "Report") -> str:
             "clean": report.clean,
             "counts": counts,
             "findings": [_finding(finding) for finding in report.findings],
-            "pictures": [_record(record) for record in report.pictures],
+            "pictures": [_picture(picture) for picture in report.pictures],
         },
         indent=2,
     )
@@ -108,25 +91,25 @@ def _finding(finding: "Finding") -> dict[str, object]:
     return {"kind": finding.kind, "file": str(finding.file), "other": other, "detail": finding.detail}
 
 
-def _record(record: "Record") -> dict[str, object]:
+def _picture(picture: "PictureMeasures") -> dict[str, object]:
     """Every measure of a picture; `grid` is the likeliest one, found or not."""
     grid = None
-    if record.grid is not None:
+    if picture.grid is not None:
         grid = {
-            "found": record.grid.found,
-            "evidence": round(record.grid.evidence, 2),
-            "share": round(record.grid.share, 4),
-            "origin": record.grid.origin,
-            "quality": record.grid.quality,
+            "found": picture.grid.found,
+            "evidence": round(picture.grid.evidence, 2),
+            "share": round(picture.grid.share, 4),
+            "origin": picture.grid.origin,
+            "quality": picture.grid.quality,
         }
     return {
-        "file": str(record.file),
-        "width": record.width,
-        "height": record.height,
-        "format": record.format,
-        "lossy": record.lossy,
-        "quality": record.quality,
-        "gradient": round(record.gradient, 3),
-        "sharpness": None if record.sharpness is None else round(record.sharpness, 6),
+        "file": str(picture.file),
+        "width": picture.width,
+        "height": picture.height,
+        "format": picture.format,
+        "lossy": picture.lossy,
+        "quality": picture.quality,
+        "gradient": round(picture.gradient, 3),
+        "sharpness": None if picture.sharpness is None else round(picture.sharpness, 6),
         "jpeg_grid": grid,
     }

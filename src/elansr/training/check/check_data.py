@@ -1,7 +1,7 @@
 """What is wrong with a training set, before time is spent on training with it.
 
-Every picture is looked at by itself (`check_data_picture`), compared with the others (`check_data_likeness`) and with
-benchmark pictures (`check_data_overlap`), which must not be trained on.
+Every picture is looked at by itself (`picture`), and compared with the others and with benchmark pictures, which must
+not be trained on (`duplicates`).
 """
 
 import os
@@ -13,25 +13,22 @@ from typing import TypeVar
 
 from elansr.errors import ConfigError, DataError
 from elansr.evaluation.datasets import read_rgb
-from elansr.images import imresize, is_picture_name
+from elansr.images import is_picture_name
 from elansr.text import shown
-from elansr.training.check.landmarks import LARGEST, Landmarks
-from elansr.training.check.likeness import ALIKE, Print, most_alike, print_of
-from elansr.training.check.measures import Luma, luma
-from elansr.training.check.overlap import Benchmark, Overlap, both_ways
-from elansr.training.check.picture import KINDS, Finding, Record, faults, look_at
+from elansr.training.check.duplicates import BITS, SAME, Fingerprint, closest, fingerprint
+from elansr.training.check.picture import FLAT, KINDS, Finding, PictureMeasures, faults, measure
 
 LR_FOLDER = "LR_bicubic"
 """Of the EDSR layout; benchmark pictures below are copies of those beside it."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is through, and of how much."""
+CheckProgress = Callable[[str, int, int], None]
+"""Called with what is being looked at, how many of them are done, and how many there are."""
 
 
 @dataclass(frozen=True)
-class Report:
+class DataCheck:
     """What was found.
 
     Attributes:
@@ -45,7 +42,7 @@ class Report:
     against: tuple[Path, ...]
     scale: int
     patch: int
-    pictures: tuple[Record, ...]
+    pictures: tuple[PictureMeasures, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -59,8 +56,8 @@ def check_data(
     against: Sequence[Path] = (),
     scale: int = 4,
     patch: int = 48,
-    progress: Progress = lambda doing, done, total: None,
-) -> Report:
+    progress: CheckProgress = lambda doing, done, total: None,
+) -> DataCheck:
     """Looks at every picture below the folders.
 
     Args:
@@ -77,17 +74,17 @@ def check_data(
     """
     if scale < 1 or patch < 1:
         raise ConfigError(f"scale {scale} and patch {patch}: both are at least 1")
-    files = _pictures(folders)
-    benchmark_files = _benchmark_files(against)
-    benchmark, prints = _benchmark(benchmark_files, progress)
-    seen = list(_in_threads(lambda file: look_at(file, benchmark), files, "pictures", progress))
-    records = [item for item in seen if isinstance(item, Record)]
+    files, benchmark_files = _pictures(folders), _benchmark_files(against)
+    benchmark = list(_in_threads(lambda file: fingerprint(read_rgb(file)), benchmark_files, "benchmark", progress))
+    seen = list(_in_threads(measure, files, "pictures", progress))
+    pictures = [item for item in seen if isinstance(item, PictureMeasures)]
     findings = [item for item in seen if isinstance(item, Finding)]
-    findings += [finding for record in records for finding in faults(record, scale * patch)]
-    findings += [*_repeated(records), *_overlapping(records, benchmark_files, prints)]
+    findings += [finding for picture in pictures for finding in faults(picture, scale * patch)]
+    findings += [*_exact_duplicates(pictures), *_overlapping(pictures, benchmark_files, benchmark)]
+    findings += _near_duplicates(pictures)
     order = list(KINDS)
     findings.sort(key=lambda finding: (order.index(finding.kind), -finding.severity, finding.file))
-    return Report(tuple(folders), tuple(against), scale, patch, tuple(records), tuple(findings))
+    return DataCheck(tuple(folders), tuple(against), scale, patch, tuple(pictures), tuple(findings))
 
 
 def _pictures(folders: Sequence[Path]) -> list[Path]:
@@ -110,51 +107,41 @@ def _benchmark_files(against: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _benchmark(files: Sequence[Path], progress: Progress) -> tuple[Benchmark | None, list[Print]]:
-    """Benchmark pictures, to be found as parts of others and as wholes."""
-    if not files:
-        return None, []
-    read = list(_in_threads(_benchmark_picture, files, "benchmark", progress))
-    return Benchmark([y for y, _, _ in read], [marks for _, marks, _ in read]), [whole for _, _, whole in read]
-
-
-def _benchmark_picture(file: Path) -> tuple[Luma, tuple[Landmarks, Landmarks], Print]:
-    y = luma(read_rgb(file))
-    factor = min(1.0, LARGEST / max(y.shape))
-    y = imresize(y[..., None], *(max(1, round(side * factor)) for side in y.shape))[..., 0] if factor < 1 else y
-    return y, both_ways(y), print_of(y)
-
-
-def _repeated(records: Sequence[Record]) -> Iterator[Finding]:
-    """Pictures that are there before, in the order of the files."""
+def _exact_duplicates(pictures: Sequence[PictureMeasures]) -> Iterator[Finding]:
     first: dict[bytes, Path] = {}
-    for record, (index, likeness) in zip(records, most_alike([record.fingerprint for record in records]), strict=True):
-        if record.digest in first:
-            yield Finding("duplicate", record.file, 1.0, "same pixels", first[record.digest])
-        elif likeness >= ALIKE:
-            detail = f"likeness {likeness:.2f}"
-            yield Finding("near-duplicate", record.file, likeness, detail, records[index].file)
-        first.setdefault(record.digest, record.file)
+    for picture in pictures:
+        earlier = first.setdefault(picture.fingerprint.digest, picture.file)
+        if earlier != picture.file:
+            yield Finding("duplicate", picture.file, 1.0, "same pixels", earlier)
 
 
-def _overlapping(records: Sequence[Record], files: Sequence[Path], prints: Sequence[Print]) -> Iterator[Finding]:
-    """Pictures that share something with a benchmark picture, whole or in part."""
-    wholes = most_alike([record.fingerprint for record in records], prints)
-    for record, (index, likeness) in zip(records, wholes, strict=True):
-        parts = {overlap.index for overlap in record.overlaps}
-        for overlap in record.overlaps:
-            yield Finding("overlap", record.file, overlap.correlation, _in_words(overlap), files[overlap.index])
-        if likeness >= ALIKE and index not in parts:
-            yield Finding("overlap", record.file, likeness, f"the whole picture, likeness {likeness:.2f}", files[index])
+def _near_duplicates(pictures: Sequence[PictureMeasures]) -> Iterator[Finding]:
+    """Pictures that nearly repeat an earlier one. Flat ones are left out, as nothing tells them apart."""
+    distinct = {picture.fingerprint.digest: picture for picture in reversed(pictures) if picture.gradient >= FLAT}
+    ordered = sorted(distinct.values(), key=lambda picture: picture.file)
+    matches = closest([picture.fingerprint for picture in ordered])
+    for picture, match in zip(ordered, matches, strict=True):
+        if match is not None and match[1] <= SAME:
+            yield Finding("near-duplicate", picture.file, -match[1], _in_words(match[1]), ordered[match[0]].file)
 
 
-def _in_words(overlap: Overlap) -> str:
-    mirrored = ", mirrored" if overlap.mirrored else ""
-    return f"shares {100 * overlap.share:.0f} % of its area{mirrored}, correlation {overlap.correlation:.2f}"
+def _overlapping(
+    pictures: Sequence[PictureMeasures], files: Sequence[Path], benchmark: Sequence[Fingerprint]
+) -> Iterator[Finding]:
+    """Pictures that are those of a benchmark."""
+    compared = [picture for picture in pictures if picture.gradient >= FLAT]
+    matches = closest([picture.fingerprint for picture in compared], benchmark)
+    for picture, match in zip(compared, matches, strict=True):
+        if match is not None and match[1] <= SAME:
+            yield Finding("overlap", picture.file, -match[1], _in_words(match[1]), files[match[0]])
+
+
+def _in_words(different: int) -> str:
+    return f"{different} of {BITS} bits of the hash differ"
 
 
 def _in_threads(
-    work: Callable[[Item], Result], items: Sequence[Item], doing: str, progress: Progress
+    work: Callable[[Item], Result], items: Sequence[Item], doing: str, progress: CheckProgress
 ) -> Iterator[Result]:
     """The results in order; when something is raised, what has not begun is dropped."""
     pool = ThreadPoolExecutor(os.cpu_count())

@@ -1,28 +1,19 @@
-"""One picture of a training set, looked at: what it is, what is wrong with it by itself, whether a benchmark has it."""
+"""What is wrong with one picture: unreadable, too small, flat, blurred, or compressed with loss."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elansr.errors import PictureError
 from elansr.evaluation.datasets import RGB, read_rgb
-from elansr.images import FormatName
+from elansr.images import FormatName, inspect, sniff
 from elansr.text import shown
-from elansr.training.check.files import Storage, storage_of
-from elansr.training.check.jpeg import Grid, jpeg_grid
-from elansr.training.check.likeness import Print, print_of
-from elansr.training.check.measures import gradient, luma, sharpness
-from elansr.training.check.overlap import Benchmark, Overlap
-
-FLAT = 2.0
-"""Mean gradient in levels below which a picture is flat: sky, walls, out-of-focus backgrounds."""
-BLURRY = 0.0005
-"""Sharpness below which a picture is blurry or was enlarged: photos enlarged twice or more are below, nearly all with a
-blur of a sigma of 1 pixel, and one in a hundred as they came."""
+from elansr.training.check.duplicates import Fingerprint, fingerprint
+from elansr.training.check.jpeg_grid import Grey, JpegGrid, jpeg_grid
 
 Kind = Literal["unreadable", "tiny", "flat", "blurry", "lossy", "jpeg-grid", "duplicate", "near-duplicate", "overlap"]
 KINDS: dict[Kind, str] = {
@@ -33,10 +24,31 @@ KINDS: dict[Kind, str] = {
     "lossy": "compressed with loss",
     "jpeg-grid": "lossless file with the 8x8 grid of a JPEG",
     "duplicate": "same pixels as another",
-    "near-duplicate": "same picture as another, re-encoded, rescaled, turned or mirrored",
-    "overlap": "shows what a benchmark picture shows",
+    "near-duplicate": "same picture as another, re-encoded, rescaled, turned, mirrored or slightly cropped",
+    "overlap": "same picture as one of a benchmark, or nearly",
 }
 """What may be wrong, the worst first."""
+
+FLAT = 2.0
+"""Mean gradient in levels below which a picture is flat: sky, walls, out-of-focus backgrounds."""
+BLURRY = 0.0005
+"""Sharpness below which a picture is blurry or was enlarged: photos enlarged twice or more are below, nearly all with a
+blur of a sigma of 1 pixel, and one in a hundred as they came."""
+LARGEST = 2048
+"""Of a larger picture, so many rows and columns in its middle are measured."""
+TILE = 64
+COARSE = (0.075, 0.125)
+FINE = ((0.225, 0.275), (0.275, 0.325), (0.325, 0.375), (0.375, 0.425), (0.425, 0.475))
+"""Bands of frequencies in cycles a pixel."""
+ROUNDING = 1 / 12
+"""Spectral density of rounding to whole levels."""
+WEAK = 1.0
+"""Where the coarse band holds less, sharpness means nothing."""
+FILE_HEAD = 64
+"""Bytes that tell a file's format."""
+
+_WINDOW = np.outer(np.hanning(TILE), np.hanning(TILE)).astype(np.float32)
+_FREQUENCY = np.hypot(np.fft.fftfreq(TILE)[:, None], np.fft.rfftfreq(TILE)[None])
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ class Finding:
         file: the file.
         severity: findings of a kind are sorted by it, the worst has the largest.
         detail: the measure, in words.
-        other: the file that it repeats or overlaps.
+        other: the file that it repeats.
     """
 
     kind: Kind
@@ -59,18 +71,18 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Record:
-    """What was measured of one picture; see the modules of the measures.
+class PictureMeasures:
+    """What was measured of one picture.
 
     Attributes:
         file: the file.
         width, height: in pixels.
-        format, lossy, quality: of the file; quality of JPEG only.
+        format: by content, not by suffix.
+        lossy: whether the file gave up detail.
+        quality: of a JPEG, as libjpeg counts it, or the nearest to its tables; None for other formats.
         gradient: in levels a pixel.
         sharpness: None if too small or flat to tell.
         grid: the likeliest JPEG grid; None if too small to tell.
-        overlaps: with benchmark pictures.
-        digest: of the pixels.
         fingerprint: what it is compared with others by.
     """
 
@@ -82,59 +94,103 @@ class Record:
     quality: int | None
     gradient: float
     sharpness: float | None
-    grid: Grid | None
-    overlaps: tuple[Overlap, ...]
-    digest: bytes
-    fingerprint: Print
+    grid: JpegGrid | None
+    fingerprint: Fingerprint
 
 
-def look_at(file: Path, benchmark: Benchmark | None) -> Record | Finding:
+def measure(file: Path) -> PictureMeasures | Finding:
     """Reads and measures one picture; an unreadable one is a finding."""
     try:
-        rgb, storage = read_rgb(file), storage_of(file)
+        rgb = read_rgb(file)
+        with file.open("rb") as stream:
+            name = sniff(stream.read(FILE_HEAD))
+            structure = inspect(name, stream)
     except PictureError as error:
         return Finding("unreadable", file, 0.0, str(error).removeprefix(f"{shown(file)}: "))
     except (OSError, MemoryError) as error:
         return Finding("unreadable", file, 0.0, f"cannot be read ({error})")
-    return _measured(file, rgb, storage, benchmark)
-
-
-def faults(record: Record, smallest: int) -> Iterator[Finding]:
-    """What is wrong with a picture by itself; `smallest` is the side of an HR crop in pixels."""
-    shorter = min(record.width, record.height)
-    if shorter < smallest:
-        size = f"{record.width}x{record.height}, a crop needs {smallest}x{smallest}"
-        yield Finding("tiny", record.file, smallest - shorter, size)
-    if record.gradient < FLAT:
-        yield Finding("flat", record.file, -record.gradient, f"gradient {record.gradient:.2f}, below {FLAT:g}")
-    elif record.sharpness is not None and record.sharpness < BLURRY:
-        detail = f"sharpness {record.sharpness:.5f}, below {BLURRY:g}"
-        yield Finding("blurry", record.file, -record.sharpness, detail)
-    if record.lossy:
-        quality = "quality unknown" if record.quality is None else f"quality about {record.quality}"
-        yield Finding("lossy", record.file, -(record.quality or 0), f"{record.format.upper()}, {quality}")
-    elif record.grid is not None and record.grid.found:
-        yield Finding("jpeg-grid", record.file, -(record.grid.quality or 0), _grid_in_words(record.grid))
-
-
-def _measured(file: Path, rgb: RGB, storage: Storage, benchmark: Benchmark | None) -> Record:
-    y = luma(rgb)
-    return Record(
+    levels = grey(rgb)
+    return PictureMeasures(
         file=file,
         width=rgb.shape[1],
         height=rgb.shape[0],
-        format=storage.format,
-        lossy=storage.lossy,
-        quality=storage.quality,
-        gradient=gradient(y),
-        sharpness=sharpness(y),
-        grid=jpeg_grid(y),
-        overlaps=tuple(benchmark.overlaps(y)) if benchmark else (),
-        digest=hashlib.blake2b(np.ascontiguousarray(rgb).data, digest_size=16, key=str(rgb.shape).encode()).digest(),
-        fingerprint=print_of(y),
+        format=name,
+        lossy=structure.lossy,
+        quality=structure.quality,
+        gradient=gradient(levels),
+        sharpness=sharpness(levels),
+        grid=jpeg_grid(levels),
+        fingerprint=fingerprint(rgb),
     )
 
 
-def _grid_in_words(grid: Grid) -> str:
-    quality = "quality unknown" if grid.quality is None else f"quality about {grid.quality}"
-    return f"{quality}, blocks from {grid.origin[0]},{grid.origin[1]}, {100 * grid.share:.0f} % of the votes"
+def faults(picture: PictureMeasures, smallest: int) -> Iterator[Finding]:
+    """What is wrong with a picture by itself; `smallest` is the side of an HR crop in pixels."""
+    file, grid = picture.file, picture.grid
+    shorter = min(picture.width, picture.height)
+    if shorter < smallest:
+        size = f"{picture.width}x{picture.height}, a crop needs {smallest}x{smallest}"
+        yield Finding("tiny", file, smallest - shorter, size)
+    if picture.gradient < FLAT:
+        yield Finding("flat", file, -picture.gradient, f"gradient {picture.gradient:.2f}, below {FLAT:g}")
+    elif picture.sharpness is not None and picture.sharpness < BLURRY:
+        yield Finding("blurry", file, -picture.sharpness, f"sharpness {picture.sharpness:.5f}, below {BLURRY:g}")
+    if picture.lossy:
+        detail = f"{picture.format.upper()}, {_quality_in_words(picture.quality)}"
+        yield Finding("lossy", file, -(picture.quality or 0), detail)
+    elif grid is not None and grid.found:
+        place = f"blocks from {grid.origin[0]},{grid.origin[1]}, {100 * grid.share:.0f} % of the votes"
+        yield Finding("jpeg-grid", file, -(grid.quality or 0), f"{_quality_in_words(grid.quality)}, {place}")
+
+
+def grey(rgb: RGB) -> Grey:
+    """Grey levels of uint8 (H, W, 3), not rounded, as JPEG weighs R, G and B."""
+    weighted: Grey = rgb.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    return weighted
+
+
+def gradient(picture: Grey) -> float:
+    """Mean length of the gradient, in levels a pixel, after 2x2 means, which take most of the noise away."""
+    picture = _middle(np.pad(picture, [(0, max(0, 2 - side)) for side in picture.shape], mode="edge"))
+    height, width = (side // 2 * 2 for side in picture.shape)
+    half = picture[:height, :width].reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+    down, right = np.diff(half, axis=0, append=half[-1:]), np.diff(half, axis=1, append=half[:, -1:])
+    return float(np.hypot(down, right).mean())
+
+
+def sharpness(picture: Grey) -> float | None:
+    """Energy of fine details over that of coarse ones, in the parts that have most contrast.
+
+    The picture is cut into tiles of 64x64. Those of the upper half by contrast are transformed (Hann window) and their
+    spectral densities averaged. The emptiest of the five bands of `FINE`, less the density of rounding, is divided by
+    `COARSE`. Photos lie around 0.01. Enlarging and blurring leave at least one of the fine bands next to empty; which
+    one depends on the factor and the kernel.
+
+    Returns:
+        The ratio, or None where the picture is too small or too flat to tell.
+    """
+    picture = _middle(picture)
+    rows, columns = (side // TILE for side in picture.shape)
+    if not rows * columns:
+        return None
+    tiles = picture[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE).transpose(0, 2, 1, 3)
+    tiles = tiles.reshape(-1, TILE, TILE)
+    tiles = tiles[np.argsort(tiles.std((1, 2)))[len(tiles) // 2 :]]
+    centred = (tiles - tiles.mean((1, 2), keepdims=True)) * _WINDOW
+    density = (np.abs(np.fft.rfft2(centred)) ** 2).mean(0) / (_WINDOW**2).sum()
+    fine, coarse = min(float(density[_band(*limits)].mean()) for limits in FINE), float(density[_band(*COARSE)].mean())
+    return max(0.0, fine - ROUNDING) / coarse if coarse > WEAK else None
+
+
+def _middle(picture: Grey) -> Grey:
+    """At most `LARGEST` rows and columns around the centre."""
+    top, left = (max(0, (length - LARGEST) // 2) for length in picture.shape)
+    return picture[top : top + LARGEST, left : left + LARGEST]
+
+
+def _band(low: float, high: float) -> NDArray[np.bool_]:
+    return np.logical_and(low <= _FREQUENCY, high > _FREQUENCY)
+
+
+def _quality_in_words(quality: int | None) -> str:
+    return "quality unknown" if quality is None else f"quality about {quality}"

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.fft import dct
 
 from elansr.images.jpeg_tables import BLOCK, TABLES
-from elansr.training.check.measures import Luma
-from elansr.training.degradation.jpeg import DCT
+
+Grey = NDArray[np.float32]
+"""(H, W), 0..255."""
 
 WINDOW = 384
 """Side of the part of a picture that is looked at, the one with most contrast."""
@@ -32,11 +34,13 @@ is what chance gives."""
 LUMA_TABLES = TABLES[:, 0].reshape(100, BLOCK * BLOCK).astype(np.float32)
 """Of qualities 1 to 100, each row by row."""
 
-_DCT_2D = np.kron(DCT.numpy(), DCT.numpy()).astype(np.float32)
+_DCT = dct(np.eye(BLOCK), norm="ortho", axis=0)
+_DCT_2D = np.kron(_DCT, _DCT).astype(np.float32)
+"""Takes a block of 64 pixels, row by row, to its coefficients."""
 
 
 @dataclass(frozen=True)
-class Grid:
+class JpegGrid:
     """An 8x8 grid in a picture.
 
     Attributes:
@@ -57,31 +61,31 @@ class Grid:
         return self.evidence >= FOUND
 
 
-def jpeg_grid(luma: Luma) -> Grid | None:
+def jpeg_grid(picture: Grey) -> JpegGrid | None:
     """The most likely JPEG grid of a picture; None if it is too small to tell (under 16 pixels a side)."""
-    if min(luma.shape) < 2 * BLOCK:
+    if min(picture.shape) < 2 * BLOCK:
         return None
-    top, left = _busiest(luma)
-    window = luma[top : top + WINDOW, left : left + WINDOW]
+    top, left = _busiest(picture)
+    window = picture[top : top + WINDOW, left : left + WINDOW]
     votes, voters = _votes(_zeros(window))
     best = int(votes.argmax())
     row, column = divmod(best, BLOCK)
     evidence = _evidence(int(votes[best]), voters)
     quality = _quality(window[row:, column:]) if evidence >= FOUND else None
     origin = ((left + column) % BLOCK, (top + row) % BLOCK)
-    return Grid(evidence, float(votes[best] / max(1, voters)), origin, quality)
+    return JpegGrid(evidence, float(votes[best] / max(1, voters)), origin, quality)
 
 
-def _busiest(luma: Luma) -> tuple[int, int]:
+def _busiest(picture: Grey) -> tuple[int, int]:
     """Row and column of the window with most contrast, of windows side by side from the top left to the far ends."""
-    starts = [sorted({*range(0, max(1, side - WINDOW), WINDOW), max(0, side - WINDOW)}) for side in luma.shape]
+    starts = [sorted({*range(0, max(1, side - WINDOW), WINDOW), max(0, side - WINDOW)}) for side in picture.shape]
     corners = [(row, column) for row in starts[0] for column in starts[1]]
-    return max(corners, key=lambda c: float(luma[c[0] : c[0] + WINDOW, c[1] : c[1] + WINDOW].std()))
+    return max(corners, key=lambda c: float(picture[c[0] : c[0] + WINDOW, c[1] : c[1] + WINDOW].std()))
 
 
-def _zeros(luma: Luma) -> NDArray[np.int32]:
+def _zeros(picture: Grey) -> NDArray[np.int32]:
     """How many coefficients of the block that starts at each pixel round to zero, (H - 7, W - 7)."""
-    blocks = sliding_window_view(luma, (BLOCK, BLOCK))
+    blocks = sliding_window_view(picture, (BLOCK, BLOCK))
     counts = np.empty(blocks.shape[:2], np.int32)
     for top in range(0, len(blocks), ROWS_AT_A_TIME):
         strip = blocks[top : top + ROWS_AT_A_TIME]
@@ -125,13 +129,13 @@ def _evidence(votes: int, voters: int) -> float:
     return voters / ORIGINS * divergence / math.log(10) - math.log10(ORIGINS)
 
 
-def _quality(luma: Luma) -> int | None:
+def _quality(picture: Grey) -> int | None:
     """The quality whose table's multiples the coefficients of the blocks, the first at the corner, lie nearest to.
 
     Only coefficients other than zero are asked, and for the nearest multiple other than zero.
     """
-    rows, columns = (side // BLOCK for side in luma.shape)
-    blocks = luma[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK).transpose(0, 2, 1, 3)
+    rows, columns = (side // BLOCK for side in picture.shape)
+    blocks = picture[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK).transpose(0, 2, 1, 3)
     blocks = blocks.reshape(-1, BLOCK * BLOCK)
     unclipped = blocks[(blocks.min(1) > 1) & (blocks.max(1) < 254)]
     coefficients = np.abs(unclipped @ _DCT_2D.T)

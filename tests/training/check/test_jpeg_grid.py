@@ -8,8 +8,8 @@ from scipy.fft import dctn
 from scipy.special import logsumexp
 from scipy.stats import binom
 
-from elansr.training.check.jpeg import WINDOW, _evidence, _votes, _zeros, jpeg_grid
-from elansr.training.check.measures import luma
+from elansr.training.check.jpeg_grid import WINDOW, _evidence, _votes, _zeros, jpeg_grid
+from elansr.training.check.picture import grey
 from tests.training.photos import city, otter, resized, through_jpeg
 
 
@@ -19,7 +19,7 @@ from tests.training.photos import city, otter, resized, through_jpeg
 def test_a_jpeg_in_a_lossless_file_is_found_with_its_corner_and_quality(
     quality: int, subsampling: int, left: int, top: int
 ) -> None:
-    grid = jpeg_grid(luma(through_jpeg(city(), quality, subsampling)[top:, left:]))
+    grid = jpeg_grid(grey(through_jpeg(city(), quality, subsampling)[top:, left:]))
     assert grid is not None
     assert grid.found
     assert grid.origin == (-left % 8, -top % 8)
@@ -27,14 +27,14 @@ def test_a_jpeg_in_a_lossless_file_is_found_with_its_corner_and_quality(
 
 
 def test_the_otter_is_a_jpeg_and_the_city_none() -> None:
-    found, none = jpeg_grid(luma(otter())), jpeg_grid(luma(city()))
+    found, none = jpeg_grid(grey(otter())), jpeg_grid(grey(city()))
     assert (found.found, found.origin, found.quality) == (True, (0, 0), 95)
     assert (none.found, none.quality) == (False, None)
 
 
 def test_resizing_takes_the_grid_away() -> None:
     """What no measure of this kind can find."""
-    assert not jpeg_grid(luma(resized(through_jpeg(city(), 60), 0.7))).found
+    assert not jpeg_grid(grey(resized(through_jpeg(city(), 60), 0.7))).found
 
 
 def test_no_grid_where_there_is_nothing() -> None:
@@ -46,7 +46,7 @@ def test_no_grid_where_there_is_nothing() -> None:
 def test_a_large_picture_is_looked_at_where_there_is_most_to_see() -> None:
     """And the corner of the grid is still that of the whole picture."""
     canvas = np.full((2 * WINDOW + 30, WINDOW + 50), 90, np.float32)
-    busy = luma(through_jpeg(np.tile(city(), (2, 1, 1))[:WINDOW], 70))
+    busy = grey(through_jpeg(np.tile(city(), (2, 1, 1))[:WINDOW], 70))
     canvas[WINDOW + 27 : WINDOW + 27 + len(busy), 61 : 61 + busy.shape[1]] = busy
     grid = jpeg_grid(canvas)
     assert grid.found
@@ -54,7 +54,7 @@ def test_a_large_picture_is_looked_at_where_there_is_most_to_see() -> None:
 
 
 def test_votes_pixel_by_pixel() -> None:
-    picture = luma(through_jpeg(city(), 80))[40:66, 50:79]
+    picture = grey(through_jpeg(city(), 80))[40:66, 50:79]
     height, width = picture.shape
     zeros = {
         (y, x): int((np.abs(dctn(picture[y : y + 8, x : x + 8], norm="ortho")) < 0.5).sum())

@@ -8,8 +8,7 @@ from PIL import Image, ImageFilter
 
 from elansr.errors import ConfigError, DataError, PictureError
 from elansr.evaluation.datasets import RGB
-from elansr.training.check.check_data import Report, check_data
-from elansr.training.check.picture import KINDS
+from elansr.training.check import KINDS, DataCheck, check_data
 from tests.training.photos import city, otter, resized, through_jpeg
 
 
@@ -24,7 +23,7 @@ def clean_otter() -> RGB:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+def report(tmp_path_factory: pytest.TempPathFactory) -> DataCheck:
     folder = tmp_path_factory.mktemp("data")
     train, benchmark = folder / "train", folder / "benchmark"
     sky = np.linspace(120, 160, 240)[:, None, None].repeat(320, 1).repeat(3, 2)
@@ -40,17 +39,17 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     png(city()[:100, :120], train / "x tiny.png")
     (train / "x text.png").write_text("no picture")
     (train / "notes.txt").write_text("not looked at")
-    png(otter()[40:220, 60:300], benchmark / "HR" / "otters.png")
+    png(otter()[10:220, 20:310], benchmark / "HR" / "otters.png")
     png(resized(city(), 0.25), benchmark / "LR_bicubic" / "X4" / "left out.png")
     return check_data([train, train / "deep"], [benchmark], scale=4, patch=40)
 
 
-def found(report: Report, kind: str) -> dict[str, str | None]:
+def found(report: DataCheck, kind: str) -> dict[str, str | None]:
     """Names of the files and of what they repeat."""
     return {f.file.name: f.other.name if f.other else None for f in report.findings if f.kind == kind}
 
 
-def test_every_fault_is_found_where_it_is(report: Report) -> None:
+def test_every_fault_is_found_where_it_is(report: DataCheck) -> None:
     assert found(report, "unreadable") == {"x text.png": None}
     assert found(report, "tiny") == {"x tiny.png": None}
     assert found(report, "flat") == {"sky.png": None}
@@ -67,17 +66,18 @@ def test_every_fault_is_found_where_it_is(report: Report) -> None:
     assert not report.clean
 
 
-def test_details_say_how_bad_it_is(report: Report) -> None:
+def test_details_say_how_bad_it_is(report: DataCheck) -> None:
     details = {(f.kind, f.file.name): f.detail for f in report.findings}
     assert details["lossy", "x lossy.jpg"] == "JPEG, quality about 70"
     assert details["lossy", "x lossy.webp"] == "WEBP, quality unknown"
     assert "quality about 60, blocks from 5,3" in details["jpeg-grid", "x grid.png"]
     assert details["tiny", "x tiny.png"] == "120x100, a crop needs 160x160"
     assert details["unreadable", "x text.png"].startswith("not a picture elansr knows")
-    assert "% of its area, correlation 0.9" in details["overlap", "b otter.png"]
+    assert details["duplicate", "same city.png"] == "same pixels"
+    assert details["overlap", "b otter.png"].endswith("of 256 bits of the hash differ")
 
 
-def test_every_readable_picture_is_measured_once_in_order(report: Report) -> None:
+def test_every_readable_picture_is_measured_once_in_order(report: DataCheck) -> None:
     names = [str(record.file) for record in report.pictures]
     assert names == sorted(names)
     assert len(names) == 10
@@ -85,21 +85,28 @@ def test_every_readable_picture_is_measured_once_in_order(report: Report) -> Non
     assert kinds == sorted(kinds)
 
 
-def test_good_pictures_are_clean_and_progress_is_told(tmp_path: Path) -> None:
+def test_good_pictures_are_clean_and_progress_is_reported(tmp_path: Path) -> None:
     png(city(), tmp_path / "train" / "city.png")
     png(clean_otter(), tmp_path / "bench" / "otter.png")
-    told: list[tuple[str, int, int]] = []
-    report = check_data([tmp_path / "train"], [tmp_path / "bench"], 2, 40, lambda *progress: told.append(progress))
+    reported: list[tuple[str, int, int]] = []
+    report = check_data([tmp_path / "train"], [tmp_path / "bench"], 2, 40, lambda *progress: reported.append(progress))
     assert report.clean
-    assert told == [("benchmark", 0, 1), ("benchmark", 1, 1), ("pictures", 0, 1), ("pictures", 1, 1)]
+    assert reported == [("benchmark", 0, 1), ("benchmark", 1, 1), ("pictures", 0, 1), ("pictures", 1, 1)]
 
 
-def test_a_whole_picture_is_found_turned_although_crops_are_not(tmp_path: Path) -> None:
+def test_a_turned_benchmark_picture_is_found(tmp_path: Path) -> None:
     png(np.rot90(city()), tmp_path / "train" / "city.png")
     png(city(), tmp_path / "bench" / "city.png")
     (finding,) = check_data([tmp_path / "train"], [tmp_path / "bench"], 2, 40).findings
-    assert finding.kind == "overlap"
-    assert finding.detail.startswith("the whole picture, likeness 1.0")
+    assert (finding.kind, finding.other) == ("overlap", tmp_path / "bench" / "city.png")
+
+
+def test_flat_pictures_are_compared_for_equal_pixels_only(tmp_path: Path) -> None:
+    """Two walls, one of them there twice: their hashes say nothing."""
+    for name, level in (("a", 100), ("b", 180), ("c", 100)):
+        png(np.full((200, 200, 3), level, np.uint8), tmp_path / f"{name}.png")
+    findings = check_data([tmp_path], [tmp_path]).findings
+    assert [(f.kind, f.file.name) for f in findings if f.other] == [("duplicate", "c.png")]
 
 
 def test_a_progress_that_raises_ends_the_run(tmp_path: Path) -> None:
