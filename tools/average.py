@@ -1,7 +1,8 @@
-"""The mean of weights files of one network: `python -m tools.average FIRST SECOND -o OUT`.
+"""The mean of weights files of one network, under a name: `python -m tools.average FIRST SECOND --name NAME -o OUT`.
 
 Weights from two points of one run, or of runs that go on from each other, often do better in the mean than either
-(arXiv 1803.05407). Whether they do is for the validation pictures to say.
+(arXiv 1803.05407). Whether they do is for the validation pictures to say. A single file is only renamed: a run calls
+its weights by its own name.
 """
 
 import dataclasses
@@ -42,14 +43,19 @@ def average(networks: Sequence[ELAN]) -> ELAN:
 def main(
     files: Annotated[list[Path], typer.Argument(help="Weights files, the one of the last steps last.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
-    steps: Annotated[int, typer.Option("--steps", help="Optimiser steps of the last file, from the first's start.")],
+    name: Annotated[str, typer.Option("--name", help="What the weights are called, such as elan-light-x4.")],
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="Optimiser steps over all runs; default: the last's.")
+    ] = None,
 ) -> None:
-    """Write the mean; its story is the last file's, with the names of all recipes' folders."""
+    """Write the mean; its story is the last file's, with the names of all runs."""
     loaded = [load(path) for path in files]
     _, story = loaded[-1]
-    whole = f"the mean of {' and '.join(path.parent.name for path in files)}; the last: {story.recipe}"
-    told = dataclasses.replace(story, steps=steps, recipe=whole, metrics={})
-    save(average([network for network, _ in loaded]), output, told)
+    story = dataclasses.replace(story, name=name, steps=story.steps if steps is None else steps)
+    if len(files) > 1:
+        runs = " and ".join(each.name or path.stem for path, (_, each) in zip(files, loaded, strict=True))
+        story = dataclasses.replace(story, recipe=f"the mean of {runs}; the last: {story.recipe}", metrics={})
+    save(average([network for network, _ in loaded]), output, story)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from elansr.errors import DataError, ElansrError
-from elansr.training.record import RECIPE, Progress, RunFolder, Validation
+from elansr.training.run_folder import RECIPE, LogEntry, RunFolder, TrainingEntry, ValidationEntry
 from elansr.weights.disk import write_atomically
 from elansr.weights.released import RELEASED
 from tools.checks import begun
@@ -120,7 +120,7 @@ def run_of(name: str, folder: Path) -> tuple[Run, str]:
     if made != name:
         raise DataError(f"{folder}: a run of {made}, not of {name}: name it so, or take another folder")
     points = tuple(
-        (entry.step, round(entry.val_psnr_y, DECIMALS)) for entry in entries if isinstance(entry, Validation)
+        (entry.step, round(entry.val_psnr_y, DECIMALS)) for entry in entries if isinstance(entry, ValidationEntry)
     )
     if not points:
         raise DataError(f"{folder}: has no validation yet: wait for one")
@@ -128,11 +128,11 @@ def run_of(name: str, folder: Path) -> tuple[Run, str]:
     return Run(folder.resolve().name, steps, _seconds(entries), points), network.get("start_from") or ""
 
 
-def _seconds(entries: Sequence[Progress | Validation]) -> int:
+def _seconds(entries: Sequence[LogEntry]) -> int:
     """Wall clock of steps and validations; what other things took is not in the log."""
     total, before = 0.0, 0
     for entry in entries:
-        if isinstance(entry, Progress):
+        if isinstance(entry, TrainingEntry):
             total += (entry.step - before) * entry.seconds_per_step
             before = entry.step
         else:

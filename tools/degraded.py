@@ -20,8 +20,7 @@ from elansr.evaluation.datasets import RGB, read_rgb
 from elansr.evaluation.metrics import psnr_y
 from elansr.evaluation.models import BICUBIC, Model, load_model
 from elansr.training.data import find_pictures
-from elansr.training.degradation.degrade import degraded_pairs
-from elansr.training.degradation.recipe import DegradationRecipe
+from elansr.training.degradation import DegradationRecipe, degraded_pictures
 from elansr.upscaling.choice import CLEAN, REAL
 from elansr.weights.released import family
 
@@ -87,7 +86,7 @@ def scores(
         kinds: how LR is made, by what it is called.
     """
     for kind, recipe in kinds.items():
-        pairs = degraded_pairs(pictures, models[0].scale, recipe, SEED)
+        pairs = degraded_pictures(pictures, models[0].scale, recipe, SEED)
         yield kind, tuple(score(model, pairs) for model in models)
 
 

@@ -27,8 +27,7 @@ from elansr.errors import ElansrError
 from elansr.evaluation.datasets import RGB, read_rgb
 from elansr.memory import keep_freed_memory
 from elansr.training.data import find_pictures
-from elansr.training.degradation.degrade import degrade
-from elansr.training.degradation.recipe import DegradationRecipe
+from elansr.training.degradation import DegradationRecipe, degrade
 from tools.teacher import Teacher, match_colour, weights_file
 
 SIDE = 120

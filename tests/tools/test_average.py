@@ -1,4 +1,6 @@
-"""The mean of weights, against arithmetic on the parameters."""
+"""The mean of weights, against arithmetic on the parameters; a released name in place of the run's."""
+
+from pathlib import Path
 
 import pytest
 import torch
@@ -6,7 +8,9 @@ import torch
 from elansr.errors import WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from tools.average import average
+from elansr.weights.files import load, save
+from elansr.weights.provenance import Provenance
+from tools.average import average, main
 
 
 def network(blocks: int = 1) -> ELAN:
@@ -28,3 +32,23 @@ def test_the_mean_is_that_of_every_parameter_and_statistic() -> None:
 def test_networks_that_differ_are_refused() -> None:
     with pytest.raises(WeightsError, match="have no mean"):
         average([network(1), network(2)])
+
+
+def test_the_story_is_that_of_the_last_run_under_the_new_name(tmp_path: Path) -> None:
+    files = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    for file, run, steps in zip(files, ("first_run", "second_run"), (100, 40), strict=True):
+        save(network(), file, Provenance(name=run, recipe="{}", steps=steps, licence="CC0-1.0", metrics={"dB": 30.0}))
+    main(files, tmp_path / "mean.safetensors", "elan-light-x2", steps=140)
+    _, story = load(tmp_path / "mean.safetensors")
+    assert (story.name, story.steps, story.licence, story.metrics) == ("elan-light-x2", 140, "CC0-1.0", {})
+    assert "first_run" in story.recipe
+    assert "second_run" in story.recipe
+
+
+def test_a_single_file_is_renamed(tmp_path: Path) -> None:
+    only = network()
+    save(only, tmp_path / "best.safetensors", Provenance(name="my_run", recipe="{}", steps=7, metrics={"dB": 30.0}))
+    main([tmp_path / "best.safetensors"], tmp_path / "out.safetensors", "elan-light-x2")
+    renamed, story = load(tmp_path / "out.safetensors")
+    assert (story.name, story.recipe, story.steps, story.metrics) == ("elan-light-x2", "{}", 7, {"dB": 30.0})
+    assert all(torch.equal(a, b) for a, b in zip(renamed.parameters(), only.parameters(), strict=True))

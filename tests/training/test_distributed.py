@@ -11,7 +11,7 @@ import pytest
 from elansr.errors import DeviceError
 from elansr.training.config import RunRecipe
 from elansr.training.distributed import start_fabric
-from elansr.training.record import LOG
+from elansr.training.run_folder import LOG
 from tests.training.recipes import recipe_file
 
 PROCESSES = 2

@@ -23,7 +23,7 @@ from elansr.training.checkpoint import Checkpoints
 from elansr.training.config import load_recipe
 from elansr.training.loop import train
 from elansr.training.loss import l1
-from elansr.training.record import CURVES, LOG, TENSORBOARD, WEIGHTS, Entry, Progress
+from elansr.training.run_folder import CURVES, LOG, TENSORBOARD, WEIGHTS, LogEntry, TrainingEntry
 from elansr.training.schedule import CropSize
 from elansr.weights.files import load
 from tests.training.recipes import recipe_file
@@ -55,15 +55,15 @@ def test_a_run_learns_and_leaves_what_it_says(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.glob("*.ckpt")) == ["step_000000016.ckpt", "step_000000020.ckpt"]
     network, story = load(weights)
     assert network.config.scale == 2
-    assert story.name == "elan-light-x2"
+    assert story.name == "run"
     assert story.metrics["val PSNR-Y"] == round(max(line["val_psnr_y"] for line in validations), 3)
     assert json.loads(story.recipe)["schedule"]["steps"] == 20
-    assert not list(folder.glob("*.partial"))
+    assert not list(folder.glob("*.part"))
     with Image.open(folder / CURVES) as curves:
         assert curves.size == (800, 600)
     events = EventAccumulator(str(folder / TENSORBOARD)).Reload()
     assert [e.step for e in events.Scalars("validation/val_psnr_y")] == [0, 10, 20]
-    assert events.Scalars("progress/loss")[-1].value == pytest.approx(progress[-1]["loss"])
+    assert events.Scalars("training/loss")[-1].value == pytest.approx(progress[-1]["loss"])
 
 
 @LIGHTNING
@@ -84,8 +84,8 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> 
     assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
     logs = [(tmp_path / run / LOG).read_text().splitlines() for run in ("straight", "killed")]
     counts = ("step", "loss", "val_psnr_y")
-    told = [[{k: v for k, v in json.loads(line).items() if k in counts} for line in log] for log in logs]
-    assert told[0] == told[1]
+    repeatable = [[{k: v for k, v in json.loads(line).items() if k in counts} for line in log] for log in logs]
+    assert repeatable[0] == repeatable[1]
 
 
 def _run_and_kill(recipe: Path, folder: Path, step: int) -> None:
@@ -115,12 +115,12 @@ def test_the_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
 def test_gradients_that_stay_infinite_end_the_run_and_leave_the_weights_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class NaNFeed(loop.Feed):
-        def batch(self, size: CropSize, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-            lr, hr = super().batch(size, generator)
+    class NaNBatches(loop.Batches):
+        def draw(self, size: CropSize, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+            lr, hr = super().draw(size, generator)
             return lr, hr * float("nan")
 
-    monkeypatch.setattr(loop, "Feed", NaNFeed)
+    monkeypatch.setattr(loop, "Batches", NaNBatches)
     with pytest.raises(TrainingError, match="step 10: .* 10 times in a row; lower schedule.learning_rate"):
         train(load_recipe(recipe_file(tmp_path, steps=30, validate_every=30, checkpoint_every=9)))
     network = newest(tmp_path / "run")["network"]
@@ -132,18 +132,18 @@ def test_gradients_that_stay_infinite_end_the_run_and_leave_the_weights_alone(
 
 @LIGHTNING
 def test_a_few_bad_steps_are_left_out_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class SometimesInfinite(loop.Feed):
+    class SometimesInfinite(loop.Batches):
         calls = 0
 
-        def batch(self, size: CropSize, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        def draw(self, size: CropSize, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
             self.calls += 1
-            lr, hr = super().batch(size, generator)
+            lr, hr = super().draw(size, generator)
             return lr, hr + (float("inf") if self.calls in (2, 3) else 0)
 
-    monkeypatch.setattr(loop, "Feed", SometimesInfinite)
-    entries: list[Entry] = []
+    monkeypatch.setattr(loop, "Batches", SometimesInfinite)
+    entries: list[LogEntry] = []
     train(load_recipe(recipe_file(tmp_path, log_every=4)), report=entries.append)
-    progress = [entry for entry in entries if isinstance(entry, Progress)]
+    progress = [entry for entry in entries if isinstance(entry, TrainingEntry)]
     assert [entry.bad_steps for entry in progress] == [2]
     assert 0 < progress[0].loss < 1
 
@@ -164,10 +164,10 @@ def test_a_few_bad_steps_are_left_out_and_counted(tmp_path: Path, monkeypatch: p
     ids=lambda changes: next(iter(changes)),
 )
 def test_every_setting_of_a_recipe_trains(tmp_path: Path, changes: dict[str, object]) -> None:
-    entries: list[Entry] = []
+    entries: list[LogEntry] = []
     train(load_recipe(recipe_file(tmp_path, **changes)), report=entries.append)
     assert entries[-1].step == 4
-    assert all(math.isfinite(e.loss) and e.bad_steps == 0 for e in entries if isinstance(e, Progress))
+    assert all(math.isfinite(e.loss) and e.bad_steps == 0 for e in entries if isinstance(e, TrainingEntry))
 
 
 @LIGHTNING
@@ -192,10 +192,10 @@ def test_accumulated_parts_give_the_gradient_of_the_whole_batch(tmp_path: Path) 
     """With BatchNorm frozen: its statistics are those of a part."""
     losses = []
     for parts in (1, 2):
-        entries: list[Entry] = []
+        entries: list[LogEntry] = []
         changes = {"start_from": "elan-light-x2", "freeze_norm_for": 4, "accumulate": parts, "log_every": 1}
         train(load_recipe(recipe_file(tmp_path, f"parts{parts}", **changes)), report=entries.append)
-        losses.append([e.loss for e in entries if isinstance(e, Progress)])
+        losses.append([e.loss for e in entries if isinstance(e, TrainingEntry)])
     assert losses[0] == pytest.approx(losses[1], rel=NEAR_THE_SAME_LOSS)
 
 

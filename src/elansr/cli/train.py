@@ -9,7 +9,7 @@ from elansr.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from elansr.training.config import Recipe
-    from elansr.training.record import Entry
+    from elansr.training.run_folder import LogEntry
 
 SET_HELP = "Put over a value of the recipe, such as schedule.steps=1000; may be given several times."
 TIME_HELP = "Do not train: time N steps of the recipe beside the way the authors' code computes them."
@@ -33,48 +33,30 @@ def train(
         from elansr.training.loop import train as run
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"training needs {error.name}: pip install '.[train]' in elansr's folder") from error
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from elansr.cli.progress import ProgressBars
 
     settings = load_recipe(recipe, changes or [])
     if time_steps:
         typer.echo(_timed(settings, time_steps))
         return
-    remaining = TimeRemainingColumn(elapsed_when_finished=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("ETA"), remaining)
-    bar = Progress(*columns, console=Console(stderr=True), disable=not is_first_process())
-    task = bar.add_task("steps", total=settings.schedule.steps)
-
-    def progress(step: int, _: int) -> None:
-        bar.start()  # with the first step in sight: errors of the recipe come before any bar
-        bar.update(task, completed=step)
-
     try:
-        weights = run(
-            settings,
-            progress=progress,
-            report=lambda entry: bar.console.print(_line(entry), highlight=False),
-            resume=None if resume == "auto" else Path(resume),
-        )
+        with ProgressBars(shown=is_first_process()) as bars:
+            weights = run(
+                settings,
+                progress=lambda step, steps: bars.show("steps", step, steps),
+                report=lambda entry: bars.print(_line(entry)),
+                resume=None if resume == "auto" else Path(resume),
+            )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_how_to_go_on(settings)) from None
-    finally:
-        bar.stop()
     if is_first_process():
         typer.echo(_summary(settings, weights))
 
 
-def _line(entry: "Entry") -> str:
-    from elansr.training.record import Validation
+def _line(entry: "LogEntry") -> str:
+    from elansr.training.run_folder import ValidationEntry
 
-    if isinstance(entry, Validation):
+    if isinstance(entry, ValidationEntry):
         return f"step {entry.step}: validation {entry.val_psnr_y:.3f} dB PSNR-Y"
     bad = f", {entry.bad_steps} steps left out (not finite)" if entry.bad_steps else ""
     return (

@@ -4,7 +4,6 @@ A checkpoint holds everything the next step depends on, so that interrupted and 
 """
 
 import contextlib
-import os
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from elansr.errors import DataError, TrainingError
+from elansr.disk import atomic_file
+from elansr.errors import DataError
+from elansr.training.run_folder import errors_of_writing
 
 PATTERN = "step_*.ckpt"
 
@@ -45,26 +46,13 @@ class TrainState:
     """Of the network; a checkpoint of another network is refused."""
 
     def save(self, path: Path) -> None:
-        """Writes the state beside `path`, then puts it in place of an older one in one move.
+        """Writes the state, in place of an older one.
 
         Raises:
             TrainingError: it cannot be written; what stood at `path` is untouched.
         """
-        beside = path.with_name(path.name + ".partial")
-        try:
-            with beside.open("wb") as file:
-                torch.save(self._tensors(), file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        except (OSError, RuntimeError) as error:  # PyTorch's zip writer turns a full disk into a RuntimeError
-            reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
-            raise TrainingError(
-                f"{path}: the checkpoint cannot be written: {reason}; earlier ones are untouched: make room, then "
-                "start the same command again"
-            ) from error
-        finally:
-            beside.unlink(missing_ok=True)
+        with errors_of_writing(path), atomic_file(path, overwrite=True) as file:
+            torch.save(self._tensors(), file)
 
     def restore(self, path: Path) -> None:
         """Takes up the state that `save` wrote.
@@ -141,7 +129,7 @@ class Checkpoints:
 
     @staticmethod
     def _first_good(state: TrainState, candidates: Sequence[Path]) -> None:
-        """Restores the first that can be; if none can, the first one's error is told."""
+        """Restores the first that can be; if none can, the first one's error is raised."""
         for candidate in candidates:
             with contextlib.suppress(DataError):
                 state.restore(candidate)

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 from pydantic.dataclasses import dataclass
 
 from elansr.errors import ConfigError
-from elansr.training.degradation.recipe import DegradationRecipe
+from elansr.training.degradation import DegradationRecipe
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -16,17 +16,17 @@ from torch.optim import Optimizer
 
 from elansr.errors import TrainingError
 from elansr.memory import keep_freed_memory
+from elansr.training.batches import Batches
 from elansr.training.checkpoint import Checkpoints, TrainState, update_ema
 from elansr.training.config import Recipe, ScheduleRecipe
-from elansr.training.diary import Diary, Step
 from elansr.training.distributed import start_fabric, synchronise_norm
-from elansr.training.feed import Feed, validation_pairs
 from elansr.training.loss import l1
 from elansr.training.optimizer import build_optimizer
-from elansr.training.record import WEIGHTS, Entry, RunFolder, provenance
+from elansr.training.run_folder import WEIGHTS, LogEntry, RunFolder
+from elansr.training.run_log import RunLog, StepResult
 from elansr.training.schedule import check_batches, check_steps, crop_size, crop_sizes, freeze_norm, learning_rate
 from elansr.training.start import starting_network
-from elansr.training.validation import validate
+from elansr.training.validation import validate, validation_pairs
 
 MAX_BAD_STEPS = 10
 """So many steps in a row whose loss or gradient is not finite end the run."""
@@ -35,15 +35,15 @@ MAX_BAD_STEPS = 10
 def train(  # noqa: C901 - one visible function, in the order in which things happen
     recipe: Recipe,
     progress: Callable[[int, int], None] = lambda step, steps: None,
-    report: Callable[[Entry], None] = lambda entry: None,
+    report: Callable[[LogEntry], None] = lambda entry: None,
     resume: Path | None = None,
 ) -> Path:
     """Trains a network as the recipe says; goes on where an interrupted run of the same recipe was.
 
     Args:
         recipe: see `elansr.training.config`.
-        progress: told the steps done and in all.
-        report: told every line of the log.
+        progress: called with the steps done and in all.
+        report: called with every line of the log.
         resume: a checkpoint to go on from; by default the newest of the run's folder, if there is one.
 
     Returns:
@@ -68,7 +68,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     network = starting_network(recipe)
     ema = copy.deepcopy(network).eval().requires_grad_(False)
     fabric.to_device(ema)
-    feed = Feed(recipe, fabric.device, fabric.global_rank, fabric.world_size)
+    batches = Batches(recipe, fabric.device, fabric.global_rank, fabric.world_size)
     validation = validation_pairs(recipe)
 
     synchronise_norm(network, fabric)
@@ -81,11 +81,11 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     state = TrainState(network, ema, optimizer, crops, loss_scale, config=asdict(ema.config))
     checkpoints = Checkpoints(folder.path, recipe.run.keep_checkpoints)
     checkpoints.resume(state, resume)
-    diary = Diary(folder, state.step, report) if fabric.is_global_zero else None
+    log = RunLog(folder, state.step, report) if fabric.is_global_zero else None
 
     progress(state.step, plan.steps)
-    if diary and state.step == 0:  # what the run begins with: a fine-tuning shows whether it helps
-        diary.write_validation(0, lambda: validate(ema, validation, recipe.network.scale))
+    if log and state.step == 0:  # what the run begins with: a fine-tuning shows whether it helps
+        log.write_validation(0, lambda: validate(ema, validation, recipe.network.scale))
     bad_steps = 0
     while state.step < plan.steps:
         network.train()
@@ -96,7 +96,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
             group["lr"] = rate
 
         started = time.monotonic()
-        lr, hr = feed.batch(crop_size(state.step, sizes), state.generator)
+        lr, hr = batches.draw(crop_size(state.step, sizes), state.generator)
         waited = time.monotonic() - started
         loss = backward(fabric, trained, lr, hr, plan)
         norm = clip(fabric, trained, optimizer, plan)
@@ -115,15 +115,15 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
             )
 
         last = state.step == plan.steps
-        if diary:
-            diary.add(Step(float(loss), float(norm), rate, time.monotonic() - started, waited))
+        if log:
+            log.add(StepResult(float(loss), float(norm), rate, time.monotonic() - started, waited))
             if state.step % recipe.run.log_every == 0 or last:
-                diary.write(state.step)
+                log.write(state.step)
             if state.step % recipe.run.validate_every == 0 or last:
-                result = diary.write_validation(state.step, lambda: validate(ema, validation, recipe.network.scale))
+                result = log.write_validation(state.step, lambda: validate(ema, validation, recipe.network.scale))
                 if result.val_psnr_y > state.best:
                     state.best = result.val_psnr_y
-                    folder.save_weights(ema, provenance(recipe, result))
+                    folder.save_weights(ema, recipe, result)
             if state.step % recipe.run.checkpoint_every == 0 or last:
                 checkpoints.save(state)
         progress(state.step, plan.steps)

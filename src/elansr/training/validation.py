@@ -10,8 +10,27 @@ import torch
 from elansr.evaluation.datasets import RGB
 from elansr.evaluation.metrics import psnr_y
 from elansr.nn.elan import ELAN
+from elansr.training.config import Recipe
+from elansr.training.data import find_files, read_pairs
+from elansr.training.degradation import degraded_pictures
 
 Item = TypeVar("Item")
+VALIDATION_SEED = 0
+"""Of the degradation of the validation pictures: the same in every run, so that runs can be compared."""
+
+
+def validation_pairs(recipe: Recipe) -> list[tuple[RGB, RGB]]:
+    """The (LR, HR) pictures that choose the best weights, degraded as the training pictures are.
+
+    Raises:
+        DataError: a folder without pictures.
+    """
+    scale, data = recipe.network.scale, recipe.data
+    files = [pair for folder in data.val for pair in find_files(folder, scale)]
+    pairs = read_pairs(spread(files, data.val_pictures), scale, make_lr=data.degradation is None)
+    if data.degradation is not None:
+        return degraded_pictures([hr for _, hr in pairs], scale, data.degradation, VALIDATION_SEED)
+    return [(lr, hr) for lr, hr in pairs if lr is not None]
 
 
 @torch.no_grad()

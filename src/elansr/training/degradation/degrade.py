@@ -19,21 +19,20 @@ from torch import Tensor
 from elansr.errors import ConfigError
 from elansr.evaluation.datasets import RGB
 from elansr.images import crop_to_multiple
-from elansr.training.degradation.draw import draw_kind, draw_steps
 from elansr.training.degradation.recipe import DegradationRecipe
 from elansr.training.degradation.resampling import resize, resize_matrix
-from elansr.training.degradation.steps import blurred, compressed, noisy, resized
+from elansr.training.degradation.steps import blurred, compressed, draw_kind, draw_steps, noisy, resized
 
 GROUPS = 8
 BORDER = 12
-"""LR pixels of surroundings that `pair` needs on each side of its crops."""
+"""LR pixels of surroundings that `degraded_crops` needs on each side of its crops."""
 PHASES = 16
 """Corners of an LR crop relative to JPEG's grid: 8 for luma, 16 for colour at 4:2:0."""
 _MARGIN = BORDER - PHASES // 2
 """LR pixels at the borders of a degraded crop that are never seen."""
 
 
-def pair(
+def degraded_crops(
     hr: Tensor, scale: int, patch: int, recipe: DegradationRecipe, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Degrades HR crops with their surroundings and cuts patches out of them.
@@ -65,7 +64,9 @@ def pair(
     return _cut(lr, corner, patch), _cut(hr, corner * scale, patch * scale)
 
 
-def degraded_pairs(pictures: Sequence[RGB], scale: int, recipe: DegradationRecipe, seed: int) -> list[tuple[RGB, RGB]]:
+def degraded_pictures(
+    pictures: Sequence[RGB], scale: int, recipe: DegradationRecipe, seed: int
+) -> list[tuple[RGB, RGB]]:
     """Whole pictures for validation, degraded once.
 
     Picture i is degraded in the same way whatever the other pictures are.

@@ -3,7 +3,7 @@
 The facts are those of ITU-T T.81 and of libjpeg: full-range BT.601 YCbCr, the two example tables of T.81 annex K scaled
 by quality, every stage rounded to whole levels, 4:2:0 by the mean of 2x2 and back by the triangle filter ("fancy
 upsampling"). Against Pillow's libjpeg-turbo the pixels differ by a level here and there, because its DCT works on
-integers; `tests/training/test_jpeg.py` states how many.
+integers; `tests/training/degradation/test_jpeg.py` states how many.
 """
 
 import math

@@ -11,7 +11,7 @@ from PIL import Image
 
 from elansr.training.degradation.jpeg import jpeg, quantisation_tables
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 FOUR_FOUR_FOUR, FOUR_TWO_ZERO = 0, 2
 """Pillow's names for no subsampling and for 4:2:0."""
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from elansr.training.degradation.recipe import DegradationRecipe
+from elansr.training.degradation import DegradationRecipe
 
 READ = TypeAdapter(DegradationRecipe).validate_python
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from elansr.training.degradation.draw import draw_blur, draw_jpeg, draw_noise, draw_resize, draw_steps
-from elansr.training.degradation.recipe import DegradationRecipe
+from elansr.training.degradation import DegradationRecipe
+from elansr.training.degradation.steps import draw_blur, draw_jpeg, draw_noise, draw_resize, draw_steps
 
 COUNT = 4000
 RECIPE = DegradationRecipe(

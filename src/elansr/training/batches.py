@@ -1,4 +1,4 @@
-"""What the loop is fed with: batches of LR and HR crops, and the pictures that validate.
+"""Batches of LR and HR crops for the training loop.
 
 LR is the MATLAB bicubic of the whole picture, cropped; or, with `[data.degradation]`, a random blind degradation of
 the HR crop. Either is computed where the pictures live, so nothing is read or waited for during the run.
@@ -7,19 +7,14 @@ the HR crop. Either is computed where the pictures live, so nothing is read or w
 import torch
 from torch import Tensor
 
-from elansr.evaluation.datasets import RGB
 from elansr.training.config import Recipe
-from elansr.training.data import PairPool, find_files, load_sources, read_pairs
-from elansr.training.degradation.degrade import BORDER, degraded_pairs, pair
+from elansr.training.data import PairPool, load_sources
+from elansr.training.degradation import BORDER, degraded_crops
 from elansr.training.schedule import CropSize, crop_sizes
-from elansr.training.validation import spread
-
-VALIDATION_SEED = 0
-"""Of the degradation of the validation pictures: the same in every run, so that runs can be compared."""
 
 
-class Feed:
-    """The training pictures of a recipe.
+class Batches:
+    """The training pictures of a recipe, drawn from at random.
 
     Args:
         recipe: see `elansr.training.config`.
@@ -39,7 +34,7 @@ class Feed:
         home = torch.device("cpu") if recipe.data.pool == "cpu" else device
         self._pool = PairPool(load_sources(recipe.data, scale), scale, largest, home)
 
-    def batch(self, size: CropSize, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, size: CropSize, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """This process's share of a batch of crops, on the training device.
 
         Returns:
@@ -52,19 +47,5 @@ class Feed:
         else:
             seeds = torch.randint(2**62, (self._processes,), generator=generator)
             own = torch.Generator().manual_seed(int(seeds[self._process]))
-            lr, hr = pair(self._pool.cut_hr(crops), self._pool.scale, size.patch, self._degradation, own)
+            lr, hr = degraded_crops(self._pool.cut_hr(crops), self._pool.scale, size.patch, self._degradation, own)
         return lr.to(self._device, non_blocking=True), hr.to(self._device, non_blocking=True)
-
-
-def validation_pairs(recipe: Recipe) -> list[tuple[RGB, RGB]]:
-    """The (LR, HR) pictures that choose the best weights, degraded as the training pictures are.
-
-    Raises:
-        DataError: a folder without pictures.
-    """
-    scale, data = recipe.network.scale, recipe.data
-    files = [pair for folder in data.val for pair in find_files(folder, scale)]
-    pairs = read_pairs(spread(files, data.val_pictures), scale, make_lr=data.degradation is None)
-    if data.degradation is not None:
-        return degraded_pairs([hr for _, hr in pairs], scale, data.degradation, VALIDATION_SEED)
-    return [(lr, hr) for lr, hr in pairs if lr is not None]

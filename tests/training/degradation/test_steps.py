@@ -8,8 +8,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from elansr.training.degradation.draw import BlurDraw, NoiseDraw
-from elansr.training.degradation.steps import add_noise, gaussian_blur
+from elansr.training.degradation.steps import BlurDraw, NoiseDraw, add_noise, gaussian_blur
 
 
 def noise_picture(height: int, width: int) -> NDArray[np.float64]:

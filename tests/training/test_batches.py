@@ -1,4 +1,4 @@
-"""The feed: shares of a batch, blind degradation, validation pictures."""
+"""Batches: shares of a process, blind degradation; the pictures that validate."""
 
 from pathlib import Path
 
@@ -7,9 +7,10 @@ import torch
 
 from elansr.errors import DataError
 from elansr.images import downscale
+from elansr.training.batches import Batches
 from elansr.training.config import load_recipe
-from elansr.training.feed import Feed, validation_pairs
 from elansr.training.schedule import CropSize
+from elansr.training.validation import validation_pairs
 from tests.training.recipes import recipe_file
 
 CPU = torch.device("cpu")
@@ -19,7 +20,7 @@ CPU = torch.device("cpu")
 def test_the_shares_of_two_processes_are_the_batch_of_one(tmp_path: Path, degradation: object) -> None:
     recipe = load_recipe(recipe_file(tmp_path, **({} if degradation is None else {"degradation": degradation})))
     whole, *shares = (
-        Feed(recipe, CPU, process, processes).batch(CropSize(patch=16, batch=4), torch.Generator().manual_seed(3))
+        Batches(recipe, CPU, process, processes).draw(CropSize(patch=16, batch=4), torch.Generator().manual_seed(3))
         for process, processes in ((0, 1), (0, 2), (1, 2))
     )
     assert whole[0].shape == (4, 3, 16, 16)
@@ -32,8 +33,8 @@ def test_the_shares_of_two_processes_are_the_batch_of_one(tmp_path: Path, degrad
 
 def test_degraded_batches_are_not_bicubic_and_repeat_with_the_generator(tmp_path: Path) -> None:
     settings = {"clean_probability": 0.0, "blur_probability": 1.0, "jpeg_probability": 1.0}
-    feed = Feed(load_recipe(recipe_file(tmp_path, degradation=settings)), CPU)
-    first, again = (feed.batch(CropSize(patch=16, batch=4), torch.Generator().manual_seed(5)) for _ in range(2))
+    batches = Batches(load_recipe(recipe_file(tmp_path, degradation=settings)), CPU)
+    first, again = (batches.draw(CropSize(patch=16, batch=4), torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
     levels = first[0] * 255
@@ -59,4 +60,4 @@ def test_validation_pictures_are_degraded_the_same_in_every_run(tmp_path: Path) 
 def test_a_picture_smaller_than_the_largest_stage_is_refused(tmp_path: Path) -> None:
     stages = [{"from_step": 2, "patch": 1024, "batch": 4}]
     with pytest.raises(DataError, match="crops of 1024 need at least 1024; leave small pictures out"):
-        Feed(load_recipe(recipe_file(tmp_path, stages=stages)), CPU)
+        Batches(load_recipe(recipe_file(tmp_path, stages=stages)), CPU)

@@ -1,0 +1,164 @@
+"""What a run leaves in its folder: the recipe, a log, TensorBoard events, curves, checkpoints and the best weights."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from elansr.disk import write_atomically
+from elansr.errors import ConfigError, TrainingError
+from elansr.nn.elan import ELAN
+from elansr.training.config import Recipe
+from elansr.weights.files import save
+from elansr.weights.provenance import Provenance
+
+RECIPE, LOG, WEIGHTS, CURVES, TENSORBOARD = "recipe.json", "log.jsonl", "best.safetensors", "curves.png", "tensorboard"
+
+
+@dataclass(frozen=True)
+class TrainingEntry:
+    """A line of the log: the steps since the last such line.
+
+    Attributes:
+        step: optimiser steps so far.
+        loss: mean training loss, of pictures in [0, 1].
+        learning_rate: at the last of these steps.
+        gradient_norm: mean, before clipping, over the steps whose gradient was finite.
+        bad_steps: steps left out because loss or gradient was not finite.
+        seconds_per_step: wall clock, validation and checkpoints left out.
+        data_share: of that time, the share in which the loop waited for its crops (on a GPU, for their launch).
+    """
+
+    step: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    bad_steps: int
+    seconds_per_step: float
+    data_share: float
+
+
+@dataclass(frozen=True)
+class ValidationEntry:
+    """A line of the log: one validation.
+
+    Attributes:
+        step: optimiser steps so far.
+        val_psnr_y: PSNR-Y of the EMA weights in dB, mean over the validation pictures.
+        seconds: it took.
+    """
+
+    step: int
+    val_psnr_y: float
+    seconds: float
+
+
+LogEntry = TrainingEntry | ValidationEntry
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @staticmethod
+    def of(recipe: Recipe) -> "RunFolder":
+        """Makes the folder, or finds the one of an earlier start of the same recipe.
+
+        Raises:
+            ConfigError: the folder cannot be made or written into, or holds the run of another recipe.
+        """
+        path = Path(recipe.run.folder)
+        text = json.dumps(_what_counts(recipe), indent=2)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if not (path / RECIPE).exists():
+                write_atomically(path / RECIPE, text.encode(), overwrite=True)
+            earlier = (path / RECIPE).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"run.folder={recipe.run.folder!r}: cannot be used: {error.strerror}") from error
+        if earlier != text:
+            raise ConfigError(
+                f"run.folder={recipe.run.folder!r}: holds the run of another recipe; name another folder "
+                "(--set run.folder=...)"
+            )
+        return RunFolder(path)
+
+    def entries(self) -> list[LogEntry]:
+        """The log, without a last line that was cut off."""
+        if not (self.path / LOG).exists():
+            return []
+        lines = (self.path / LOG).read_text(encoding="utf-8").splitlines()
+        return [_entry(json.loads(line)) for line in lines if line.endswith("}")]
+
+    def log(self, entry: LogEntry) -> None:
+        """Appends a line to the log.
+
+        Raises:
+            TrainingError: it cannot be written.
+        """
+        path = self.path / LOG
+        with errors_of_writing(path), path.open("a", encoding="utf-8") as file:
+            file.write(_line(entry))
+
+    def forget_after(self, step: int) -> None:
+        """Drops what an interrupted run logged after the checkpoint from which it goes on."""
+        kept = "".join(_line(entry) for entry in self.entries() if entry.step <= step)
+        if (self.path / LOG).exists():
+            self.write(LOG, kept.encode())
+
+    def write(self, name: str, data: bytes) -> None:
+        """Puts a file in place of an older one.
+
+        Raises:
+            TrainingError: it cannot be written; the older one is untouched.
+        """
+        with errors_of_writing(self.path / name):
+            write_atomically(self.path / name, data, overwrite=True)
+
+    def save_weights(self, network: ELAN, recipe: Recipe, result: ValidationEntry) -> None:
+        """Puts the best weights in place of the earlier best."""
+        save(network, self.path / WEIGHTS, provenance(recipe, result), overwrite=True)
+
+
+@contextmanager
+def errors_of_writing(path: Path) -> Iterator[None]:
+    """Turns what goes wrong while `path` is written into a TrainingError that says how to go on."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # PyTorch's zip writer turns a full disk into a RuntimeError
+        reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+        raise TrainingError(
+            f"{path}: cannot be written: {reason}; make room, then start the same command again, which goes on from "
+            "the last checkpoint"
+        ) from error
+
+
+def provenance(recipe: Recipe, result: ValidationEntry) -> Provenance:
+    """What the weights file says about how it came to be; its name is that of the run's folder."""
+    return Provenance(
+        name=Path(recipe.run.folder).resolve().name,
+        recipe=json.dumps(dataclasses.asdict(recipe)),
+        data=recipe.data.description,
+        licence=recipe.data.licence,
+        steps=result.step,
+        started_from=recipe.network.start_from or "",
+        metrics={"val PSNR-Y": round(result.val_psnr_y, 3)},
+    )
+
+
+def _entry(fields: dict[str, float]) -> LogEntry:
+    return ValidationEntry(**fields) if "val_psnr_y" in fields else TrainingEntry(**fields)  # type: ignore[arg-type]
+
+
+def _line(entry: LogEntry) -> str:
+    return json.dumps(dataclasses.asdict(entry)) + "\n"
+
+
+def _what_counts(recipe: Recipe) -> dict[str, object]:
+    """What the trained weights depend on: not the folder's name, nor how often the run logs, saves and validates."""
+    whole: dict[str, object] = dataclasses.asdict(recipe)
+    return whole | {"run": {"seed": recipe.run.seed, "precision": recipe.run.precision}}
