@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elansr.errors import ConfigError, OutputExistsError, PictureError
+from elansr.disk import write_atomically, writing_errors
+from elansr.errors import ConfigError, PictureError
 from elansr.evaluation.datasets import RGB, BenchmarkSet
 from elansr.evaluation.evaluate import PROTOCOLS, Evaluation, FilePath, Protocol, Score, ScoredPicture, SetScores
 from elansr.evaluation.models import Model
-from elansr.images import Picture, write
+from elansr.images import Picture, check_place, write
 from elansr.text import shown
-from elansr.weights.disk import SUFFIXES, write_atomically
+from elansr.weights.disk import SUFFIXES
 
 if TYPE_CHECKING:
     from elansr.evaluation.web_pages import ReportPage
@@ -71,7 +72,7 @@ class Outputs:
         self._folders = {} if save is None else _folders(Path(save), models)
         if save is not None:
             parents = (Path(save), *Path(save).absolute().parents)
-            _require_folder(next(path for path in parents if os.path.lexists(path)), Path(save))
+            _require_writable(next(path for path in parents if os.path.lexists(path)), Path(save))
             self._require_free_pictures(sets)
 
     def add(self, model: Model, picture: ScoredPicture) -> None:
@@ -92,7 +93,9 @@ class Outputs:
             ElansrError: a file that cannot be written.
         """
         if self._csv is not None:
-            write_atomically(self._csv, as_csv(evaluation).encode("utf-8", "surrogateescape"), self._overwrite)
+            with writing_errors(self._csv, PictureError):
+                text = as_csv(evaluation).encode("utf-8", "surrogateescape")
+                write_atomically(self._csv, text, overwrite=self._overwrite)
         if self._html is not None and self._report is not None:
             self._report.write(self._html, self._overwrite, evaluation.scores)
 
@@ -106,8 +109,8 @@ class Outputs:
     def _require_free_files(self) -> None:
         for file in (self._csv, self._html):
             if file is not None:
-                _require_folder(file.parent, file)
-                _require_free(file, self._overwrite)
+                check_place(file, self._overwrite)
+                _require_writable(file.parent, file)
         if self._csv and self._html and os.path.abspath(self._csv) == os.path.abspath(self._html):
             raise ConfigError(f"{shown(self._csv)}: for both --csv and --html: give two files")
         if self._html and self._html.suffix.lower() not in (".html", ".htm"):
@@ -123,7 +126,8 @@ class Outputs:
                         raise ConfigError(
                             f"{shown(target)}: would replace a picture that is measured: give another folder to --save"
                         )
-                    _require_free(target, self._overwrite)
+                    if target.parent.is_dir():
+                        check_place(target, self._overwrite)
 
 
 def as_csv(evaluation: Evaluation) -> str:
@@ -165,15 +169,8 @@ def _folders(save: Path, models: Sequence[Model]) -> dict[str, Path]:
     return folders
 
 
-def _require_free(target: Path, overwrite: bool) -> None:
-    if target.is_dir():
-        raise PictureError(f"{shown(target)}: is a folder; name a file in it")
-    if os.path.lexists(target) and not overwrite:
-        raise OutputExistsError(f"{shown(target)}: the file is already there; give another name or --overwrite")
-
-
-def _require_folder(folder: Path, target: Path) -> None:
+def _require_writable(folder: Path, target: Path) -> None:
     if not folder.is_dir():
-        raise PictureError(f"{shown(target)}: {shown(folder)} is no folder; create it or name another place")
+        raise PictureError(f"{shown(target)}: needs a folder, and {shown(folder)} is not a folder; name another place")
     if not os.access(folder, os.W_OK):
         raise PictureError(f"{shown(target)}: no permission to write to {shown(folder)}; choose another folder")

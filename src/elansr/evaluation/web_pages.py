@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from elansr.errors import ConfigError, DataError, WeightsError
+from elansr.disk import write_atomically, writing_errors
+from elansr.errors import ConfigError, DataError, PictureError
 from elansr.evaluation.compare import ComparedPicture, Comparison, Progress
 from elansr.evaluation.crops import CropBox, most_different
 from elansr.evaluation.datasets import RGB
@@ -30,7 +31,6 @@ from elansr.evaluation.evaluate import Score, ScoredPicture, SetScores
 from elansr.evaluation.metrics import psnr_y
 from elansr.images import check_place, imresize, luma, rounded
 from elansr.text import shown
-from elansr.weights.disk import write_atomically
 
 LONGEST_WEBP = 16383
 """The longest side of a WebP, in pixels."""
@@ -89,8 +89,8 @@ def write_comparison(
 
     Raises:
         OutputExistsError: the file is there and `overwrite` is off.
-        ConfigError: too many pixels, a crop beyond the pictures, or the file cannot be written.
-        PictureError: a folder, or in a folder that does not exist.
+        ConfigError: too many pixels, or a crop beyond the pictures.
+        PictureError: the file cannot be written.
     """
     check_place(path, overwrite)
     pictures, size = comparison.pictures, comparison.size
@@ -210,8 +210,7 @@ class ReportPage:
 
         Raises:
             OutputExistsError: the file is there and `overwrite` is off.
-            PictureError: a folder, or in a folder that does not exist.
-            ConfigError: the file cannot be written.
+            PictureError: the file cannot be written.
         """
         body = _part(
             "report.html",
@@ -373,10 +372,8 @@ def _page(title: str, name: str, body: str) -> str:
 
 def _write(path: Path, text: str, overwrite: bool) -> None:
     check_place(path, overwrite)
-    try:
-        write_atomically(path, text.encode(), overwrite)
-    except WeightsError as error:  # the branch of what else is written that way
-        raise ConfigError(str(error)) from error
+    with writing_errors(path, PictureError):
+        write_atomically(path, text.encode(), overwrite=overwrite)
 
 
 @lru_cache
