@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar
 
 from elansr.errors import BusyError, ElansrError, OutputExistsError
-from elansr.text import one_line, shown
+from elansr.text import reason, shown
 
 if sys.platform != "win32":
     import fcntl
@@ -96,7 +96,7 @@ def writing_errors(path: str | os.PathLike[str], kind: type[ElansrError]) -> Ite
         folder = Path(path).parent
         if isinstance(error, FileNotFoundError) and not folder.is_dir():
             raise kind(f"{shown(path)}: the folder {shown(folder)} does not exist; create it first") from error
-        why = getattr(error, "strerror", None) or one_line(error)
+        why = reason(error)
         raise kind(f"{shown(path)}: cannot be written ({why}); free space or choose another folder") from error
 
 

@@ -1,4 +1,4 @@
-"""How values are shown in a message: paths, lists, errors of other libraries."""
+"""How values are shown in a message: paths, lists, counts, bytes, and errors of other libraries."""
 
 import os
 from collections.abc import Iterable
@@ -18,6 +18,23 @@ def listed(names: Iterable[str], most: int = 3) -> str:
     return ", ".join(some) + more if some else "nothing"
 
 
+def count(number: float, noun: str) -> str:
+    """A number of things: "1 picture", "3 pictures"."""
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
+
+
+def data_size(size: int) -> str:
+    """A number of bytes: "19 kB", "3.2 MB", "1.5 GB"."""
+    if size < 10**6:
+        return f"{max(1, round(size / 10**3))} kB"
+    return f"{size / 10**6:.1f} MB" if size < 10**9 else f"{size / 10**9:.1f} GB"
+
+
 def one_line(error: Exception) -> str:
-    """The message of another library, on one line of bearable length."""
-    return " ".join(str(error).split())[:200]
+    """The message of an error, on one line of bearable length; its kind where it has none."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def reason(error: Exception) -> str:
+    """What went wrong: of an error of the operating system without the path, which the message names already."""
+    return getattr(error, "strerror", None) or one_line(error)

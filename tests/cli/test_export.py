@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from elansr.images import read
+from elansr.text import data_size
 from tests.command_line import Ended
 
 pytest.importorskip("onnx", reason="needs the extra export")
@@ -31,8 +32,8 @@ def test_one_line_tells_what_was_written(call: Call, weights: dict[int, Path], t
     ended = call("export", weights[3], "-o", tmp_path / "m.onnx", "--size", "48x32", "--border", "cyclic")
     assert ended.code == 0
     (line,) = ended.error_lines
-    size = (tmp_path / "m.onnx").stat().st_size / 1e6
-    assert line.startswith(f"tiny_x3.safetensors -> {tmp_path / 'm.onnx'}: onnx, fp32, x3, 48x32, {size:.1f} MB; ")
+    size = data_size((tmp_path / "m.onnx").stat().st_size)
+    assert line.startswith(f"tiny_x3.safetensors -> {tmp_path / 'm.onnx'}: onnx, fp32, x3, 48x32, {size}; ")
     assert line.endswith("beside PyTorch in fp32: worst sample 0.000/255, PSNR-Y +0.0000 dB")
 
 

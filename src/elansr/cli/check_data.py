@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from elansr.errors import MissingExtraError
+from elansr.text import count, shown
 
 if TYPE_CHECKING:
     from elansr.training.check import DataCheck, Finding, PictureMeasures
@@ -43,8 +44,8 @@ def _as_text(report: "DataCheck") -> str:
     from elansr.training.check import KINDS
 
     side = report.scale * report.patch
-    count = len(report.pictures) + sum(finding.kind == "unreadable" for finding in report.findings)
-    lines = [f"{count} {'picture' if count == 1 else 'pictures'}, for crops of {side}x{side} (x{report.scale})"]
+    pictures = len(report.pictures) + sum(finding.kind == "unreadable" for finding in report.findings)
+    lines = [f"{count(pictures, 'picture')}, for crops of {side}x{side} (x{report.scale})"]
     if report.clean:
         return "\n".join([*lines, "nothing is wrong"])
     by_kind = {kind: [f for f in report.findings if f.kind == kind] for kind in KINDS}
@@ -61,7 +62,6 @@ def _as_text(report: "DataCheck") -> str:
 
 
 def _line(finding: "Finding") -> str:
-    from elansr.text import shown
 
     other = "" if finding.other is None else f" ({shown(finding.other)})"
     return f"{shown(finding.file)}: {finding.detail}{other}"

@@ -8,6 +8,7 @@ import typer
 
 from elansr.cli import options as o
 from elansr.errors import ConfigError
+from elansr.text import shown
 
 if TYPE_CHECKING:
     from elansr.evaluation.compare import Comparison
@@ -91,8 +92,6 @@ def _require_no_input(output: Path, inputs: list[str]) -> None:
 
 def _say(comparison: "Comparison", output: Path) -> None:
     """PSNR-Y on stdout, one line a picture; what was written on stderr."""
-    from elansr.text import shown
-
     for picture in comparison.pictures:
         if picture.psnr is not None:
             typer.echo(f"{picture.label}  {picture.psnr:.3f} dB PSNR-Y, border of {comparison.border}")

@@ -10,6 +10,7 @@ import typer
 from elansr.cli import options as o
 from elansr.cli.sizes import sides
 from elansr.errors import ConfigError
+from elansr.text import data_size, shown
 
 if TYPE_CHECKING:
     from elansr.export.write import Written
@@ -59,12 +60,10 @@ def export(
 
 def _line(written: "Written", to: str) -> str:
     """What was written and how far it is from PyTorch."""
-    from elansr.text import shown
-
     exported, parity = written.exported, written.parity
     height, width = exported.size or (0, 0)
     size = f"{width}x{height}" if exported.size else f"any multiple of {exported.config.multiple}"
-    kind = f"{to}, {exported.precision}, x{exported.config.scale}, {size}, {written.bytes / 1e6:.1f} MB"
+    kind = f"{to}, {exported.precision}, x{exported.config.scale}, {size}, {data_size(written.bytes)}"
     apart = f"worst sample {parity.worst * 255:.3f}/255, PSNR-Y {0.0 - round(parity.loss, 4):+.4f} dB"
     return f"{exported.model} -> {shown(written.files[0])}: {kind}; beside PyTorch in fp32: {apart}"
 

@@ -9,7 +9,7 @@ import typer
 
 from elansr.cli import options as o
 from elansr.errors import ElansrError
-from elansr.text import shown
+from elansr.text import count, shown
 
 if TYPE_CHECKING:
     from elansr.upscaling.upscaler import Upscaler
@@ -122,9 +122,7 @@ def _run(
 def _line(outcome: "VideoOutcome", choice: "Choice") -> str:
     """What became of the video."""
     sizes = "{}x{} -> {}x{}".format(*outcome.input_size, *outcome.output_size)
-    frames = f"{outcome.frames} frame{'' if outcome.frames == 1 else 's'}" + (
-        f" ({outcome.repeated} repeated)" if outcome.repeated else ""
-    )
+    frames = count(outcome.frames, "frame") + (f" ({outcome.repeated} repeated)" if outcome.repeated else "")
     reason = f" ({choice.reason})" if choice.reason else ""
     encoded = f"{outcome.codec} {outcome.pix_fmt}"
     files = f"{shown(outcome.source)} -> {shown(outcome.target)}"

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from elansr.cluster.storage import Store, is_pattern
 from elansr.errors import ConfigError, ElansrError, PictureError
 from elansr.images import SUFFIXES, is_picture_name
-from elansr.text import shown
+from elansr.text import one_line, shown
 from elansr.upscaling.jobs import FALLBACK_EXTENSION
 
 PARQUET = ".parquet"
@@ -216,8 +216,9 @@ def _opened(store: Store, path: str, name: str) -> Iterator[Any]:
     except ElansrError:
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
-        why = " ".join(str(error).split())[:100]
-        raise ConfigError(f"{store.shown(name)}: not a complete Parquet file ({why}): write it again") from error
+        raise ConfigError(
+            f"{store.shown(name)}: not a complete Parquet file ({one_line(error)}): write it again"
+        ) from error
 
 
 def _image_column(schema: Any, wanted: str | None, where: str) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from elansr.disk import write_atomically
 from elansr.errors import ConfigError, MissingExtraError, PictureError
-from elansr.text import one_line, shown
+from elansr.text import one_line, reason, shown
 
 try:
     from fsspec.core import url_to_fs
@@ -253,6 +253,5 @@ def _complaints(url: str, what: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise PictureError(f"{shown(url)}: no such file or folder; check the name") from error
     except Exception as error:
-        why = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         way_out = "check the address, the credentials and the network" if "://" in url else "check the path and disk"
-        raise PictureError(f"{shown(url)}: {what} ({why[:200]}); {way_out}") from error
+        raise PictureError(f"{shown(url)}: {what} ({reason(error)}); {way_out}") from error

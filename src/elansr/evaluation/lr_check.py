@@ -24,7 +24,7 @@ from PIL import Image
 from elansr.errors import DataError
 from elansr.evaluation.datasets import RGB, BenchmarkSet, read_rgb, require_room
 from elansr.images import crop_to_multiple, downscale, imresize, rounded_half_up
-from elansr.text import shown
+from elansr.text import count, shown
 
 Floats = NDArray[np.floating]
 Downscale = Callable[[RGB, int], RGB]
@@ -289,7 +289,7 @@ def _in_words(shift: Floats, scale: int) -> str:
     unit = "HR" if (shift % scale).any() else "LR"
     down, right = shift / (1 if unit == "HR" else scale)
     steps = [(abs(right), "right" if right > 0 else "left"), (abs(down), "down" if down > 0 else "up")]
-    words = " and ".join(f"{n:g} {unit} pixel{'' if n == 1 else 's'} {where}" for n, where in steps if n)
+    words = " and ".join(f"{count(n, f'{unit} pixel')} {where}" for n, where in steps if n)
     if unit == "HR" and down == right and abs(2 * down) == scale - 1:
         words += f", its pixels sit on the {'first' if down > 0 else 'last'} of every {scale} and not in their middle"
     return words

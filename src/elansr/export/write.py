@@ -15,10 +15,11 @@ from elansr.export.parity import Parity, parity
 from elansr.memory import available_memory
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
+from elansr.text import reason
 from elansr.upscaling.unfinished import Unfinished
 from elansr.weights import load_network
 from elansr.weights.convert import read_foreign
-from elansr.weights.disk import reason, require_free
+from elansr.weights.disk import require_free
 from elansr.weights.released import find, is_path, resolve
 
 Target = Literal["onnx", "openvino", "pt2"]

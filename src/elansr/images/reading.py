@@ -25,7 +25,7 @@ from elansr.images import metadata
 from elansr.images.formats import FormatName, sniff
 from elansr.images.picture import Picture, Pixels, Rolling, blank
 from elansr.images.structure import Structure, inspect
-from elansr.text import shown
+from elansr.text import reason, shown
 
 DEFAULT_MAX_PIXELS = 2**28
 """268 million: larger than any camera makes, small enough that the pixels fit into memory."""
@@ -222,8 +222,7 @@ def _complaints(name: str) -> Iterator[None]:
     except PermissionError as error:
         raise PictureError(f"{name}: no permission to read it; change its mode or owner") from error
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise PictureError(f"{name}: cannot be read ({why}); check the path and the disk") from error
+        raise PictureError(f"{name}: cannot be read ({reason(error)}); check the path and the disk") from error
     except TooManyPixelsError as error:
         raise TooManyPixelsError(f"{name}: {error.found}", error.limit) from error
     except PictureError as error:
@@ -404,10 +403,11 @@ def _check_size(picture: Picture, max_pixels: int) -> None:
 
 def _undecodable(kind: str, error: Exception) -> str:
     """What a decoder's error means to the user, without the file's name."""
-    return f"truncated, damaged or an unusual {kind.upper()} ({reason(error)}); download it again or convert it to PNG"
+    why = decoder_reason(error)
+    return f"truncated, damaged or an unusual {kind.upper()} ({why}); download it again or convert it to PNG"
 
 
-def reason(error: Exception) -> str:
+def decoder_reason(error: Exception) -> str:
     """The first telling line of a long report by libvips, without the name of the function that says it."""
     text = error.detail if isinstance(error, pyvips.Error) else str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.endswith("load error")]

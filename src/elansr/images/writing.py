@@ -24,7 +24,7 @@ from elansr.errors import PictureError
 from elansr.images import metadata
 from elansr.images.formats import FORMATS, FormatName, format_named, format_of_suffix
 from elansr.images.picture import Picture, Pixels
-from elansr.images.reading import reason
+from elansr.images.reading import decoder_reason
 from elansr.text import shown
 
 _DEFAULT_QUALITY: dict[FormatName, int] = {"jpeg": 95, "webp": 95, "avif": 90}
@@ -246,7 +246,7 @@ def _encoding_errors(name: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, pyvips.Error) as error:
-        raise PictureError(f"{name}: cannot be written ({reason(error)}); check the disk") from error
+        raise PictureError(f"{name}: cannot be written ({decoder_reason(error)}); check the disk") from error
 
 
 def _encode(image: Any, picture: Picture, name: FormatName, quality: int, file: BinaryIO, pyramid: bool) -> None:

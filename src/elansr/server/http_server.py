@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from elansr.errors import ConfigError, ElansrError
 from elansr.server.service import Service
+from elansr.text import reason
 
 SENDING = 10
 """Seconds for sending what is done, when everything is done or the time of grace is over."""
@@ -33,7 +34,7 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=256)
     except (OSError, OverflowError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = reason(error)
         raise ConfigError(f"cannot listen on {host} port {port} ({why}): give another --host or --port") from error
 
 

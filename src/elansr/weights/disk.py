@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from elansr import disk
 from elansr.errors import WeightsError
-from elansr.text import one_line
+from elansr.text import one_line, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,8 +127,3 @@ def write_atomically(path: Path, data: bytes, overwrite: bool) -> None:
     """
     with disk.writing_errors(path, WeightsError):
         disk.write_atomically(path, data, overwrite=overwrite)
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, without the path that the message names already."""
-    return getattr(error, "strerror", None) or one_line(error)

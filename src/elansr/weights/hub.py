@@ -21,12 +21,11 @@ from typing import Any
 
 from elansr.errors import ConfigError, MissingExtraError, OutputExistsError, WeightsError
 from elansr.nn.elan import ELAN
-from elansr.text import one_line
+from elansr.text import one_line, reason
 from elansr.weights.card import model_card
 from elansr.weights.disk import (
     SAFETENSORS,
     SUFFIXES,
-    reason,
     require_free,
     require_readable,
     write_atomically,

@@ -6,6 +6,7 @@ from html import escape
 from elansr.server.limits import Limits
 from elansr.server.page.previews import PictureFacts
 from elansr.server.processing import UpscaledFile
+from elansr.text import data_size
 
 SOONEST_ESTIMATE = 0.03
 """The share of the work that has to be done before the rest is estimated."""
@@ -52,7 +53,7 @@ def facts(about: PictureFacts, size: int) -> str:
         _FORMATS.get(about.format, about.format.upper()) + quality,
         *(["16 bit"] if about.bits > 8 else []),
         *([f"{about.pages} pages, shown is the first"] if about.pages > 1 else []),
-        amount(size),
+        data_size(size),
     ]
     return " · ".join(parts)
 
@@ -110,7 +111,7 @@ def made(result: UpscaledFile, link: str, thumbnail: str) -> str:
     return (
         f'<figure class="chosen"><img src="{escape(thumbnail)}" alt=""><figcaption>'
         f'<a href="{escape(link)}" download="{escape(result.file_name)}">{escape(result.file_name)}</a>'
-        f"<span>{facts} · {amount(len(result.data))}</span></figcaption></figure>"
+        f"<span>{facts} · {data_size(len(result.data))}</span></figcaption></figure>"
     )
 
 
@@ -123,7 +124,7 @@ def all_of_them(name: str, link: str, size: int) -> str:
     """The download of several results at once."""
     return (
         f'<div class="done"><a class="download" href="{escape(link)}" download="{escape(name)}">'
-        f"<span>Download all</span><small>{escape(name)}, {amount(size)}</small></a></div>"
+        f"<span>Download all</span><small>{escape(name)}, {data_size(size)}</small></a></div>"
     )
 
 
@@ -132,7 +133,7 @@ def done(result: UpscaledFile, link: str) -> str:
     why = f" ({escape(result.reason)})" if result.reason else ""
     return (
         f'<div class="done"><a class="download" href="{escape(link)}" download="{escape(result.file_name)}">'
-        f"<span>Download {escape(result.file_name)}</span><small>{amount(len(result.data))}</small></a>"
+        f"<span>Download {escape(result.file_name)}</span><small>{data_size(len(result.data))}</small></a>"
         f'<dl role="status"><dt>Size</dt><dd>{result.width} x {result.height} pixels</dd>'
         f"<dt>Model</dt><dd>{escape(result.model)}{why}</dd><dt>Time</dt><dd>{result.seconds:.1f} s</dd></dl></div>"
     )
@@ -140,19 +141,12 @@ def done(result: UpscaledFile, link: str) -> str:
 
 def hint(limits: Limits, formats: Sequence[str]) -> str:
     """What may be sent."""
-    return f"{', '.join(formats)}<br>up to {amount(limits.max_bytes)} and {megapixels(limits.max_pixels)}"
+    return f"{', '.join(formats)}<br>up to {data_size(limits.max_bytes)} and {megapixels(limits.max_pixels)}"
 
 
 def megapixels(pixels: int) -> str:
     """A number of pixels in words: "33.6 megapixels"."""
     return f"{pixels / _MEGA:.3g} megapixels"
-
-
-def amount(size: int) -> str:
-    """A number of bytes in words: "19 kB", "3.2 MB"."""
-    if size < _MEGA:
-        return f"{max(1, round(size / 1000))} kB"
-    return f"{size / _MEGA:.1f} MB"
 
 
 def about(seconds: float) -> str:

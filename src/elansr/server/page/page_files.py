@@ -19,6 +19,7 @@ from elansr.errors import ElansrError
 from elansr.server.limits import Limits, Rejected
 from elansr.server.page import html, previews
 from elansr.server.processing import UpscaledFile, rejected, safe_name
+from elansr.text import data_size
 
 KEPT_SECONDS = 3600
 """How long a file can be looked at and downloaded."""
@@ -179,7 +180,7 @@ class Uploads:
     def _arrived(self, sent: Sent) -> Path:
         """Where an upload lies; only what lies in our folder is one."""
         if sent.size > self._limits.max_bytes:
-            has, most = html.amount(sent.size), html.amount(self._limits.max_bytes)
+            has, most = data_size(sent.size), data_size(self._limits.max_bytes)
             text = f"the file has {has}, more than the {most} that this server takes: send a smaller one"
             raise Rejected(413, "too_many_bytes", text)
         if sent.path is None:
