@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from elansr.cluster.manifest import ManifestRow
     from elansr.cluster.run import RunPlan
 
-WORK, CLUSTER = "What is done", "Cluster"
+WORK, CLUSTER = "Work", "Cluster"
 SHOWN = 20
 """Failures that are named at the end; the manifest has all of them."""
 
-INPUT_HELP = "A folder with all in it, a pattern, a picture or Parquet: a path, s3://, gs://, http:// ..."
-OUTPUT_HELP = "Folder of the results, which keep the folders of the input, and of manifest.parquet."
-SPLIT_HELP = "Pixels from which on a picture is shared by several workers; 0 is never."
-ADDRESS_HELP = "Of a Ray cluster. Default: the cores and GPUs of this machine."
-GPUS_HELP = "GPUs of a worker, such as 0.5. Default: 1 where the cluster has GPUs."
-RETRY_HELP = "Try again what failed before."
-DRY_HELP = "Only tell what there is to do."
+INPUT_HELP = "A folder with its subfolders, a pattern, a picture or Parquet: a path, s3://, gs://, http:// ..."
+OUTPUT_HELP = "Folder for the results, in the folders of the input, and for manifest.parquet."
+SPLIT_HELP = "Pictures with more pixels are split between several workers; 0: none."
+ADDRESS_HELP = "Address of a Ray cluster. Default: this machine's cores and GPUs."
+GPUS_HELP = "GPUs per worker, such as 0.5. Default: 1 if the cluster has GPUs."
+RETRY_HELP = "Retry the pictures that failed before."
+DRY_HELP = "Only show what would be done."
 
 
 def batch(
@@ -42,17 +42,23 @@ def batch(
     pyramid: o.Pyramid = False,
     suffix: o.Suffix = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", rich_help_panel=WORK, help="Forget the manifest and make all anew.")
+        bool, typer.Option("--overwrite", rich_help_panel=WORK, help="Forget the manifest and start over.")
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", rich_help_panel=WORK, help=RETRY_HELP)] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", rich_help_panel=WORK, help=DRY_HELP)] = False,
     image_column: Annotated[
         str | None,
-        typer.Option(metavar="NAME", rich_help_panel=WORK, help="Of Parquet. Default: the first of bytes."),
+        typer.Option(
+            metavar="NAME", rich_help_panel=WORK, help="Parquet column of the pictures. Default: the first of bytes."
+        ),
     ] = None,
     key_column: Annotated[
         str | None,
-        typer.Option(metavar="NAME", rich_help_panel=WORK, help="Names results. Default: file and row number."),
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=WORK,
+            help="Parquet column that names the results. Default: file and row number.",
+        ),
     ] = None,
     split_pixels: Annotated[
         int, typer.Option("--split-pixels", min=0, metavar="N", rich_help_panel=WORK, help=SPLIT_HELP)
@@ -61,10 +67,13 @@ def batch(
         str | None, typer.Option(metavar="auto|HOST:PORT", rich_help_panel=CLUSTER, help=ADDRESS_HELP)
     ] = None,
     workers: Annotated[
-        int, typer.Option("--workers", min=0, metavar="N", rich_help_panel=CLUSTER, help="At most; 0 is all that fit.")
+        int,
+        typer.Option(
+            "--workers", min=0, metavar="N", rich_help_panel=CLUSTER, help="Workers at most; 0: as many as fit."
+        ),
     ] = 0,
     cpus_per_worker: Annotated[
-        int, typer.Option(min=1, metavar="N", rich_help_panel=CLUSTER, help="Cores, and threads, of a worker.")
+        int, typer.Option(min=1, metavar="N", rich_help_panel=CLUSTER, help="Cores and threads per worker.")
     ] = 1,
     gpus_per_worker: Annotated[
         float | None, typer.Option(min=0, metavar="F", rich_help_panel=CLUSTER, help=GPUS_HELP)
@@ -81,8 +90,8 @@ def batch(
 ) -> None:
     """Upscale many pictures on several machines.
 
-    Ends with exit code 1 if some failed; OUTPUT/manifest.parquet has a row for each.
-    Started again, it does what is missing.
+    The exit code is 1 if some pictures failed; OUTPUT/manifest.parquet has one row per picture.
+    Run the command again to do what is missing.
     """
     try:
         from elansr.cluster import run as cluster
@@ -132,7 +141,7 @@ def batch(
 
 
 def _follow(plan: "RunPlan", found: "Generator[ManifestRow, None, None]", rows: "list[ManifestRow]") -> None:
-    """Takes the rows as they come and shows on a terminal how it goes."""
+    """Collects the rows as they come and shows progress."""
     from elansr.cli.display import TELL_EVERY
     from elansr.cli.progress import ProgressBars
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from elansr.cli import options as o
-from elansr.cli.sizes import sides
+from elansr.cli.options import parse_size
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -86,7 +86,7 @@ def _plan(
     from elansr.benchmark import timed_models as b
     from elansr.engines.device import pick_device
 
-    width, height = sides(size)
+    width, height = parse_size(size)
     b.require_engine(engine)
     workload = b.Workload(torch.device(pick_device(device)), width, height, engine)
     specs = b.parse(",".join(b.DEFAULT_MODELS) if models is None else models, precision)

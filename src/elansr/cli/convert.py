@@ -7,7 +7,7 @@ import typer
 
 from elansr.errors import ConfigError
 
-WINDOWS_HELP = "Sides of the attention windows; a foreign file does not say them."
+WINDOWS_HELP = "Sides of the attention windows, which foreign files do not hold."
 
 
 def convert(
@@ -21,7 +21,7 @@ def convert(
 ) -> None:
     """Convert weights from and to the layouts of other projects.
 
-    What layout IN has is found out. official: the authors' training code; basicsr: BasicSR; trainner: traiNNer-redux.
+    The layout of IN is detected. official: the authors' training code; basicsr: BasicSR; trainner: traiNNer-redux.
     """
     sides = _sides(windows)
     from elansr.weights import convert as layouts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from elansr.cli import options as o
-from elansr.cli.sizes import sides
+from elansr.cli.options import parse_size
 from elansr.errors import ConfigError
 from elansr.text import data_size, shown
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TO_HELP = "onnx: ONNX Runtime, TensorRT and others. openvino: .xml and .bin. pt2: torch.export, one size only."
 PRECISION_HELP = "Of weights and body; logits and softmax stay in fp32. bf16 not for onnx."
-SIZE_HELP = "The one size of pictures that the file takes, in multiples of 16 pixels."
+SIZE_HELP = "The only picture size that the file takes, in multiples of 16 pixels."
 DYNAMIC_HELP = "Any batch and any size in multiples of 16 pixels: the default, but not for pt2."
 OUTPUT_HELP = "File to write: .onnx, .xml or .pt2. Default: the weights' name in this folder."
 SCALE_HELP = "Scale of a family, such as elan-light."
@@ -41,7 +41,7 @@ def export(
     """
     if dynamic and size is not None:
         raise ConfigError("--size and --dynamic contradict each other: give one of them")
-    extent = None if size is None else sides(size)[::-1]
+    extent = None if size is None else parse_size(size)[::-1]
     with _spinner(f"exporting {model}"):
         from elansr.export.write import export, named
 

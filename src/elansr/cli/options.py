@@ -1,8 +1,11 @@
 """The options of the commands, with the names that users of Real-ESRGAN know."""
 
+import re
 from typing import Annotated, Literal
 
 import typer
+
+from elansr.errors import ConfigError
 
 RESULT, NETWORK, SPEED = "Result", "Network", "Speed and memory"
 
@@ -11,17 +14,15 @@ Inputs = Annotated[
     list[str],
     typer.Argument(metavar="INPUT", help="Pictures, folders of pictures, patterns such as 'photos/*.jpg'."),
 ]
-Recursive = Annotated[
-    bool, typer.Option("-r", "--recursive", help="Also take the folders inside folders; the results keep them.")
-]
+Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Include subfolders; the results keep them.")]
 MaxPixels = Annotated[
     int | None, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse pictures with more pixels.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document with a record for each file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document with one record per file.")]
 
 OUTPUT_HELP = "File or folder to write. Default: beside a file; for FOLDER a new folder FOLDER_x4."
 Output = Annotated[str | None, typer.Option("-o", "--output", metavar="PATH", rich_help_panel=RESULT, help=OUTPUT_HELP)]
-OUTSCALE_HELP = "Final enlargement, such as 2.5: above 0, at most 16."
+OUTSCALE_HELP = "Final enlargement factor, such as 2.5; at most 16."
 Outscale = Annotated[float | None, typer.Option("--outscale", metavar="F", rich_help_panel=RESULT, help=OUTSCALE_HELP)]
 WIDTH_HELP = "Final width in pixels; the height follows."
 Width = Annotated[int | None, typer.Option("--width", metavar="W", rich_help_panel=RESULT, help=WIDTH_HELP)]
@@ -33,37 +34,41 @@ Ext = Annotated[
 ]
 Quality = Annotated[
     int | None,
-    typer.Option("--quality", min=1, max=100, metavar="1..100", rich_help_panel=RESULT, help="Of a lossy format."),
+    typer.Option(
+        "--quality", min=1, max=100, metavar="1..100", rich_help_panel=RESULT, help="Quality of a lossy format."
+    ),
 ]
-PYRAMID_HELP = "Write TIFF with smaller copies, for viewers of large pictures."
+PYRAMID_HELP = "Write a TIFF that also holds smaller copies, for viewers of large pictures."
 Pyramid = Annotated[bool, typer.Option("--pyramid", rich_help_panel=RESULT, help=PYRAMID_HELP)]
-SUFFIX_HELP = "Added to the names of results. Default: the enlargement, such as _x4."
+SUFFIX_HELP = "Text added to the names of results. Default: the enlargement, such as _x4."
 Suffix = Annotated[str | None, typer.Option("--suffix", metavar="TEXT", rich_help_panel=RESULT, help=SUFFIX_HELP)]
 OVERWRITE_HELP = "Replace results that exist already."
 Overwrite = Annotated[bool, typer.Option("--overwrite", rich_help_panel=RESULT, help=OVERWRITE_HELP)]
-SKIP_HELP = "Pass over results that exist already: for several files the default, for a single one else an error."
+SKIP_HELP = (
+    "Skip results that exist already: the default for several files; for a single file it is otherwise an error."
+)
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", rich_help_panel=RESULT, help=SKIP_HELP)]
 
-SCALE_HELP = "Scale of the network. Default: the smallest that reaches the final size, else 4."
+SCALE_HELP = "Scale of the network. Default: the smallest that reaches the final size, otherwise 4."
 Scale = Annotated[
     int | None,
     typer.Option("-s", "--scale", metavar="2|3|4", rich_help_panel=NETWORK, help=SCALE_HELP),
 ]
 MODEL_HELP = (
-    "Released weights, see `elansr info`, a weights file, or what `elansr export` wrote. auto: for a file compressed "
-    "with loss (JPEG below quality 85) -real weights, where the scale has them, else those for clean pictures."
+    "Released weights, see `elansr info`, a weights file, or what `elansr export` wrote. auto: -real weights for a "
+    "lossy file (JPEG below quality 85) if the scale has them, otherwise those for clean pictures."
 )
 Model = Annotated[
     str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=NETWORK, help=MODEL_HELP)
 ]
 TTA_HELP = "Average over eight flips and turns: a little better, eight times slower."
 Tta = Annotated[bool, typer.Option("--tta", rich_help_panel=NETWORK, help=TTA_HELP)]
-BORDER_HELP = "Attention windows end at the picture's border, or go on at the opposite one as in the paper."
+BORDER_HELP = "Attention windows end at the picture's border, or continue at the opposite one as in the paper."
 Border = Annotated[Literal["closed", "cyclic"], typer.Option("--border", rich_help_panel=NETWORK, help=BORDER_HELP)]
-MARGIN_HELP = "Reflected pixels around the picture, at most 256, cut away after."
+MARGIN_HELP = "Reflected pixels around the picture, cut away afterwards; at most 256."
 Margin = Annotated[int, typer.Option("--margin", min=0, metavar="PIXELS", rich_help_panel=NETWORK, help=MARGIN_HELP)]
 
-TILE_HELP = "Side of a tile; 0 chooses by the memory that is free."
+TILE_HELP = "Side of a tile; 0: as large as free memory allows."
 Tile = Annotated[int, typer.Option("-t", "--tile", min=0, metavar="PIXELS", rich_help_panel=SPEED, help=TILE_HELP)]
 Device = Annotated[
     str,
@@ -71,11 +76,28 @@ Device = Annotated[
 ]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16", "fp16"],
-    typer.Option("--precision", rich_help_panel=SPEED, help="Of the network's numbers."),
+    typer.Option("--precision", rich_help_panel=SPEED, help="Number format of the network."),
 ]
-ENGINE_HELP = "What runs the network; onnx and openvino run files of `elansr export`. auto goes by the file."
+ENGINE_HELP = "What runs the network; onnx and openvino run files of `elansr export`. auto: by the file."
 Engine = Annotated[
     Literal["auto", "torch", "onnx", "openvino"], typer.Option("--engine", rich_help_panel=SPEED, help=ENGINE_HELP)
 ]
-THREADS_HELP = "CPU threads; 0 leaves the number to PyTorch."
+THREADS_HELP = "CPU threads; 0 means one per core."
 Threads = Annotated[int, typer.Option("--threads", min=0, metavar="N", rich_help_panel=SPEED, help=THREADS_HELP)]
+
+SIZE = re.compile(r"([1-9]\d*)[xX]([1-9]\d*)", re.ASCII)
+DIGITS = 5
+
+
+def parse_size(size: str) -> tuple[int, int]:
+    """Width and height of a size such as 320x180.
+
+    Raises:
+        ConfigError: something else, or a side of 100,000 pixels or more.
+    """
+    match = SIZE.fullmatch(size.strip())
+    if not match:
+        raise ConfigError(f"size {size!r}: must be WIDTHxHEIGHT in pixels of the LR picture, such as 320x180")
+    if max(map(len, match.groups())) > DIGITS:
+        raise ConfigError(f"size {size.strip():.40}: too large: a side is at most {10**DIGITS - 1} pixels")
+    return int(match[1]), int(match[2])

@@ -14,13 +14,13 @@ NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 LIMITS = "Limits"
 
 MODEL_HELP = (
-    "What requests that name no model get: released weights, see `elansr info`, or a file, offered by its name."
+    "Default model of requests: released weights, see `elansr info`, or a file, which clients know by its name."
 )
 KEY_HELP = f"File with the key that clients must send; or set {KEY}. Default: no key."
 PAGE_HELP = "Also serve the web page."
-GRACE_HELP = "How long requests in work may take to finish after SIGTERM or Ctrl-C."
-TILE_HELP = "Side of a tile: smaller ones take less memory and turns, larger ones less time. 0: by the memory."
-AT_ONCE_HELP = "Requests in work; 0 takes as many, up to 4, as fit into memory."
+GRACE_HELP = "Time for running requests to finish after SIGTERM or Ctrl-C."
+TILE_HELP = "Side of a tile: smaller ones need less memory, larger ones less time. 0: as large as free memory allows."
+AT_ONCE_HELP = "Requests processed at once; 0: as many as fit into memory, at most 4."
 
 
 def _limit(name: str, kind: str, text: str, least: float = 1) -> typer.models.OptionInfo:
@@ -29,19 +29,21 @@ def _limit(name: str, kind: str, text: str, least: float = 1) -> typer.models.Op
 
 
 def serve(
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="0.0.0.0 is for everybody.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="0 takes a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="Port; 0: any free one.")] = 8000,
     page: Annotated[bool, typer.Option("--page/--no-page", help=PAGE_HELP)] = True,
     api_key_file: Annotated[Path | None, typer.Option("--api-key-file", metavar="FILE", help=KEY_HELP)] = None,
     grace: Annotated[float, typer.Option("--grace", min=0, metavar="SECONDS", help=GRACE_HELP)] = 60,
     model: Annotated[
         str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=o.NETWORK, help=MODEL_HELP)
     ] = "auto",
-    max_bytes: Annotated[int, _limit("--max-bytes", "N", "Bytes of a file (413).")] = 32 * 2**20,
-    max_pixels: Annotated[int, _limit("--max-pixels", "N", "Pixels of a picture (422).")] = 2**25,
-    max_result_pixels: Annotated[int, _limit("--max-result-pixels", "N", "Pixels of a result (422).")] = 2**27,
-    seconds: Annotated[float, _limit("--seconds", "S", "That a request may take, with waiting (503).", 0.001)] = 600,
-    queue: Annotated[int, _limit("--queue", "N", "Requests that wait (429).", 0)] = 32,
+    max_bytes: Annotated[int, _limit("--max-bytes", "N", "Largest file, in bytes (413).")] = 32 * 2**20,
+    max_pixels: Annotated[int, _limit("--max-pixels", "N", "Largest picture, in pixels (422).")] = 2**25,
+    max_result_pixels: Annotated[int, _limit("--max-result-pixels", "N", "Largest result, in pixels (422).")] = 2**27,
+    seconds: Annotated[float, _limit("--seconds", "S", "Longest request, waiting included (503).", 0.001)] = 600,
+    queue: Annotated[int, _limit("--queue", "N", "Longest queue (429).", 0)] = 32,
     at_once: Annotated[int, _limit("--at-once", "N", AT_ONCE_HELP, 0)] = 0,
     tile: Annotated[
         int, typer.Option("-t", "--tile", min=0, metavar="PIXELS", rich_help_panel=o.SPEED, help=TILE_HELP)
@@ -52,8 +54,8 @@ def serve(
 ) -> None:
     """Serve a REST API and a web page.
 
-    Prints where when it is ready.
-    After SIGTERM or Ctrl-C it takes no more requests, finishes those it has, and ends; a second one ends it at once.
+    Prints the address when it is ready.
+    After SIGTERM or Ctrl-C it refuses new requests, finishes those it has, and exits; a second one exits at once.
     """
     _require_extra()
     os.environ.setdefault("VIPS_BLOCK_UNTRUSTED", "1")  # loaders that libvips itself calls unsafe for foreign files

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from elansr.upscaling.upscaler import Upscaler
     from elansr.video.upscale import Choice, Encoding, VideoFile, VideoOutcome
 
-OUTPUT_HELP = "File to write: .mp4, .mov, .mkv or .webm. Default: beside the input, named clip_x2.mp4."
+OUTPUT_HELP = "File to write: .mp4, .mov, .mkv or .webm. Default: clip_x2.mp4 beside clip.mp4."
 SCALE_HELP = "Scale of the network. Default: 2, or that of the weights that -n names."
 MODEL_HELP = (
-    "Released weights, see `elansr info`, a weights file, or what `elansr export` wrote. auto: -real weights where the "
-    "scale has them, else those for clean pictures; these also for a codec that loses nothing."
+    "Released weights, see `elansr info`, a weights file, or what `elansr export` wrote. auto: -real weights if the "
+    "scale has them; those for clean pictures otherwise, and for lossless codecs."
 )
 CODEC_HELP = "Encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, ffv1 ..."
-CRF_HELP = "Quality of encoders that have it: lower is better and larger. Default: 18 for libx264."
-PRESET_HELP = "Speed of encoders that have it, such as slow. Default: medium for libx264."
-PIX_FMT_HELP = "Pixel format. Default: the depth and the chroma of the input where the encoder takes them."
+CRF_HELP = "Constant rate factor: lower is better and larger. Default: 18 for libx264."
+PRESET_HELP = "Encoder preset, such as slow. Default: medium for libx264."
+PIX_FMT_HELP = "Pixel format. Default: the input's depth and chroma if the encoder takes them."
 
 
 def video(
@@ -64,7 +64,7 @@ def video(
     """Upscale a video.
 
     Every frame keeps its time; audio and subtitles are copied.
-    Started again after an interrupt, it goes on where it was.
+    After an interruption, run the same command to continue.
     """
     try:
         from elansr.video.upscale import Encoding, VideoFile, choose_weights
@@ -110,7 +110,7 @@ def _beside(source: Path, scale: int) -> Path:
 def _run(
     source: "VideoFile", target: Path, upscaler: "Upscaler", encoding: "Encoding", overwrite: bool
 ) -> "VideoOutcome":
-    """Upscales and shows on a terminal how it goes, in frames."""
+    """Upscales with a progress bar that counts frames."""
     from elansr.cli.progress import ProgressBars
     from elansr.video.upscale import upscale_video
 
@@ -120,7 +120,7 @@ def _run(
 
 
 def _line(outcome: "VideoOutcome", choice: "Choice") -> str:
-    """What became of the video."""
+    """One line about the result."""
     sizes = "{}x{} -> {}x{}".format(*outcome.input_size, *outcome.output_size)
     frames = count(outcome.frames, "frame") + (f" ({outcome.repeated} repeated)" if outcome.repeated else "")
     reason = f" ({choice.reason})" if choice.reason else ""

@@ -48,7 +48,7 @@ class ManifestRow:
         pages, scale, model: as in `Outcome`.
         bytes: of the result's file.
         seconds: of work on it.
-        attempt: the how many-th it was, for this picture.
+        attempt: number of the attempt, from 1.
         worker, node: the process and the machine that did it.
         finished_at: in UTC.
         settings: fingerprint of what decides the results.

@@ -1,4 +1,4 @@
-"""Ray, quiet: a cluster of this machine or one that is there, workers that hold the network, and what they give."""
+"""Ray: a cluster on this machine or a running one, workers that hold the network, and their rows."""
 
 import io
 import json
@@ -199,7 +199,7 @@ def rows_of(worker: Worker, work: dict[str, Any]) -> Iterator[ManifestRow]:
 
 
 class _GaveUpError(DeviceError):
-    """The cluster ended the work; its logs tell why."""
+    """The cluster ended the work; its logs say why."""
 
 
 class _Attempts:
@@ -272,7 +272,7 @@ _WATCH = "import sys; sys.stdin.buffer.read() or sys.stderr.write(sys.argv[1])"
 
 @contextmanager
 def last_word() -> Iterator[None]:
-    """Has another process tell it if this one is ended: Ray does so, without a word, when its cluster is gone."""
+    """Starts a process that prints a line if this one is killed: Ray kills it, silently, when its cluster is gone."""
     words = [sys.executable, "-c", _WATCH, ENDED]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as watch:
         try:

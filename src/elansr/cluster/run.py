@@ -117,7 +117,7 @@ def run(
     resources: Resources = Resources(),  # noqa: B008 - frozen
     worker: type[Worker] = Worker,
 ) -> Generator[ManifestRow, None, None]:
-    """Does what is missing and tells of each picture as it is through; stopped, it can be taken up.
+    """Does what is missing and yields a row per finished picture; an interrupted run can be continued.
 
     Args:
         planned: from `plan`.

@@ -59,7 +59,7 @@ def split_size(job: Job, settings: Settings, longest: int) -> tuple[int, int] | 
     than `longest`, and high enough for two shares.
 
     Raises:
-        PictureError: no picture.
+        PictureError: the file is not a picture.
     """
     if not settings.split_pixels or settings.pyramid or settings.size.label:
         return None

@@ -1,8 +1,8 @@
-"""What one worker does: chunks of pictures, each of them once, whatever dies in between.
+"""A worker: upscales chunks of pictures, each picture once, even if workers die in between.
 
 A chunk is tried with all its pictures at once: while one is in the network, the next are fetched and decoded and the
 last is encoded. If a worker dies of it, the next worker takes its pictures one by one and puts each on record before
-and after: what is through is not done again, and a picture that kills worker after worker is given up.
+and after: finished pictures are not done again, and a picture that kills worker after worker is given up.
 """
 
 import os
@@ -41,7 +41,7 @@ RECORD_EVERY = 2.0
 UNFINISHED = f"{STATE}/unfinished"
 
 Begin = Callable[[str], int]
-"""Puts on record that something is begun, and tells the how many-th time it is."""
+"""Counts how often something was begun, this time included."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Worker:
             self.upscalers.prepare()
 
     def chunk(self, name: str, items: Sequence[Item]) -> Iterator[ManifestRow]:
-        """Upscales the pictures, tells of each in its turn and puts it on record; what is there is not done again."""
+        """Upscales the pictures, yields and records a row for each; finished ones are not done again."""
         if self._begin(name) == 1:
             yield from self._recorded(name, self.pictures(items, 1))
             return
@@ -126,7 +126,7 @@ class Worker:
         return row
 
     def pictures(self, items: Sequence[Item], attempt: int) -> Iterator[ManifestRow]:
-        """Upscales pictures, brings the results to their places and tells of each; `attempt` is for their rows."""
+        """Upscales pictures, stores the results and yields their rows, which get the number `attempt`."""
         from elansr.upscaling.batch import Job
         from elansr.upscaling.pipeline import overlapped
 
@@ -187,7 +187,7 @@ class Worker:
     def _on_split(
         self, name: str, item: Item, work: "Callable[[SplitPicture, Job], ManifestRow | None]"
     ) -> ManifestRow:
-        """Does some work on a picture that is split, and tells what became of it."""
+        """Does some work on a picture that is split; returns its row."""
         from elansr.cluster.strips import SplitPicture
         from elansr.upscaling.batch import Job, Outcome
         from elansr.upscaling.outcome import attempt
@@ -296,7 +296,7 @@ class TransferStages:
         return self._inner.most
 
     def read(self, job: "Job") -> "Opened | None":
-        """See `Stages`; what could not be fetched tells why when it is done alone."""
+        """See `Stages`; what could not be fetched fails with its reason in `alone`."""
         try:
             self._fetched[job.source].result()
             if self._split_size(job):

@@ -17,7 +17,7 @@ from elansr.errors import ConfigError, ElansrError
 from elansr.memory import available_memory
 
 BYTES_PER_PIXEL = 8
-"""That a pixel of a result takes at the worst before it is encoded: RGBA of 16 bits."""
+"""Of a pixel of a result before it is encoded, at most: RGBA of 16 bits."""
 MOST_AT_ONCE = 4
 """More requests at once gain nothing where one network thread serves them all; a few keep it busy while others decode
 and encode, and let a small picture overtake large ones."""
@@ -69,7 +69,7 @@ class ExceededLimit(NamedTuple):
 
 
 class Rejected(ElansrError):  # noqa: N818 - an answer as much as an error
-    """A request that gets no picture.
+    """A request that is refused or fails.
 
     Args:
         status: of HTTP that says so.
@@ -142,7 +142,7 @@ _LONGEST_PATH = 100
 
 
 def refusal(why: Rejected, headers: dict[str, str] | None = None) -> Response:
-    """The response that says why there is no picture."""
+    """The JSON response that says why a request was refused."""
     headers = dict(headers or {})
     if why.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(why.retry_after))
@@ -152,7 +152,7 @@ def refusal(why: Rejected, headers: dict[str, str] | None = None) -> Response:
 
 
 def not_found(method: str, path: str, allow: str = "") -> Response:
-    """The response to what is no route.
+    """The response to a path or method that does not exist.
 
     Args:
         method, path: of the request.
@@ -166,7 +166,7 @@ def not_found(method: str, path: str, allow: str = "") -> Response:
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Has the app answer every error in the one shape."""
+    """Makes the app answer every error in this shape."""
 
     async def rejected(_request: Request, error: Exception) -> Response:
         assert isinstance(error, Rejected)

@@ -1,4 +1,4 @@
-"""What a service tells Prometheus."""
+"""Metrics of a service for Prometheus."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -11,7 +11,7 @@ class Metrics:
     """Counts of one service, in a registry of their own.
 
     Args:
-        service: what is counted; it is told to report here.
+        service: whose requests are counted.
     """
 
     def __init__(self, service: Service) -> None:

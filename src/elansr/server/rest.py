@@ -159,7 +159,7 @@ def _add_no_page(app: FastAPI) -> None:
 
 
 def _add_nothing_else(app: FastAPI) -> None:
-    """Answers what is no route of ours itself: the page, which takes any path, must not."""
+    """Answers unknown paths below the API, before the page, which takes any path, can."""
 
     async def nothing(request: Request) -> Response:
         return not_found(request.method, request.url.path, METHODS.get(request.url.path, ""))
@@ -194,11 +194,11 @@ async def _finished(task: QueuedRequest, request: Request) -> UpscaledFile:
     """
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
-    def tell(_future: object) -> None:  # not asyncio.wrap_future, which keeps the result in a reference cycle
+    def notify(_future: object) -> None:  # not asyncio.wrap_future, which keeps the result in a reference cycle
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(done.set)
 
-    task.future.add_done_callback(tell)
+    task.future.add_done_callback(notify)
     gone, ended = asyncio.ensure_future(_gone(request)), asyncio.ensure_future(done.wait())
     waited: set[asyncio.Future[Any]] = {gone, ended}
     try:

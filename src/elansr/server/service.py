@@ -102,7 +102,7 @@ class QueuedRequest:
             raise too_slow(self.seconds)
 
     def advance(self, progress: float) -> None:
-        """Told by the work how far it is; see `check`."""
+        """Sets the progress; see `check`."""
         self.check()
         self.progress = progress
 
@@ -119,13 +119,13 @@ class Service:
         limits: of what it takes on.
         model: what requests that name none get: "auto", a released name or family, or a file.
         device, precision, tile: see `Upscaler`; a fixed tile keeps memory flat and turns short.
-        threads: of PyTorch for the networks; 0 leaves the number to it.
+        threads: CPU threads for the networks; 0 means one per core.
 
     Attributes:
         limits: with `at_once` made a number.
         models: what clients may name.
         pace: how long work takes here.
-        on_ended: told how each request ended, in some thread.
+        on_ended: called with how each request ended, in any thread.
 
     Raises:
         ElansrError: unusable weights, or a device that is not there.
@@ -272,7 +272,7 @@ class Service:
         return replace(result, model=self.models.shown(result.model))
 
     def _ended(self, known: "weakref.ref[QueuedRequest]", future: "Future[UpscaledFile]") -> None:
-        """Told by a future that is set, in whichever thread set it."""
+        """Called when a future is set, in whichever thread set it."""
         task = known()
         assert task is not None, "one that is taken on is among those that wait or are in work"
         task.data = b""

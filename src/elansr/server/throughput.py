@@ -1,4 +1,4 @@
-"""How long work will take: by what pictures took so far, and until one is through, by a small one of noise."""
+"""Estimates how long work will take, from the pictures before; until one is done, from a small one of noise."""
 
 import time
 from threading import Lock
@@ -11,7 +11,7 @@ from elansr.upscaling.upscaler import Upscaler
 TRIAL = 96
 """Side of the picture of noise, in pixels."""
 MEMORY = 0.8
-"""What a picture still counts when the next one is through."""
+"""Weight of a picture when the next one is done."""
 
 
 class Throughput:
@@ -26,7 +26,7 @@ class Throughput:
         self._trial = 0.0
 
     def count(self, seconds: float, pixels: int) -> None:
-        """Told of a picture that is done: how long it took, and pixels of its source, all pages counted."""
+        """Counts a picture: seconds of work, and pixels of its source, all pages counted."""
         with self._lock:
             self._seconds = MEMORY * self._seconds + seconds
             self._pixels = MEMORY * self._pixels + pixels

@@ -14,7 +14,7 @@ from elansr.video.libav import av, library_versions, logged
 
 DEFAULT_CODEC = "libx264"
 _CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 25, "libvpx-vp9": 24}
-"""Constant rate factors that are hard to tell from the original, as the encoders' users have them."""
+"""Constant rate factors commonly used where the result should look like the original."""
 _MOST_CRF = {"libx264": 51, "libx264rgb": 51, "libx265": 51, "libsvtav1": 63, "libvpx": 63, "libvpx-vp9": 63}
 """FFmpeg lets x264 clip what is beyond."""
 _PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "6"}
@@ -58,7 +58,7 @@ class Packet(NamedTuple):
 
 
 class EncoderSettings:
-    """A video stream to be made: all that its encoder is told.
+    """Everything that the encoder of a video stream is set to.
 
     Args:
         encoding: as the user wants it.
@@ -202,7 +202,7 @@ def _options(encoding: Encoding) -> dict[str, str]:
 
 
 def _own_options(codec: str) -> dict[str, str]:
-    """What an encoder is told beside what the user may tell it."""
+    """Options of an encoder that users cannot set."""
     if codec == "libx265":
         return {"x265-params": "log-level=none"}
     if codec.startswith("libx264") and _has_avx512():

@@ -41,7 +41,7 @@ def complaints(path: Path, what: str, way_out: str) -> Iterator[None]:
 
 @contextmanager
 def logged() -> Iterator[list[str]]:
-    """Collects the errors that FFmpeg logs meanwhile: they tell more than its error codes do."""
+    """Collects the errors that FFmpeg logs meanwhile: they say more than its error codes."""
     before, lines = av.logging.get_level(), list[str]()
     av.logging.set_level(av.logging.ERROR)
     try:

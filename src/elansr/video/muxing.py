@@ -191,7 +191,7 @@ def decoding_times(shown_at: Sequence[int]) -> list[int]:
 def _ends(packets: Sequence[StoredPacket], end: int | None) -> dict[int, int]:
     """When frames give way to the next, by when they are shown; `end` is when the source says that the last one does.
 
-    The durations of a source do not tell: with a variable rate, MP4 has them in the order of decoding.
+    The durations of a source do not help: with a variable rate, MP4 has them in the order of decoding.
     """
     last = max(packets)
     times = sorted(packet.pts for packet in packets)

@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 """Called with the frames done and in all."""
 _LOG = logging.getLogger(__name__)
 _SETTINGS = {"source": "the video", "video": "how it is encoded", "tta": "--tta"}
-"""What the user is told of a setting that changed, where its name does not say it."""
+"""Settings as messages name them, where that differs."""
 
 
 class Upscales(Protocol):

@@ -25,8 +25,8 @@ METHODS = {"/": READ, "/config": "GET", "/theme.css": "GET", "/favicon.ico": "GE
 """Paths of Gradio beside `API` that browsers ask for, and how."""
 ASSETS = ("/assets/", "/static/")
 """Beginnings of those of the page's programs and fonts."""
-MOST_TOLD = 2**20
-"""Bytes of a request that sends no picture."""
+MAX_BODY = 2**20
+"""Bytes of a request without a picture."""
 ENVELOPE = 2**16
 """Bytes of a request with a picture beside the picture."""
 
@@ -67,11 +67,11 @@ class Guard:
         return METHODS.get(path, "")
 
     def _too_large(self, scope: Scope, path: str) -> Response | None:
-        most = self._max_bytes + ENVELOPE if path.startswith(f"{API}upload") else MOST_TOLD
-        told = dict(scope["headers"]).get(b"content-length", b"")
-        if not told.isdigit():
+        most = self._max_bytes + ENVELOPE if path.startswith(f"{API}upload") else MAX_BODY
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        if not length.isdigit():
             return refusal(Rejected(411, "length_required", "say how long the request is: send its Content-Length"))
-        return refusal(too_many_bytes(most)) if int(told) > most else None
+        return refusal(too_many_bytes(most)) if int(length) > most else None
 
 
 ANYBODY = "anybody"

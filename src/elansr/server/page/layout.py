@@ -54,7 +54,7 @@ class PageLayout:
         actions: what its parts call.
         kinds: the models on offer, the one chosen at first in front.
         scale: chosen at first.
-        limits: of the service, which the page tells.
+        limits: of the service, shown on the page.
     """
 
     def __init__(self, actions: Actions, kinds: Mapping[str, ModelFamily], scale: int, limits: Limits) -> None:

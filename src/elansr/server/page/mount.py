@@ -26,7 +26,7 @@ FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "A
 
 
 def mount(app: FastAPI, service: Service, *, api_key: str | None = None) -> FastAPI:
-    """Adds the page at "/", behind every route that the application has by then.
+    """Adds the page at "/", behind all routes that the application has.
 
     Args:
         app: the application; add its own routes before.
@@ -90,10 +90,10 @@ async def _called(build: Callable[[], None]) -> None:
 
 @contextmanager
 def _environment(folder: Path) -> Iterator[None]:
-    """While it is built, Gradio is told where files go, and to ask nobody for its newest version."""
-    told = {"GRADIO_TEMP_DIR": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}
-    before = {name: os.environ.get(name) for name in told}
-    os.environ.update(told)
+    """Settings of Gradio while it builds the page: where files go, and no telemetry."""
+    settings = {"GRADIO_TEMP_DIR": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
     try:
         yield
     finally:
@@ -134,7 +134,7 @@ def _same(given: str, wanted: str) -> bool:
 
 
 def _left_out() -> dict[str, Any]:
-    """What Gradio would add to the page, and tell about errors."""
+    """Turns off what Gradio would add to the page."""
     nothing = {"docs_url": None, "redoc_url": None, "openapi_url": None}
     return {
         "footer_links": [],

@@ -103,7 +103,7 @@ class Chosen:
 
 
 class Sent(NamedTuple):
-    """A file as the browser tells of it.
+    """A file as the browser describes it.
 
     Attributes:
         name: as the client calls it, made safe.
@@ -117,7 +117,7 @@ class Sent(NamedTuple):
 
 
 def sent_files(message: str) -> list[Sent]:
-    """The files that a browser tells of.
+    """Reads the browser's list of files.
 
     Args:
         message: JSON of our script, or of somebody who plays it: a list of {"name", "bytes", "path"}.
