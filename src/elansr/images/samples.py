@@ -19,18 +19,16 @@ def to_float(pixels: NDArray[Any]) -> NDArray[np.float32]:
 
 def from_float(values: NDArray[np.floating], dtype: Any) -> NDArray[Any]:
     """The inverse of `to_float`: values, cut to [0, 1], as pixels of a dtype in `LARGEST`."""
-    white = LARGEST[np.dtype(dtype).name]
-    return rounded(values.clip(0, 1) * values.dtype.type(white), dtype)
+    kind, values = np.dtype(dtype), values.clip(0, 1)
+    if kind.kind == "u":
+        np.multiply(values, LARGEST[kind.name], out=values)
+        np.rint(values, out=values)
+    return values.astype(kind, copy=False)
 
 
 def rounded(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """Values that are in the range of `dtype`, uint8 or uint16, or a little outside, as its nearest integers.
-
-    A floating `dtype` is not rounded.
-    """
+    """Values in the range of `dtype`, uint8 or uint16, as its nearest integers; those outside are cut."""
     kind = np.dtype(dtype)
-    if kind.kind == "f":
-        return values.astype(kind)
     return np.rint(values).clip(0, LARGEST[kind.name]).astype(kind)
 
 

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from elansr.engines import Engine
 from elansr.engines.device import free_memory
 from elansr.errors import ConfigError, PictureError
+from elansr.images import LARGEST, from_float, to_float
 from elansr.memory import keep_freed_memory
 from elansr.upscaling.rows import ArraySink, ArraySource, Mark, ReadRows, Strip, upscale_rows
 from elansr.upscaling.tile_size import FixedSize, auto_tile, require_pixels
 from elansr.upscaling.tiling import FEATHER, Network, Progress, Read, Samples, Span, Tiler
 
 Array = NDArray[Any]
-RANGES: dict[str, float] = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "float32": 1.0, "float64": 1.0}
-"""The dtypes of pictures, and their largest value."""
 
 TINY, TINY_MARGIN = 8, 16
 """With closed borders, a picture of fewer pixels than the one on a side gets at least the other as a margin: the zeros
@@ -139,7 +138,7 @@ class TiledNetwork:
         tiler = self._tiler(height, width, tile)
         top = max(row - FEATHER // 2, 0) * self.scale
         repeated = after is not None
-        for strip in tiler.strips(_reader(rows, shape, dtype), height, width, progress, row):
+        for strip in tiler.strips(_reader(rows, shape), height, width, progress, row):
             if not repeated:
                 parts = [_to_pixels(part, dtype, channels) for part in np.split(strip, len(rows))]
                 yield Strip(parts, top, Mark(tiler.row, tiler.tile))
@@ -203,9 +202,9 @@ def _turned_back(x: Samples, turns: int) -> Samples:
     return x[..., :: -1 if turns & 2 else 1, :: -1 if turns & 1 else 1]
 
 
-def _reader(rows: Sequence[ReadRows], shape: tuple[int, int, int], dtype: np.dtype[Any]) -> Read:
+def _reader(rows: Sequence[ReadRows], shape: tuple[int, int, int]) -> Read:
     """Reads regions of pictures (H, W, 1 or 3) as RGB (1, 3n, h, w) in [0, 1], reflected beyond the picture."""
-    full, (height, width, channels) = RANGES[dtype.name], shape
+    height, width, channels = shape
 
     def read(lines: Span, columns: Span) -> Samples:
         wanted, across = _reflected(lines, height), _reflected(columns, width)
@@ -213,7 +212,7 @@ def _reader(rows: Sequence[ReadRows], shape: tuple[int, int, int], dtype: np.dty
         tiles = []
         for given in rows:
             region = given(first, stop).take(wanted - first, axis=0).take(across, axis=1)
-            tile = np.divide(region, full, dtype=np.float32).transpose(2, 0, 1)
+            tile = to_float(region).transpose(2, 0, 1)
             tiles.append(tile if channels == 3 else tile.repeat(3, axis=0))
         return (tiles[0] if len(tiles) == 1 else np.concatenate(tiles))[None]
 
@@ -233,16 +232,13 @@ def _portion(progress: Progress | None, before: int, times: int, total: int) -> 
 
 
 def _to_pixels(part: Samples, dtype: np.dtype[Any], channels: int) -> Array:
-    """(3, h, w), which it overwrites, to (h, w, 1 or 3) of `dtype`; grey is the mean of the three colours."""
+    """(3, h, w) to (h, w, 1 or 3) of `dtype`; grey is the mean of the three colours."""
     if channels == 1:
         part = part.mean(axis=0, keepdims=True)
     pixels = np.empty((*part.shape[1:], channels), dtype)
     for top in range(0, len(pixels), LINES_AT_ONCE):
         lines = part[:, top : top + LINES_AT_ONCE]
-        np.clip(lines, 0, 1, out=lines)
-        if dtype.kind == "u":
-            np.rint(np.multiply(lines, RANGES[dtype.name], out=lines), out=lines)
-        pixels[top : top + LINES_AT_ONCE] = lines.transpose(1, 2, 0)
+        pixels[top : top + LINES_AT_ONCE] = from_float(lines, dtype).transpose(1, 2, 0)
     return pixels
 
 
@@ -262,8 +258,8 @@ def _checked(pictures: Sequence[Array]) -> list[Array]:
 
 
 def _require_picture(picture: Array) -> None:
-    if picture.dtype.name not in RANGES:
-        raise PictureError(f"a picture of dtype {picture.dtype}: must be one of {', '.join(RANGES)}")
+    if picture.dtype.name not in LARGEST:
+        raise PictureError(f"a picture of dtype {picture.dtype}: must be one of {', '.join(LARGEST)}")
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (1, 2, 3, 4)):
         hint = "; this looks like (C, H, W): transpose(1, 2, 0)" if _looks_like_chw(picture) else ""
         raise PictureError(f"an array of shape {picture.shape}: must be (H, W) or (H, W, C) with C from 1 to 4{hint}")
