@@ -30,7 +30,7 @@ LEVELS = (
 )
 """A part imports from the levels above its own in this table, and from itself."""
 
-OUTSIDE_NN = {"numpy", "pyvips", "PIL", "safetensors", "pathlib", "os", "io", "shutil", "tempfile"}
+OUTSIDE_NN = {"ctypes", "triton", "numpy", "pyvips", "PIL", "safetensors", "pathlib", "os", "io", "shutil", "tempfile"}
 """What the network may not import: it knows no file and no second array library."""
 
 

@@ -16,6 +16,7 @@ from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.weights import load_network
 from elansr.weights.files import save
+from elansr.weights.inference import load_inference_form
 from elansr.weights.provenance import Provenance
 
 CPU = torch.device("cpu")
@@ -220,7 +221,7 @@ def output(text: str, width: int = 20, height: int = 12) -> tuple[torch.Tensor, 
 def test_ours_is_what_upscale_runs() -> None:
     lr, sr = output("elan-light-x2:fp32")
     with torch.no_grad():
-        expected = FusedELAN(load_network("elan-light-x2"), torch.float32, closed=True)(lr)
+        expected = FusedELAN(load_inference_form("elan-light-x2"), torch.float32, closed=True)(lr)
     assert torch.equal(sr, expected)
     assert sr.shape == (1, 3, 24, 40)
 

@@ -20,7 +20,7 @@ Call = Callable[..., Ended]
 @pytest.fixture(scope="module")
 def exported(weights: dict[int, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The x2 network as .onnx and .xml."""
-    from elansr.export.write import export
+    from elansr.export import export
 
     folder = tmp_path_factory.mktemp("exported")
     export(str(weights[2]), folder / "m.onnx")

@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from elansr.engines.castable import CastableELAN
-from elansr.engines.fused import FusedELAN
+from elansr.engines.fused import FusedELAN, inference_form
 from tests.nn.networks import config_of, randomised
 
 
 @pytest.fixture
 def castable() -> CastableELAN:
-    return CastableELAN(randomised(config_of(2, 1)), closed=True)
+    return CastableELAN(inference_form(randomised(config_of(2, 1))), closed=True)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -32,7 +32,7 @@ def test_cast_is_as_made_in_that_dtype(castable: CastableELAN, dtype: torch.dtyp
     """Twice, so that nothing packed before a cast is used after it."""
     picture = torch.rand(1, 3, 20, 33)
     single = castable(picture)
-    made = FusedELAN(randomised(config_of(2, 1)), dtype, closed=True)(picture)
+    made = FusedELAN(inference_form(randomised(config_of(2, 1))), dtype, closed=True)(picture)
     cast = castable.to(dtype)(picture)
     # Casting from float64 by way of float32 may round one weight in thousands the other way.
     torch.testing.assert_close(cast, made, atol=0.2 * float((made - single).abs().max()), rtol=0)
@@ -43,7 +43,7 @@ def test_cast_is_as_made_in_that_dtype(castable: CastableELAN, dtype: torch.dtyp
 @torch.no_grad()
 def test_in_float32_it_is_the_fused_network(castable: CastableELAN) -> None:
     picture = torch.rand(1, 3, 20, 33)
-    assert torch.equal(castable(picture), FusedELAN(randomised(config_of(2, 1)), closed=True)(picture))
+    assert torch.equal(castable(picture), FusedELAN(inference_form(randomised(config_of(2, 1))), closed=True)(picture))
 
 
 def test_it_moves_as_a_whole(castable: CastableELAN) -> None:

@@ -37,7 +37,7 @@ def network() -> ELAN:
 @pytest.fixture(scope="module")
 def files(network: ELAN, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Of open size, closed: "onnx" and "openvino"; cyclic; and of one size, 112 high and 128 wide."""
-    from elansr.export.write import export
+    from elansr.export import export
 
     folder = tmp_path_factory.mktemp("exported")
     weights = folder / "tiny.safetensors"

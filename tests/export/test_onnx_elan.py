@@ -1,28 +1,31 @@
 """The ONNX graph against the inference form in float64, and what is in it."""
 
 from collections import Counter
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from elansr.engines.fused import FusedELAN
+from elansr.engines.fused import FusedELAN, inference_form
 from elansr.nn.elan import ELAN
 from tests.export.conftest import tiny
 
 onnx = pytest.importorskip("onnx", reason="needs the extra export")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra export")
 
-from elansr.export.graph import IR_VERSION, OPSET, Graph  # noqa: E402
 from elansr.export.onnx_elan import onnx_elan  # noqa: E402
+from elansr.export.onnx_graph import IR_VERSION, OPSET, Graph  # noqa: E402
 
 ANY = None
 Size = tuple[int, int] | None
 
 
-def made(network: ELAN, closed: bool, size: Size = ANY, dtype: torch.dtype = torch.float32) -> "onnx.ModelProto":
-    return onnx_elan(network, dtype, closed, size, {"elansr": "{}"})
+def made(
+    network: ELAN, closed: bool, size: Size = ANY, precision: Literal["fp32", "fp16"] = "fp32"
+) -> "onnx.ModelProto":
+    return onnx_elan(inference_form(network), precision, closed, size, {"elansr": "{}"})
 
 
 def run(model: "onnx.ModelProto", x: Tensor) -> Tensor:
@@ -32,7 +35,7 @@ def run(model: "onnx.ModelProto", x: Tensor) -> Tensor:
 
 def expected(network: ELAN, x: Tensor, closed: bool) -> Tensor:
     with torch.no_grad():
-        return FusedELAN(network, torch.float64, closed)(x.double())
+        return FusedELAN(inference_form(network), torch.float64, closed)(x.double())
 
 
 @pytest.mark.parametrize("closed", [True, False], ids=["closed", "cyclic"])
@@ -64,7 +67,7 @@ def test_of_one_size_it_is_the_same(network: ELAN, closed: bool) -> None:
 
 
 def test_half_precision_keeps_the_ends_and_the_softmax_in_float(network: ELAN) -> None:
-    model, x = made(network, True, dtype=torch.float16), torch.rand(1, 3, 32, 32)
+    model, x = made(network, True, precision="fp16"), torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(run(model, x).double(), expected(network, x, True), atol=1e-3, rtol=0)
     inferred = onnx.shape_inference.infer_shapes(model)
     kinds = {value.name: value.type.tensor_type.elem_type for value in inferred.graph.value_info}

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from elansr.engines.exported import Exported, FileEngine
+from elansr.engines.fused import inference_form
 from elansr.errors import ExportError
 from elansr.export.parity import PHOTO, Parity, parity
 from elansr.nn.elan import ELAN
@@ -48,6 +49,6 @@ def test_parity_is_the_difference_to_the_network(network: ELAN) -> None:
         with torch.no_grad():
             return network(torch.from_numpy(x)).numpy() + np.float32(0.25)
 
-    found = parity(network, FileEngine(Path("m.onnx"), "cpu", exported, brighter))
+    found = parity(inference_form(network), FileEngine(Path("m.onnx"), "cpu", exported, brighter))
     assert found.worst == pytest.approx(0.25, abs=1e-5)
     assert found.loss != 0

@@ -1,5 +1,6 @@
 """`export`: the files, what they say about themselves, what is refused, and that nothing is left behind."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from elansr.export import write
 from elansr.export.parity import Parity
 from elansr.nn.elan import ELAN
 from elansr.weights.files import save
+from elansr.weights.inference import STREAM_SCALE, Convolution, InferenceForm
 from elansr.weights.provenance import Provenance
 from tests.export.conftest import tiny
 
@@ -125,14 +127,13 @@ def test_what_a_killed_run_left_goes_with_the_next(weights: Path, tmp_path: Path
     assert names(tmp_path) == {"m.onnx"}
 
 
-def spoiled(form: Any) -> Callable[..., None]:
+def spoiled(file_format: Any) -> Callable[..., None]:
     """Writes the file with one weight of the tail changed, as a bug of the exporter or the run time might."""
 
-    def write_wrong(network: ELAN, path: Path, exported: Exported) -> None:
-        other = tiny()
-        with torch.no_grad():
-            other.tail[0].weight[5, 3, 1, 1] += 0.5
-        form.write(other, path, exported)
+    def write_wrong(form: InferenceForm, path: Path, exported: Exported) -> None:
+        weight = form.tail.weight.copy()
+        weight[5, 3, 1, 1] += 0.5 / STREAM_SCALE
+        file_format.write(dataclasses.replace(form, tail=Convolution(weight, form.tail.bias)), path, exported)
 
     return write_wrong
 
@@ -141,8 +142,8 @@ def spoiled(form: Any) -> Callable[..., None]:
 def test_a_wrong_weight_is_found_and_nothing_is_kept(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool
 ) -> None:
-    form = write.FORMS["onnx"]
-    monkeypatch.setitem(write.FORMS, "onnx", write._Form(form.suffixes, form.precisions, spoiled(form), form.open))
+    right = write.FORMATS["onnx"]
+    monkeypatch.setitem(write.FORMATS, "onnx", dataclasses.replace(right, write=spoiled(right)))
     if existing:
         (tmp_path / "m.onnx").write_text("precious")
     with pytest.raises(ExportError, match=r"the worst sample is \d+\.\d\d/255 off"):
@@ -155,7 +156,7 @@ def test_a_wrong_weight_is_found_and_nothing_is_kept(
 def test_an_interrupt_leaves_nothing(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException | type[BaseException]
 ) -> None:
-    def interrupted(network: ELAN, engine: FileEngine) -> Parity:
+    def interrupted(form: InferenceForm, engine: FileEngine) -> Parity:
         assert any(path.name.startswith(".elansr-") for path in tmp_path.iterdir())
         raise stop
 

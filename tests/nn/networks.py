@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elansr.nn.attention import AttentionForm
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 
@@ -19,14 +18,14 @@ def config_of(elabs: int, n_share: int, **changes: Any) -> ELANConfig:
 
 
 @torch.no_grad()
-def randomised(config: ELANConfig, form: AttentionForm = "auto") -> ELAN:
+def randomised(config: ELANConfig) -> ELAN:
     """A network in float64, evaluation mode, with random weights and BatchNorm far from its initial 0 and 1.
 
     The running variance has the size of the features, so that the logits are near 1 and every pixel of a window
     counts: with large logits each pixel would attend to itself alone and hide a wrong window.
     """
     torch.manual_seed(0)
-    model = ELAN(config, form).eval().double()
+    model = ELAN(config).eval().double()
     # The mean was made in float32, which is 1e-8 off; `double` does not bring the rest back.
     model.mean.copy_(torch.tensor(config.rgb_mean, dtype=torch.float64).view(1, -1, 1, 1) * config.rgb_range)
     for norm in model.modules():

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from elansr.errors import ConfigError, ElansrError
-from elansr.nn.attention import AttentionForm
 from elansr.nn.config import DIV2K_RGB_MEAN, PRESETS, ELANConfig, PresetName
 from elansr.nn.elan import ELAN, create_model
 from tests.nn.networks import TINY, config_of, random_picture, randomised
@@ -29,8 +28,7 @@ def assert_equals_loops(config: ELANConfig, height: int, width: int) -> None:
     x = random_picture(config, height, width)
     expected = by_loops(randomised(config), x)
     assert expected.shape == (1, config.colors, height * config.scale, width * config.scale)
-    for form in ("reference", "sdpa"):
-        torch.testing.assert_close(randomised(config, form)(x), expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(randomised(config)(x), expected, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -248,9 +246,8 @@ def test_forward_does_not_clamp(level: float) -> None:
     torch.testing.assert_close(out, expected.expand(1, 3, 6, 8), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("form", ["reference", "sdpa"])
-def test_pictures_of_a_batch_do_not_see_each_other_in_evaluation(form: AttentionForm) -> None:
-    model, x = randomised(config_of(elabs=2, n_share=1), form), random_picture(TINY, 9, 17, n=3)
+def test_pictures_of_a_batch_do_not_see_each_other_in_evaluation() -> None:
+    model, x = randomised(config_of(elabs=2, n_share=1)), random_picture(TINY, 9, 17, n=3)
     with torch.no_grad():
         alone = torch.cat([model(picture[None]) for picture in x])
         torch.testing.assert_close(model(x), alone, rtol=0, atol=1e-12)
@@ -277,10 +274,9 @@ def test_the_state_dict_has_no_constants_and_loads_strictly() -> None:
     ELAN(model.config).load_state_dict(state, strict=True)
 
 
-@pytest.mark.parametrize("form", ["reference", "sdpa", "auto"])
 @pytest.mark.parametrize("n_share", [0, 2])
-def test_every_parameter_gets_a_gradient(form: AttentionForm, n_share: int) -> None:
-    model = randomised(config_of(elabs=2, n_share=n_share), form)
+def test_every_parameter_gets_a_gradient(n_share: int) -> None:
+    model = randomised(config_of(elabs=2, n_share=n_share))
     model(random_picture(TINY, 16, 16)).square().sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -289,10 +285,9 @@ def test_every_parameter_gets_a_gradient(form: AttentionForm, n_share: int) -> N
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
-@pytest.mark.parametrize("form", ["reference", "sdpa"])
-def test_gradients_are_those_of_finite_differences(form: AttentionForm, training: bool) -> None:
+def test_gradients_are_those_of_finite_differences(training: bool) -> None:
     config = ELANConfig(1, channels=6, blocks=4, n_share=1, expansion=1, windows=(2, 4), rgb_mean=(0.4,), rgb_range=2.0)
-    model = randomised(config, form).train(training)
+    model = randomised(config).train(training)
     names, parameters = zip(*model.named_parameters(), strict=True)
     x = random_picture(config, 3, 5, n=2).requires_grad_()
 

@@ -26,6 +26,7 @@ from elansr.benchmark.published_weights import Baseline, find_baseline
 from elansr.benchmark.speed import Run, TimedForward
 from elansr.engines.device import pick_precision
 from elansr.engines.exported import ENGINE_OF_SUFFIX, open_exported
+from elansr.engines.fused import inference_form
 from elansr.engines.pytorch import DTYPES, TorchEngine
 from elansr.errors import ConfigError
 from elansr.nn.config import MAX_SCALE, PRESETS, PresetName
@@ -199,7 +200,7 @@ def exported_file(model: BenchmarkModel, workload: Workload) -> Path:
 def _torch_engine(model: BenchmarkModel, workload: Workload) -> Forward:
     """`TorchEngine`, which brings its answer back to the CPU, without the way there and back."""
     assert isinstance(model.network, ELAN)
-    return TorchEngine(model.network, workload.device, model.precision, closed=True).run
+    return TorchEngine(inference_form(model.network), workload.device, model.precision, closed=True).run
 
 
 def _file_engine(model: BenchmarkModel, workload: Workload) -> Forward:

@@ -99,12 +99,15 @@ def _exported(models: "Sequence[BenchmarkModel]", workload: "Workload", progress
     from elansr.benchmark.timed_models import TORCH, exported_file
 
     if workload.engine != TORCH:
-        from elansr.export.write import write_unchecked
+        from elansr.engines.fused import inference_form
+        from elansr.export import write_unchecked
         from elansr.nn.elan import ELAN
 
         for model in progress.track([model for model in models if model.ours], description="exporting"):
             assert isinstance(model.network, ELAN)
-            write_unchecked(model.network, exported_file(model, workload), workload.engine, model.precision)
+            write_unchecked(
+                inference_form(model.network), exported_file(model, workload), workload.engine, model.precision
+            )
     return workload
 
 

@@ -13,7 +13,7 @@ from elansr.errors import ConfigError
 from elansr.text import data_size, shown
 
 if TYPE_CHECKING:
-    from elansr.export.write import Written
+    from elansr.export import Written
 
 TO_HELP = "onnx: ONNX Runtime, TensorRT and others. openvino: .xml and .bin. pt2: torch.export, one size only."
 PRECISION_HELP = "Of weights and body; logits and softmax stay in fp32. bf16 not for onnx."
@@ -43,7 +43,7 @@ def export(
         raise ConfigError("--size and --dynamic contradict each other: give one of them")
     extent = None if size is None else parse_size(size)[::-1]
     with _spinner(f"exporting {model}"):
-        from elansr.export.write import export, named
+        from elansr.export import export, named
 
         written = export(
             model,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from elansr.engines.fused import FusedELAN
-from elansr.nn.elan import ELAN
+from elansr.weights.inference import InferenceForm
 
 
 class CastableELAN(FusedELAN):
@@ -20,15 +20,12 @@ class CastableELAN(FusedELAN):
     programs tell a module's dtype. Casting back to float32 does not bring rounded weights back, as for any module.
 
     Args:
-        network: any ELAN, which stays as it is.
+        form: of the network.
         closed: see `FusedELAN`.
     """
 
-    def __init__(self, network: ELAN, closed: bool = False) -> None:
-        super().__init__(network, torch.float32, closed)
-        head, tail = self.head, self.tail
-        del self.head, self.tail
-        self.head, self.tail = head, tail  # registered anew, after the body
+    def __init__(self, form: InferenceForm, closed: bool = False) -> None:
+        super().__init__(form, torch.float32, closed)
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:

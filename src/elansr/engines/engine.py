@@ -91,6 +91,7 @@ def open_engine(
         return exported
 
     from elansr.engines.device import pick_device, pick_precision
+    from elansr.engines.fused import inference_form
     from elansr.engines.pytorch import TorchEngine
     from elansr.weights import load_network
 
@@ -99,7 +100,7 @@ def open_engine(
     import torch
 
     where = pick_device(device)
-    return _Arrays(TorchEngine(model, torch.device(where), pick_precision(precision, where), closed))
+    return _Arrays(TorchEngine(inference_form(model), torch.device(where), pick_precision(precision, where), closed))
 
 
 class _Arrays:

@@ -1,66 +1,59 @@
-"""The inference form of ELAN: fewer operations, safe in half precision, the same numbers.
+"""The inference form of ELAN as a PyTorch module: on a CPU, a GPU or Apple's MPS.
 
-* BatchNorm is folded into the 1x1 convolution before it.
-* The residual stream runs at 1/64 of its size. LFE with ReLU is positively homogeneous and everything else reads or
-  writes the stream through a linear layer, so the scale moves into weights and biases; a power of two changes no bit
-  in float32, and float16 no longer overflows.
-* Mean shift, head, long skip and tail stay in float32: bfloat16 would round an 8-bit input.
-* Where the native library can (`elansr.engines.cpu`), it runs the body, packed for the processor; on a GPU, where
-  Triton can
-  (`elansr.engines.cuda`), its kernels do.
-
-Its borders may be closed. The paper's shifted windows go on at the opposite border, so that what is there leaks in, and
-its pictures are padded to whole windows. Closed, windows end at the border: every pixel attends to its own surroundings
-only, and nothing is padded (docs/tiling.md).
+Mean shift, head, long skip and tail are float32, since bfloat16 would round an 8-bit input; the body is of any type. On
+a GPU the body runs in Triton kernels where they can run (`elansr.engines.cuda`), on a CPU in the native library
+(`elansr.engines.cpu`).
 """
 
-import copy
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from elansr.engines.closed_attention import closed_group_attention
 from elansr.engines.cpu.attention import takes
 from elansr.engines.cpu.body import RowsBody, suits
 from elansr.engines.cuda import choice as triton
+from elansr.nn.attention import Attention, group_attention
+from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN, check_batch
-from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, Projection, SharedGroupwiseSelfAttention
-from elansr.nn.ops import crop, pad_to_multiple, to_picture, to_pixels
+from elansr.nn.ops import crop, pad_to_multiple, shift, to_picture, to_pixels
+from elansr.weights.inference import Convolution, InferenceBlock, InferenceForm, fold
 
 if TYPE_CHECKING:
     from elansr.engines.cuda.body import TritonBody
 
-STREAM_SCALE = 2.0**-6
+
+def inference_form(network: ELAN) -> InferenceForm:
+    """The inference form of a network, on any device and of any float type, as it is now."""
+    state = {name: tensor.detach().cpu().double().numpy() for name, tensor in network.state_dict().items()}
+    return fold(network.config, state)
 
 
 class FusedELAN(nn.Module):
-    """An ELAN for inference only; a copy, so that the network it is made from stays as it is.
+    """An ELAN for inference only.
 
     Args:
-        network: any ELAN; its BatchNorm statistics are taken as they are.
-        dtype: of the body: float32, bfloat16, float16 (or float64 for tests).
+        form: of the network.
+        dtype: of the body: float32, bfloat16, float16 (or float64 for tests, then all is float64).
         closed: whether windows end at the picture's border; else shifted ones go on at the opposite one, as in the
             paper.
     """
 
     mean: Tensor
 
-    def __init__(self, network: ELAN, dtype: torch.dtype = torch.float32, closed: bool = False) -> None:
+    def __init__(self, form: InferenceForm, dtype: torch.dtype = torch.float32, closed: bool = False) -> None:
         super().__init__()
-        network = copy.deepcopy(network).eval().requires_grad_(False).double()
-        _fuse(network)
-        outer = torch.promote_types(dtype, torch.float32)
-        self.config, self.dtype, self.outer_dtype, self.closed = network.config, dtype, outer, closed
-        self.register_buffer("mean", network.mean.to(outer), persistent=False)
-        self.head, self.tail = network.head.to(outer), network.tail.to(outer)
-        self.body = network.body.to(dtype)
+        self.form, self.config, self.dtype, self.closed = form, form.config, dtype, closed
+        self.outer_dtype = torch.promote_types(dtype, torch.float32)
+        self.body: nn.Module = FusedBody(form, dtype, closed)
+        self.head, self.tail = (_convolution(conv, self.outer_dtype) for conv in (form.head, form.tail))
+        mean = torch.from_numpy(form.mean).to(self.outer_dtype).view(1, -1, 1, 1)
+        self.register_buffer("mean", mean, persistent=False)
         self._in_rows: RowsBody | None = None
         self._triton: TritonBody | None = None
         self._triton_for: torch.device | None = None
-        for module in self.body.modules():
-            if isinstance(module, GroupwiseSelfAttention):
-                module.closed = closed
 
     def forward(self, x: Tensor) -> Tensor:
         """As `ELAN.forward`: float32 (N, 3, H, W) in [0, 1] to float32 (N, 3, H * scale, W * scale)."""
@@ -77,19 +70,20 @@ class FusedELAN(nn.Module):
             x = in_rows(features)
         else:
             body = to_picture((on_gpu or self.body)(to_pixels(features.to(self.dtype))))
-            x = (self.tail(features + body.to(self.outer_dtype)) + self.mean) / self.config.rgb_range
+            pixels = F.pixel_shuffle(self.tail(features + body.to(self.outer_dtype)), self.config.scale)
+            x = (pixels + self.mean) / self.config.rgb_range
         return crop(x, 0, 0, height * self.config.scale, width * self.config.scale)
 
     def _rows_body(self, features: Tensor) -> RowsBody | None:
         """All that follows on the head, in the native library; None where PyTorch has to do it, as for a gradient."""
         if not takes(features) or (torch.is_grad_enabled() and features.requires_grad):
             return None
-        if self._in_rows is None and suits(self.body, self.config, self.dtype):
-            self._in_rows = RowsBody(self.config, self.body, self.tail[0], self.mean, self.dtype)
+        if self._in_rows is None and suits(self.config, self.dtype):
+            self._in_rows = RowsBody(self.form, self.dtype, self.closed)
         return self._in_rows
 
     def _triton_body(self, x: Tensor) -> "TritonBody | None":
-        """The body in Triton kernels; None where PyTorch has to do it."""
+        """The body in Triton kernels; None where PyTorch has to do it, as for a gradient."""
         if not triton.takes(x) or (torch.is_grad_enabled() and x.requires_grad):
             return None
         if x[:, 0].numel() * self.config.channels >= 2**31:  # kernels count in 32 bits
@@ -99,33 +93,78 @@ class FusedELAN(nn.Module):
         return self._triton
 
     def _tried_out(self, device: torch.device) -> "TritonBody | None":
-        from elansr.engines.cuda.body import TritonBody, suits
+        from elansr.engines.cuda.body import TritonBody
+        from elansr.engines.cuda.layers import supports
 
-        if not suits(self.body, self.config, self.dtype):
+        if not supports(self.config.channels, self.config.windows, self.dtype):
             return None
-        body, side = TritonBody(self.config, self.body, self.dtype), self.config.multiple
+        body, side = TritonBody(self.form, self.dtype, self.closed, device), self.config.multiple
         body(torch.zeros(1, side, side, self.config.channels, dtype=self.dtype, device=device))
         torch.cuda.synchronize(device)  # what fails on the GPU fails here
         return body
 
 
-def _fuse(network: ELAN) -> None:
-    """Folds and rescales in place."""
-    _multiply(network.head, STREAM_SCALE, STREAM_SCALE)
-    for module in network.modules():
-        if isinstance(module, LocalFeatureExtraction):
-            _multiply(module.expand.conv, 1.0, STREAM_SCALE)
-            _multiply(module.reduce.conv, 1.0, STREAM_SCALE)
-        elif isinstance(module, (GroupwiseSelfAttention, SharedGroupwiseSelfAttention)):
-            assert isinstance(module.project, Projection)
-            module.project = fuse_conv_bn_eval(module.project.conv, module.project.norm)
-            _multiply(module.project, 1 / STREAM_SCALE, 1.0)
-            _multiply(module.merge, STREAM_SCALE, STREAM_SCALE)
-    _multiply(network.tail[0], 1 / STREAM_SCALE, 1.0)
+class FusedBody(nn.Module):
+    """The blocks, from features (N, H, W, C) to features of the same shape and type."""
+
+    def __init__(self, form: InferenceForm, dtype: torch.dtype, closed: bool) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(FusedBlock(block, form.config, dtype, closed) for block in form.blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features to features."""
+        attention = None
+        for block in self.blocks:
+            x, attention = block(x, attention)
+        return x
 
 
-def _multiply(conv: nn.Module, weight: float, bias: float) -> None:
-    assert isinstance(conv, nn.Conv2d)
-    assert conv.bias is not None
-    conv.weight.mul_(weight)
-    conv.bias.mul_(bias)
+class FusedBlock(nn.Module):
+    """One step of LFE and GMSA, each with its residual."""
+
+    def __init__(self, block: InferenceBlock, config: ELANConfig, dtype: torch.dtype, closed: bool) -> None:
+        super().__init__()
+        self._windows, self._shifted, self._shares = config.windows, block.shifted, block.shares
+        self._group_attention = closed_group_attention if closed else group_attention
+        self.expand, self.reduce = PixelLinear(block.expand, dtype), PixelLinear(block.reduce, dtype)
+        self.project, self.merge = PixelLinear(block.project, dtype), PixelLinear(block.merge, dtype)
+
+    def forward(self, x: Tensor, attention: Attention | None) -> tuple[Tensor, Attention]:
+        """Features (N, H, W, C) and the attention of the block before to new features and the attention used."""
+        x = x + self.reduce(shift(torch.relu(self.expand(shift(x)))))
+        projected = self.project(x)
+        if self._shares:
+            assert attention is not None
+            attended = attention(projected)
+        else:
+            attended, attention = self._group_attention(projected, self._windows, self._shifted)
+        return x + self.merge(attended), attention
+
+
+class PixelLinear(nn.Linear):
+    """A 1x1 convolution of (N, H, W, C); in float16 on a CPU its sums are float32, as they are on a GPU."""
+
+    def __init__(self, conv: Convolution, dtype: torch.dtype) -> None:
+        outputs, inputs = conv.weight.shape
+        super().__init__(inputs, outputs, device="meta")
+        _set(self, conv, dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., inputs) to (..., outputs)."""
+        if x.dtype == torch.float16 and x.device.type == "cpu" and not torch.compiler.is_compiling():
+            # Most CPUs have no float16 products, and PyTorch's take ten times as long.
+            return F.linear(x.float(), self.weight.float(), self.bias.float()).half()
+        return F.linear(x, self.weight, self.bias)
+
+
+def _convolution(conv: Convolution, dtype: torch.dtype) -> nn.Conv2d:
+    outputs, inputs = conv.weight.shape[:2]
+    layer = nn.Conv2d(inputs, outputs, 3, padding=1, device="meta")
+    _set(layer, conv, dtype)
+    return layer
+
+
+def _set(layer: nn.Linear | nn.Conv2d, conv: Convolution, dtype: torch.dtype) -> None:
+    """Gives a layer its numbers, as constants."""
+    layer.weight = nn.Parameter(torch.from_numpy(conv.weight).to(dtype, copy=True), requires_grad=False)
+    layer.bias = nn.Parameter(torch.from_numpy(conv.bias).to(dtype, copy=True), requires_grad=False)

@@ -10,7 +10,7 @@ from torch import Tensor
 from elansr.engines.cuda.graphs import Graphed
 from elansr.engines.fused import FusedELAN
 from elansr.nn.config import ELANConfig
-from elansr.nn.elan import ELAN
+from elansr.weights.inference import InferenceForm
 
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -53,21 +53,21 @@ class TorchEngine:
     """Runs ELAN's inference form with PyTorch, see `Engine`.
 
     Args:
-        network: any ELAN.
+        form: of the network.
         device: where it runs.
         precision: "fp32", "bf16" or "fp16", of the network's body.
         closed: whether attention windows end at a tile's border, see `FusedELAN`.
 
     Attributes:
-        network: the inference form.
+        network: the inference form as a module.
         run: runs it, on the device; on a GPU as CUDA graphs, see `Graphed`.
     """
 
-    def __init__(self, network: ELAN, device: torch.device, precision: str, closed: bool) -> None:
-        self.config, self.device, self.precision = network.config, device, precision
+    def __init__(self, form: InferenceForm, device: torch.device, precision: str, closed: bool) -> None:
+        self.config, self.device, self.precision = form.config, device, precision
         self.size: tuple[int, int] | None = None
-        self.bytes_per_pixel = BYTES_PER_CHANNEL * network.config.channels
-        self.network = FusedELAN(network, DTYPES[precision], closed).to(device)
+        self.bytes_per_pixel = BYTES_PER_CHANNEL * form.config.channels
+        self.network = FusedELAN(form, DTYPES[precision], closed).to(device)
         self.run: Callable[[Tensor], Tensor] = Graphed(self.network) if device.type == "cuda" else self.network
 
     @torch.no_grad()

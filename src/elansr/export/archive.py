@@ -13,21 +13,21 @@ import torch
 from elansr.engines.exported import KEY, Exported, FileEngine
 from elansr.engines.fused import FusedELAN
 from elansr.engines.pytorch import DTYPES
-from elansr.nn.elan import ELAN
+from elansr.weights.inference import InferenceForm
 
 
 @torch.no_grad()
-def write_archive(network: ELAN, path: Path, exported: Exported) -> None:
-    """Traces the inference form; no native library is in it (`elansr.engines.cpu.attention.takes`).
+def write_archive(form: InferenceForm, path: Path, exported: Exported) -> None:
+    """Traces the inference form.
 
     Args:
-        network: any ELAN.
+        form: of the network.
         path: the file to write.
         exported: with a size; goes into the archive as the extra file "elansr".
     """
     assert exported.size
-    fused = FusedELAN(network, DTYPES[exported.precision], exported.closed)
-    lr = torch.zeros(1, network.config.colors, *exported.size)
+    fused = FusedELAN(form, DTYPES[exported.precision], exported.closed)
+    lr = torch.zeros(1, form.config.colors, *exported.size)
     program = torch.export.export(fused, (lr,))
     torch.export.save(program, path, extra_files=exported.to_metadata())
 

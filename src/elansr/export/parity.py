@@ -14,8 +14,8 @@ from elansr.errors import ExportError
 from elansr.evaluation.datasets import read_rgb
 from elansr.evaluation.metrics import psnr_y
 from elansr.images import crop_to_multiple, downscale
-from elansr.nn.elan import ELAN
 from elansr.nn.ops import crop, pad
+from elansr.weights.inference import InferenceForm
 
 PHOTO = Path(__file__).with_name("photo.jpg")
 """An otter, 320x240 (the one of examples/README.md, by Derrick Coetzee, CC0)."""
@@ -54,14 +54,14 @@ class Parity:
             )
 
 
-def parity(network: ELAN, engine: FileEngine) -> Parity:
-    """Runs the file and the network on the photo, made small by MATLAB's bicubic.
+def parity(form: InferenceForm, engine: FileEngine) -> Parity:
+    """Runs the file and the inference form on the photo, made small by MATLAB's bicubic.
 
     A model of one size is given as much of the photo as fits, reflected at the right and the bottom up to its size.
     """
-    scale = network.config.scale
+    scale = form.config.scale
     lr, hr = _pair(scale, engine.size)
-    theirs, ours = torch.from_numpy(engine(lr.numpy())), _pytorch(network, lr, engine.exported)
+    theirs, ours = torch.from_numpy(engine(lr.numpy())), _pytorch(form, lr, engine.exported)
     difference = float((theirs - ours).abs().max())
     loss = psnr_y(_pixels(ours), hr, scale) - psnr_y(_pixels(theirs), hr, scale)
     return Parity(difference, loss)
@@ -77,13 +77,13 @@ def _pair(scale: int, size: tuple[int, int] | None) -> tuple[Tensor, NDArray[np.
 
 
 @torch.no_grad()
-def _pytorch(network: ELAN, lr: Tensor, exported: Exported) -> Tensor:
+def _pytorch(form: InferenceForm, lr: Tensor, exported: Exported) -> Tensor:
     """The answer in fp32 to what the file is given."""
     height, width = lr.shape[-2:]
     rows, columns = exported.extent(height, width)
-    batch = pad(lr, 0, columns - width, 0, rows - height).reshape(-1, network.config.colors, rows, columns)
-    result = FusedELAN(network, torch.float32, exported.closed)(batch)
-    scale = network.config.scale
+    batch = pad(lr, 0, columns - width, 0, rows - height).reshape(-1, form.config.colors, rows, columns)
+    result = FusedELAN(form, torch.float32, exported.closed)(batch)
+    scale = form.config.scale
     return crop(result.reshape(1, 3, *result.shape[-2:]), 0, 0, height * scale, width * scale)
 
 

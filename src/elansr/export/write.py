@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from elansr.engines.exported import BYTES_PER_CHANNEL, KEY, Exported, FileEngine, open_exported
-from elansr.engines.pytorch import DTYPES
 from elansr.errors import ConfigError, MissingExtraError, WeightsError
 from elansr.export.archive import open_archive, write_archive
 from elansr.export.parity import Parity, parity
 from elansr.memory import available_memory
 from elansr.nn.config import ELANConfig
-from elansr.nn.elan import ELAN
 from elansr.text import reason
 from elansr.upscaling.unfinished import Unfinished
-from elansr.weights import load_network
-from elansr.weights.convert import read_foreign
+from elansr.weights.convert import read_weights
 from elansr.weights.disk import require_free
-from elansr.weights.released import find, is_path, resolve
+from elansr.weights.inference import InferenceForm
+from elansr.weights.released import find, is_path
 
 Target = Literal["onnx", "openvino", "pt2"]
 
@@ -78,34 +76,33 @@ def export(
         WeightsError: unknown or unusable weights, or a path that cannot be written.
     """
     place = Path(path)
-    form = _form(place, to, precision)
-    for file in form.files(place):
+    file_format = _format(place, to, precision)
+    for file in file_format.files(place):
         require_free(file, overwrite)
-    network = load_network(model, scale)
-    _check_size(size, network.config, to)
-    licence = read_foreign(resolve(model, scale)).provenance.licence
-    exported = Exported(_name(model, scale), network.config, closed, precision, size, licence)
+    contents = read_weights(model, scale)
+    _check_size(size, contents.config, to)
+    form, licence = contents.inference_form(), contents.provenance.licence
+    exported = Exported(_name(model, scale), contents.config, closed, precision, size, licence)
     with _Draft(place, {}) as draft, _reported(place):
         part = draft.folder / place.name
-        form.write(network, part, exported)
-        found = parity(network, form.open(part))
+        file_format.write(form, part, exported)
+        found = parity(form, file_format.open(part))
         found.require(precision)
-        for file in reversed(form.files(part)):  # what names the others last
+        for file in reversed(file_format.files(part)):  # what names the others last
             _sync(file)
             require_free(place.with_name(file.name), overwrite)
             os.replace(file, place.with_name(file.name))
-    return Written(tuple(form.files(place)), exported, found)
+    return Written(tuple(file_format.files(place)), exported, found)
 
 
-def write_unchecked(network: ELAN, path: Path, to: str, precision: str) -> None:
+def write_unchecked(form: InferenceForm, path: Path, to: str, precision: str) -> None:
     """Writes a file with open sizes and closed borders that nobody has compared with PyTorch, to be timed.
 
     Raises:
         ConfigError: a precision that the target does not come in.
         MissingExtraError: the extra `export` is not installed.
     """
-    form = _form(path, to, precision)
-    form.write(network, path, Exported(path.stem, network.config, True, precision))
+    _format(path, to, precision).write(form, path, Exported(path.stem, form.config, True, precision))
 
 
 def named(model: str, scale: int | None, to: Target) -> Path:
@@ -114,14 +111,14 @@ def named(model: str, scale: int | None, to: Target) -> Path:
     Raises:
         WeightsError: an unknown name.
     """
-    return Path(_name(model, scale)).with_suffix(FORMS[to].suffixes[0])
+    return Path(_name(model, scale)).with_suffix(FORMATS[to].suffixes[0])
 
 
-def _write_onnx(network: ELAN, path: Path, exported: Exported) -> None:
-    path.write_bytes(_onnx(network, "fp16" if exported.precision == "fp16" else "fp32", exported))
+def _write_onnx(form: InferenceForm, path: Path, exported: Exported) -> None:
+    path.write_bytes(_onnx(form, "fp16" if exported.precision == "fp16" else "fp32", exported))
 
 
-def _write_openvino(network: ELAN, path: Path, exported: Exported) -> None:
+def _write_openvino(form: InferenceForm, path: Path, exported: Exported) -> None:
     try:
         import openvino
     except ImportError as error:
@@ -129,23 +126,23 @@ def _write_openvino(network: ELAN, path: Path, exported: Exported) -> None:
             "exporting to OpenVINO needs openvino: pip install '.[export]' in elansr's folder"
         ) from error
     source = path.with_suffix(".onnx")
-    source.write_bytes(_onnx(network, "fp32", exported))
+    source.write_bytes(_onnx(form, "fp32", exported))
     converted = openvino.Core().read_model(source)  # `convert_model` would report usage to Intel
     converted.set_rt_info(exported.to_metadata()[KEY], KEY)
     openvino.save_model(converted, path, compress_to_fp16=exported.precision != "fp32")
 
 
-def _onnx(network: ELAN, precision: str, exported: Exported) -> bytes:
+def _onnx(form: InferenceForm, precision: Literal["fp32", "fp16"], exported: Exported) -> bytes:
     try:
         from elansr.export.onnx_elan import onnx_elan
     except ImportError as error:
         raise MissingExtraError("exporting needs onnx: pip install '.[export]' in elansr's folder") from error
-    model: Any = onnx_elan(network, DTYPES[precision], exported.closed, exported.size, exported.to_metadata())
+    model: Any = onnx_elan(form, precision, exported.closed, exported.size, exported.to_metadata())
     return model.SerializeToString()
 
 
 @dataclass(frozen=True)
-class _Form:
+class _Format:
     """What is written for a target.
 
     Attributes:
@@ -157,7 +154,7 @@ class _Form:
 
     suffixes: tuple[str, ...]
     precisions: tuple[str, ...]
-    write: Callable[[ELAN, Path, Exported], None]
+    write: Callable[[InferenceForm, Path, Exported], None]
     open: Callable[[Path], FileEngine]
 
     def files(self, path: Path) -> list[Path]:
@@ -165,24 +162,24 @@ class _Form:
         return [path, *(path.with_suffix(suffix) for suffix in self.suffixes[1:])]
 
 
-FORMS: dict[str, _Form] = {
-    "onnx": _Form((".onnx",), ("fp32", "fp16"), _write_onnx, lambda path: open_exported(path, "cpu")),
-    "openvino": _Form(
+FORMATS: dict[str, _Format] = {
+    "onnx": _Format((".onnx",), ("fp32", "fp16"), _write_onnx, lambda path: open_exported(path, "cpu")),
+    "openvino": _Format(
         (".xml", ".bin"), ("fp32", "fp16", "bf16"), _write_openvino, lambda path: open_exported(path, "cpu")
     ),
-    "pt2": _Form((".pt2",), ("fp32", "fp16", "bf16"), write_archive, open_archive),
+    "pt2": _Format((".pt2",), ("fp32", "fp16", "bf16"), write_archive, open_archive),
 }
 
 
-def _form(path: Path, to: str, precision: str) -> _Form:
-    if to not in FORMS:
-        raise ConfigError(f"to={to!r}: must be {', '.join(FORMS)}")
-    form = FORMS[to]
-    if precision not in form.precisions:
-        raise ConfigError(f"precision {precision!r}: {to} files are written in {', '.join(form.precisions)}")
-    if path.suffix.lower() != form.suffixes[0]:
-        raise ConfigError(f"{path}: a model for {to} ends in {form.suffixes[0]}: rename it")
-    return form
+def _format(path: Path, to: str, precision: str) -> _Format:
+    if to not in FORMATS:
+        raise ConfigError(f"to={to!r}: must be {', '.join(FORMATS)}")
+    file_format = FORMATS[to]
+    if precision not in file_format.precisions:
+        raise ConfigError(f"precision {precision!r}: {to} files are written in {', '.join(file_format.precisions)}")
+    if path.suffix.lower() != file_format.suffixes[0]:
+        raise ConfigError(f"{path}: a model for {to} ends in {file_format.suffixes[0]}: rename it")
+    return file_format
 
 
 def _check_size(size: tuple[int, int] | None, config: ELANConfig, to: str) -> None:

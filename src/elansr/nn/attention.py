@@ -1,52 +1,78 @@
-"""Window attention with a symmetric embedding: `softmax(q @ q^T) @ v` (arXiv 2203.06697, section 3.3).
+"""Window attention with a symmetric embedding, `softmax(q @ q^T) @ v` (arXiv 2203.06697, section 3.3).
 
 One projection serves as query and key. The logits are not scaled by 1/sqrt(d), there is no position bias and no mask.
-Because blocks may share the attention of the block before (section 3.4), it is a function of the values: made once
-from the queries, applied to as many values as there are blocks.
+The attention of a block is a function of values: it is made once, from the block's queries, and applied to the values
+of every block that shares it (section 3.4).
 """
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from elansr.errors import ConfigError
+from elansr.nn.ops import from_windows, roll, to_windows
 
-AttentionForm = Literal["auto", "native", "reference", "sdpa"]
-Attend = Callable[[Tensor], Tensor]
-"""Maps values (B, L, D) to attended values (B, L, D)."""
+Attention = Callable[[Tensor], Tensor]
+"""Maps values to attended values of the same shape."""
 
 
-def window_attention(query: Tensor, form: AttentionForm = "auto", inside: Tensor | None = None) -> Attend:
-    """The attention that `query` defines over each window, ready to be applied to values.
+def group_attention(projected: Tensor, windows: Sequence[int], shifted: bool) -> tuple[Tensor, Attention]:
+    """The attention of channel groups, each within windows of its own size.
+
+    Args:
+        projected: (N, H, W, 2C): group after group, its C/K queries and its C/K values; H and W are multiples of every
+            window.
+        windows: side of the windows of each of the K groups, in pixels.
+        shifted: whether the windows lie half a window further down and to the right; they go on at the opposite border.
+
+    Returns:
+        The attended values (N, H, W, C), group after group, and the attention, for other values (N, H, W, C).
+    """
+    height, width = projected.shape[1:3]
+    distances = [window // 2 if shifted else 0 for window in windows]
+
+    def cut(features: Tensor) -> list[Tensor]:
+        groups = zip(features.chunk(len(windows), dim=-1), windows, distances, strict=True)
+        return [to_windows(roll(group, distance), window) for group, window, distance in groups]
+
+    def attend(values: Sequence[Tensor]) -> Tensor:
+        groups = zip(attentions, values, distances, strict=True)
+        pictures = [roll(from_windows(a(v), height, width), -distance) for a, v, distance in groups]
+        return torch.cat(pictures, dim=-1)
+
+    queries, values = zip(*(group.chunk(2, dim=-1) for group in cut(projected)), strict=True)
+    attentions = [window_attention(query) for query in queries]
+    return attend(values), lambda other_values: attend(cut(other_values))
+
+
+def window_attention(query: Tensor) -> Attention:
+    """The attention that `query` defines over each window, computed in the faster of two ways.
+
+    On a CPU the backward pass of SDPA is slow for windows this small: training there writes the attention maps.
 
     Args:
         query: (B, L, D): B windows of L pixels with D channels, float of any range.
-        form: "reference" writes the attention maps (B, L, L) once; "sdpa" never writes them and computes them anew
-            for each application; "auto" takes the faster: on a CPU the backward pass of SDPA is slow for windows
-            this small, so training there uses the maps; everything else uses SDPA.
-        inside: bool (B, L), the pixels that are attended to, at least one a window; None: all of them.
 
     Returns:
         A function from values (B, L, D) to (B, L, D).
-
-    Raises:
-        ConfigError: an unknown form.
     """
-    if form == "auto":
-        trains_on_cpu = query.device.type == "cpu" and torch.is_grad_enabled() and query.requires_grad
-        form = "reference" if trains_on_cpu else "sdpa"
-    if form not in _FORMS:
-        raise ConfigError(f"attention form {form!r}: must be auto, native, {' or '.join(_FORMS)}")
-    return _FORMS[form](query, inside)
+    trains_on_cpu = query.device.type == "cpu" and torch.is_grad_enabled() and query.requires_grad
+    return attention_by_maps(query) if trains_on_cpu else attention_by_sdpa(query)
 
 
-def _materialised(query: Tensor, inside: Tensor | None) -> Attend:
-    attention_map = _attention_map(query, inside)
+def attention_by_maps(query: Tensor) -> Attention:
+    """`window_attention` that writes the attention maps (B, L, L), once for all values."""
+    attention_map = _attention_map(query)
     return lambda values: attention_map @ values
+
+
+def attention_by_sdpa(query: Tensor) -> Attention:
+    """`window_attention` that never writes the maps and computes them anew for each values."""
+    q = query.unsqueeze(1)
+    return lambda values: F.scaled_dot_product_attention(q, q, values.unsqueeze(1), scale=1.0).squeeze(1)
 
 
 class _AttentionMap(torch.autograd.Function):
@@ -58,30 +84,19 @@ class _AttentionMap(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, inside: Tensor | None) -> Tensor:
+    def forward(ctx: Any, query: Tensor) -> Tensor:
         with torch.autocast(query.device.type, enabled=False):
             q = query.to(torch.promote_types(query.dtype, torch.float32))
-            logits = q @ q.mT
-            if inside is not None:
-                logits.masked_fill_(~inside.unsqueeze(1), -torch.inf)
-            attention_map = torch.softmax(logits, dim=-1).to(query.dtype)
+            attention_map = torch.softmax(q @ q.mT, dim=-1).to(query.dtype)
         ctx.save_for_backward(query, attention_map)
         return attention_map
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         query, attention_map = ctx.saved_tensors
         logits = torch.ops.aten._softmax_backward_data(gradient, attention_map, -1, attention_map.dtype)
-        return logits @ query + logits.mT @ query, None
+        return logits @ query + logits.mT @ query
 
 
-_attention_map: Callable[[Tensor, Tensor | None], Tensor] = _AttentionMap.apply
-
-
-def _sdpa(query: Tensor, inside: Tensor | None) -> Attend:
-    q, mask = query.unsqueeze(1), None if inside is None else inside[:, None, None, :]
-    return lambda values: F.scaled_dot_product_attention(q, q, values.unsqueeze(1), mask, scale=1.0).squeeze(1)
-
-
-_FORMS: dict[str, Callable[[Tensor, Tensor | None], Attend]] = {"reference": _materialised, "sdpa": _sdpa}
+_attention_map: Callable[[Tensor], Tensor] = _AttentionMap.apply

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from elansr.errors import ConfigError, PictureError
-from elansr.nn.attention import AttentionForm
 from elansr.nn.config import PRESETS, ELANConfig, PresetName
 from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, SharedGroupwiseSelfAttention
 from elansr.nn.ops import crop, pad_to_multiple, to_picture, to_pixels
@@ -24,11 +23,11 @@ from elansr.nn.ops import crop, pad_to_multiple, to_picture, to_pixels
 class ELAB(nn.Module):
     """Efficient long-range attention block: `n_share + 1` steps of LFE + GMSA that use one attention (figure 2b)."""
 
-    def __init__(self, config: ELANConfig, shifted: bool, form: AttentionForm = "auto") -> None:
+    def __init__(self, config: ELANConfig, shifted: bool) -> None:
         super().__init__()
         c, windows = config.channels, config.windows
         self.local = nn.ModuleList(LocalFeatureExtraction(c, config.expansion) for _ in range(config.n_share + 1))
-        self.attention = GroupwiseSelfAttention(c, windows, shifted, form)
+        self.attention = GroupwiseSelfAttention(c, windows, shifted)
         self.shared = nn.ModuleList(SharedGroupwiseSelfAttention(c) for _ in range(config.n_share))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -43,16 +42,15 @@ class ELAB(nn.Module):
 
 
 class ELAN(nn.Module):
-    """The network in its training form.
+    """The network of figure 2, as it is trained.
 
     Args:
         config: see `ELANConfig`.
-        form: how attention is computed, see `group_attention`.
     """
 
     mean: Tensor
 
-    def __init__(self, config: ELANConfig, form: AttentionForm = "auto") -> None:
+    def __init__(self, config: ELANConfig) -> None:
         super().__init__()
         self.config = config
         c, scale, colors = config.channels, config.scale, config.colors
@@ -60,7 +58,7 @@ class ELAN(nn.Module):
         self.register_buffer("mean", mean, persistent=False)
         self.head = nn.Conv2d(colors, c, 3, padding=1)
         n_elab = config.blocks // (config.n_share + 1)
-        self.body = nn.Sequential(*(ELAB(config, shifted=i % 2 == 1, form=form) for i in range(n_elab)))
+        self.body = nn.Sequential(*(ELAB(config, shifted=i % 2 == 1) for i in range(n_elab)))
         self.tail = nn.Sequential(nn.Conv2d(c, colors * scale**2, 3, padding=1), nn.PixelShuffle(scale))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -92,17 +90,16 @@ def check_batch(x: Tensor, config: ELANConfig) -> None:
         raise PictureError(f"a batch of dtype {x.dtype}: must be floating, with values in [0, 1]")
 
 
-def create_model(preset: PresetName, scale: int, form: AttentionForm = "auto") -> ELAN:
+def create_model(preset: PresetName, scale: int) -> ELAN:
     """An untrained network of one of the `PRESETS`, in training mode, with PyTorch's default initialisation.
 
     Args:
         preset: "elan-light" (0.6 M parameters) or "elan" (8.3 M).
         scale: super-resolution factor, 1 to 8; the paper has 2, 3 and 4.
-        form: how attention is computed, see `group_attention`.
 
     Raises:
         ConfigError: an unknown preset or a scale out of range.
     """
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")
-    return ELAN(dataclasses.replace(PRESETS[preset], scale=scale), form)
+    return ELAN(dataclasses.replace(PRESETS[preset], scale=scale))

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elansr.nn.attention import AttentionForm
-from elansr.nn.group_attention import GroupAttention, group_attention
+from elansr.nn.attention import Attention, group_attention
 from elansr.nn.ops import shift
 
 
@@ -21,14 +20,7 @@ class PointwiseConv(nn.Conv2d):
         super().__init__(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.dtype == torch.float16 and x.device.type == "cpu" and not torch.compiler.is_compiling():
-            return self._summed_in_float32(x)
         return F.linear(x, self.weight.flatten(1), self.bias)
-
-    def _summed_in_float32(self, x: Tensor) -> Tensor:
-        """Rounds the sums, as a GPU does: most CPUs have no float16 products, and PyTorch's take ten times as long."""
-        bias = None if self.bias is None else self.bias.float()
-        return F.linear(x.float(), self.weight.flatten(1).float(), bias).half()
 
 
 class ShiftConv(nn.Module):
@@ -51,7 +43,7 @@ class LocalFeatureExtraction(nn.Module):
         self.reduce = ShiftConv(channels * expansion, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.reduce.conv(shift(self.expand(x), rectified=True))
+        return self.reduce(torch.relu(self.expand(x)))
 
 
 class Projection(nn.Sequential):
@@ -73,26 +65,22 @@ class GroupwiseSelfAttention(nn.Module):
         channels: C, a multiple of the number of windows.
         windows: side of the windows of each group, in pixels.
         shifted: whether each group is rolled diagonally by half its window.
-        form: how the attention is computed, see `group_attention`.
-
-    Attributes:
-        closed: whether shifted windows end at the border instead of going on at the opposite one, as the paper's do.
     """
 
-    def __init__(self, channels: int, windows: Sequence[int], shifted: bool, form: AttentionForm = "auto") -> None:
+    def __init__(self, channels: int, windows: Sequence[int], shifted: bool) -> None:
         super().__init__()
-        self.windows, self.shifted, self.form, self.closed = tuple(windows), shifted, form, False
-        self.project: nn.Module = Projection(channels, 2 * channels)
+        self.windows, self.shifted = tuple(windows), shifted
+        self.project = Projection(channels, 2 * channels)
         self.merge = PointwiseConv(channels, channels)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, GroupAttention]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Attention]:
         """Returns the attended features (N, H, W, C) and the attention, for blocks that share it."""
-        attention = self.attend(self.project(x))
-        return self.merge(attention.own()), attention
+        attended, attention = self.attend(self.project(x))
+        return self.merge(attended), attention
 
-    def attend(self, projected: Tensor) -> GroupAttention:
-        """The attention of projected features (N, H, W, 2C)."""
-        return group_attention(projected, self.windows, self.shifted, self.form, self.closed)
+    def attend(self, projected: Tensor) -> tuple[Tensor, Attention]:
+        """See `group_attention`."""
+        return group_attention(projected, self.windows, self.shifted)
 
 
 class SharedGroupwiseSelfAttention(nn.Module):
@@ -100,8 +88,8 @@ class SharedGroupwiseSelfAttention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.project: nn.Module = Projection(channels, channels)
+        self.project = Projection(channels, channels)
         self.merge = PointwiseConv(channels, channels)
 
-    def forward(self, x: Tensor, attention: GroupAttention) -> Tensor:
+    def forward(self, x: Tensor, attention: Attention) -> Tensor:
         return self.merge(attention(self.project(x)))

@@ -12,8 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elansr.engines.cpu.attention import takes
-from elansr.engines.cpu.shift import shift as native_shift
 from elansr.nn.config import SHIFT_GROUPS
 
 
@@ -92,7 +90,7 @@ class _ToPicture(torch.autograd.Function):
 _to_picture: Callable[[Tensor], Tensor] = _ToPicture.apply
 
 
-def shift(x: Tensor, rectified: bool = False) -> Tensor:
+def shift(x: Tensor) -> Tensor:
     """The shift of shift-conv (section 3.2): four channel groups read a neighbour, the fifth stays.
 
     The channels are cut into five equal groups, the last of which takes the remainder. Group 0 reads the pixel to
@@ -100,14 +98,10 @@ def shift(x: Tensor, rectified: bool = False) -> Tensor:
 
     Args:
         x: (N, H, W, C), C >= 5.
-        rectified: shift max(x, 0) instead, which costs no pass of its own in the native library.
 
     Returns:
         The same shape.
     """
-    if takes(x):
-        return native_shift(x, rectified)
-    x = torch.relu(x) if rectified else x
     return _differentiable_shift(x, 1) if torch.is_grad_enabled() else _shift(x, 1)
 
 

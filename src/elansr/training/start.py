@@ -5,6 +5,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
+from elansr.engines.cpu.training import accelerate
 from elansr.errors import ConfigError
 from elansr.nn.config import PRESETS, ELANConfig
 from elansr.nn.elan import ELAN
@@ -20,7 +21,7 @@ def starting_network(recipe: Recipe) -> ELAN:
         WeightsError: the other weights cannot be loaded.
     """
     wanted = recipe.network
-    model = ELAN(_config(wanted))
+    model = accelerate(ELAN(_config(wanted)))
     if wanted.start_from is None:
         return model
     source = load_network(wanted.start_from)

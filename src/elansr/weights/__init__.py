@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from elansr.errors import WeightsError
-
 if TYPE_CHECKING:
     import os
 
@@ -37,13 +35,6 @@ def load_network(name_or_file: str | os.PathLike[str], scale: int | None = None)
     Raises:
         WeightsError: an unknown name, an unusable file, or weights of another scale.
     """
-    from elansr.weights.convert import read_foreign
-    from elansr.weights.released import resolve
+    from elansr.weights.convert import read_weights
 
-    contents = read_foreign(resolve(name_or_file, scale))
-    if scale not in (None, contents.config.scale):
-        raise WeightsError(
-            f"{name_or_file}: weights for x{contents.config.scale}, not x{scale}: "
-            "leave the scale out or take other weights"
-        )
-    return contents.network()
+    return read_weights(name_or_file, scale).network()

@@ -5,6 +5,7 @@ from typing import Any
 from spandrel import Architecture, ImageModelDescriptor
 
 from elansr.engines.castable import CastableELAN
+from elansr.engines.fused import inference_form
 from elansr.nn.config import PRESETS, ELANConfig
 from elansr.weights.bare import contents_of, is_elan
 
@@ -29,7 +30,7 @@ class ELANArchitecture(Architecture[CastableELAN]):
         """
         contents = contents_of(state_dict)
         config = contents.config
-        model = CastableELAN(contents.network(), closed=True)
+        model = CastableELAN(inference_form(contents.network()), closed=True)
         return ImageModelDescriptor(
             model,
             model.state_dict(),

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
+from elansr.weights.inference import InferenceForm, fold
 from elansr.weights.provenance import Provenance
 
 Layout = Literal["elansr", "official", "basicsr", "trainner"]
@@ -36,6 +37,10 @@ class Contents:
             network = ELAN(self.config)
         network.load_state_dict(self.state)
         return network.eval()
+
+    def inference_form(self) -> InferenceForm:
+        """What engines and exporters are made from."""
+        return fold(self.config, {name: tensor.numpy() for name, tensor in self.state.items()})
 
 
 def skeleton(config: ELANConfig) -> dict[str, Tensor]:

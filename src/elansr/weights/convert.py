@@ -86,6 +86,26 @@ def convert(
     return target
 
 
+def read_weights(name_or_file: str | os.PathLike[str], scale: int | None = None) -> Contents:
+    """The contents of a released file or of a weights file in any layout.
+
+    Args:
+        name_or_file: "elan-light-x4", "elan-light" together with `scale`, or the path of a file of ours or of one of
+            the layouts that `convert` knows (then with windows 4, 8, 16; convert the file first where it has others).
+        scale: super-resolution factor that the weights must have; None takes what the name or the file says.
+
+    Raises:
+        WeightsError: an unknown name, an unusable file, or weights of another scale.
+    """
+    contents = read_foreign(resolve(name_or_file, scale))
+    if scale not in (None, contents.config.scale):
+        raise WeightsError(
+            f"{name_or_file}: weights for x{contents.config.scale}, not x{scale}: "
+            "leave the scale out or take other weights"
+        )
+    return contents
+
+
 def read_foreign(path: str | os.PathLike[str], windows: tuple[int, ...] = DEFAULT_WINDOWS) -> Contents:
     """The contents of a weights file in any layout, ours included.
 

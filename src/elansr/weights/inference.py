@@ -16,9 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elansr.errors import WeightsError
 from elansr.nn.config import ELANConfig
-from elansr.weights.released import resolve
 
 STREAM_SCALE = 2.0**-6
 BATCH_NORM_EPS = 1e-5
@@ -139,12 +137,6 @@ def load_inference_form(name_or_file: str | os.PathLike[str], scale: int | None 
         WeightsError: an unknown name, an unusable file, or weights of another scale.
         MissingExtraError: a file of a foreign layout, and PyTorch is not installed.
     """
-    from elansr.weights.convert import read_foreign
+    from elansr.weights.convert import read_weights
 
-    contents = read_foreign(resolve(name_or_file, scale))
-    if scale not in (None, contents.config.scale):
-        raise WeightsError(
-            f"{name_or_file}: weights for x{contents.config.scale}, not x{scale}: "
-            "leave the scale out or take other weights"
-        )
-    return fold(contents.config, {name: np.asarray(value) for name, value in contents.state.items()})
+    return read_weights(name_or_file, scale).inference_form()

@@ -102,7 +102,7 @@ def test_attention_of_large_logits() -> None:
 def test_local_features_and_projections(
     size: tuple[int, int, int], channels: int, hidden: int, groups: int, own: bool, dtype: torch.dtype
 ) -> None:
-    from elansr.engines.cuda.layers import Linear, LocalFeatures
+    from elansr.engines.cuda.layers import Linear, TritonLocalFeatures
 
     def linear(inputs: int, outputs: int) -> Linear:
         return Linear((torch.randn(outputs, inputs) / inputs**0.5).to(dtype), torch.randn(outputs).to(dtype))
@@ -112,7 +112,7 @@ def test_local_features_and_projections(
     depth, x = channels // groups, torch.randn(*size, channels).to(dtype)
     out = Room(*x.shape, dtype=dtype)
     projected = [Room(groups, *size, depth, dtype=dtype) for _ in range(2)]
-    layer = LocalFeatures(expand, reduce, projections[1], projections[0] if own else None, depth, dtype)
+    layer = TritonLocalFeatures(expand, reduce, projections[1], projections[0] if own else None, depth, dtype)
     layer(x, out.inside, *(room.inside for room in projected))
 
     names = {"lfe.expand.conv": expand, "lfe.reduce.conv": reduce}
@@ -133,13 +133,13 @@ def test_local_features_and_projections(
 @pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
 @pytest.mark.parametrize(("size", "channels", "groups"), [((1, 7, 23), 60, 3), ((2, 1, 1), 5, 1)], ids=str)
 def test_merge(size: tuple[int, int, int], channels: int, groups: int, dtype: torch.dtype) -> None:
-    from elansr.engines.cuda.layers import Linear, Merge
+    from elansr.engines.cuda.layers import Linear, TritonMerge
 
     weight, bias = (torch.randn(channels, channels) / channels**0.5).to(dtype), torch.randn(channels).to(dtype)
     attended = torch.randn(groups, *size, channels // groups).to(dtype)
     room, before = Room(*size, channels, dtype=dtype), torch.randn(*size, channels).to(dtype)
     room.inside.copy_(before)
-    Merge(Linear(weight, bias), channels // groups, dtype)(room.inside, attended)
+    TritonMerge(Linear(weight, bias), channels // groups, dtype)(room.inside, attended)
     by_pixel = attended.double().movedim(0, 3).flatten(3)
     expected = before.double() + by_pixel @ weight.double().T + bias.double()
     assert error(room.checked(), expected) < TOLERANCES[dtype]

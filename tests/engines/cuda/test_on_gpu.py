@@ -17,16 +17,16 @@ PROGRAM = """
 import itertools, torch
 from elansr.engines.pytorch import TorchEngine
 from elansr.nn.config import ELANConfig
-from elansr.engines.fused import FusedELAN
+from elansr.engines.fused import FusedELAN, inference_form
 from tests.nn.networks import random_picture, randomised
 
 config = ELANConfig(scale=2, channels=60, blocks=8, n_share=1)
-model, device = randomised(config).float(), torch.device("cuda")
+form, device = inference_form(randomised(config).float()), torch.device("cuda")
 limits = {"fp32": 1e-4, "fp16": 0.01, "bf16": 0.05}
 torch.backends.cudnn.allow_tf32 = False  # head and tail are convolutions in float32
 for closed, (precision, limit) in itertools.product((True, False), limits.items()):
-    engine = TorchEngine(model, device, precision, closed)
-    truth = FusedELAN(model, torch.float64, closed)
+    engine = TorchEngine(form, device, precision, closed)
+    truth = FusedELAN(form, torch.float64, closed)
     for height, width in ((1, 1), (19, 23), (50, 70)):
         for seed in range(2):
             x = random_picture(config, height, width).roll(seed, 2).float()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from elansr.engines.cuda import choice
-from elansr.engines.fused import FusedELAN
+from elansr.engines.fused import FusedELAN, inference_form
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from tests.engines.cuda.interpreter import interpreter  # noqa: F401
@@ -37,16 +37,15 @@ def error(actual: Tensor, expected: Tensor) -> float:
 )
 @torch.no_grad()
 def test_it_is_the_body(config: ELANConfig, dtype: torch.dtype, closed: bool, size: tuple[int, int, int]) -> None:
-    from elansr.engines.cuda.body import TritonBody, suits
+    from elansr.engines.cuda.body import TritonBody
 
-    model = randomised(config).float()
-    fused = FusedELAN(model, dtype, closed)
-    assert suits(fused.body, config, dtype)
+    form = inference_form(randomised(config).float())
+    fused = FusedELAN(form, dtype, closed)
     x = torch.randn(*size, config.channels).to(dtype)
     kept = x.clone()
-    by_triton = TritonBody(config, fused.body, dtype)(x) - x.double()
+    by_triton = TritonBody(form, dtype, closed, torch.device("cpu"))(x) - x.double()
     by_pytorch = fused.body(x) - x.double()
-    truth = FusedELAN(model, torch.float64, closed).body(x.double()) - x.double()
+    truth = FusedELAN(form, torch.float64, closed).body(x.double()) - x.double()
     assert error(by_triton, truth) < 2 * error(by_pytorch, truth) < 0.05
     assert torch.equal(x, kept)
 
@@ -63,13 +62,13 @@ def small() -> tuple[ELAN, Tensor, Tensor]:
     config = dataclasses.replace(OTHER, blocks=1, n_share=0)
     model, x = randomised(config).float(), random_picture(config, 5, 9).float()
     with torch.no_grad():
-        return model, x, FusedELAN(model, torch.float64, closed=True)(x.double())
+        return model, x, FusedELAN(inference_form(model), torch.float64, closed=True)(x.double())
 
 
 @pytest.mark.usefixtures("on_gpu")
 def test_the_inference_form_takes_it() -> None:
     model, x, expected = small()
-    fused = FusedELAN(model, torch.float16, closed=True)
+    fused = FusedELAN(inference_form(model), torch.float16, closed=True)
     with torch.no_grad():
         assert error(fused(x), expected) < 1e-3
     assert fused._triton
@@ -78,8 +77,9 @@ def test_the_inference_form_takes_it() -> None:
 @pytest.mark.usefixtures("on_gpu")
 def test_a_network_without_kernels_and_a_gradient_are_left_to_pytorch() -> None:
     model, x, _ = small()
-    other = FusedELAN(randomised(dataclasses.replace(OTHER, windows=(3, 5))).float(), torch.float16, closed=True)
-    wanted = FusedELAN(model, torch.float16, closed=True)
+    unsuitable = randomised(dataclasses.replace(OTHER, windows=(3, 5)))
+    other = FusedELAN(inference_form(unsuitable), torch.float16, closed=True)
+    wanted = FusedELAN(inference_form(model), torch.float16, closed=True)
     with torch.no_grad():
         other(x)
     wanted(x.requires_grad_())
@@ -94,7 +94,7 @@ def test_where_triton_fails_pytorch_goes_on_after_one_warning(monkeypatch: pytes
 
     model, x, expected = small()
     monkeypatch.setattr("elansr.engines.cuda.body.TritonBody.__call__", fails)
-    fused = FusedELAN(model, torch.float16, closed=True)
+    fused = FusedELAN(inference_form(model), torch.float16, closed=True)
     with torch.no_grad():
         with pytest.warns(
             RuntimeWarning, match=r"Triton cannot run here.*Failed to find C compiler\.\).*ELANSR_TRITON"

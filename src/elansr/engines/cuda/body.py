@@ -1,83 +1,62 @@
-"""The inference form's body on a GPU: three launches of Triton kernels a block (`elansr.engines.cuda`)."""
+"""The inference form's body on a GPU: three launches of Triton kernels a block (`elansr.engines.cuda.layers`)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from elansr.engines.cuda.layers import QUERY_FACTOR, Linear, LocalFeatures, Merge, attention, supports
-from elansr.nn.config import ELANConfig
-from elansr.nn.elan import ELAB
-from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction, SharedGroupwiseSelfAttention
+from elansr.engines.cuda.layers import QUERY_FACTOR, Linear, TritonLocalFeatures, TritonMerge, attention
+from elansr.weights.inference import Convolution, InferenceBlock, InferenceForm
 
 
 class TritonBody:
-    """The body of a network whose BatchNorm is folded, packed for Triton.
+    """The blocks of a network, packed for Triton.
 
     Args:
-        config: of the network.
-        body: the ELABs, on the device where it runs; the weights are copied.
-        dtype: of the features; see `suits`.
+        form: of the network.
+        dtype: of the features; see `layers.supports`.
+        closed: whether attention windows end at the border, see `FusedELAN`.
+        device: where it runs.
     """
 
-    def __init__(self, config: ELANConfig, body: nn.Sequential, dtype: torch.dtype) -> None:
-        self._groups = len(config.windows)
-        self._blocks = [block for elab in body for block in _blocks(elab, self._groups, dtype)]
+    def __init__(self, form: InferenceForm, dtype: torch.dtype, closed: bool, device: torch.device) -> None:
+        self._windows, self._closed = form.config.windows, closed
+        self._blocks = [_TritonBlock(block, len(self._windows), dtype, device) for block in form.blocks]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Features of the type it was packed for, (N, H, W, C), contiguous, to the same shape; `x` stays as it is."""
-        queries = x.new_empty((self._groups, *x.shape[:3], x.shape[3] // self._groups))
+        groups = len(self._windows)
+        queries = x.new_empty((groups, *x.shape[:3], x.shape[3] // groups))
         values, attended = torch.empty_like(queries), torch.empty_like(queries)
         rooms = torch.empty_like(x), torch.empty_like(x)
-        form = None
         with torch.cuda.device_of(x):  # Triton launches on the current device
             for n, block in enumerate(self._blocks):
                 out = rooms[n % 2]
-                block.local(x, out, queries, values)
-                form = block.own or form
-                assert form is not None
-                attention(queries, values, attended, form.windows, form.shifted, form.closed)
+                block.local(x, out, queries, values)  # a block that shares leaves the queries as they are
+                attention(queries, values, attended, self._windows, block.shifted, self._closed)
                 block.merge(out, attended)
                 x = out
         return x
 
 
-class _Block:
-    """One step of LFE + GMSA: `own` is None where it shares the attention of the step before."""
+class _TritonBlock:
+    """One step of LFE + GMSA but for the attention."""
 
-    def __init__(self, lfe: LocalFeatureExtraction, step: nn.Module, groups: int, dtype: torch.dtype) -> None:
-        assert isinstance(step, (GroupwiseSelfAttention, SharedGroupwiseSelfAttention))
-        self.own = step if isinstance(step, GroupwiseSelfAttention) else None
-        projected, merge = _linear(step.project), _linear(step.merge)
-        queries, values = (None, projected) if self.own is None else _split(projected, groups)
+    def __init__(self, block: InferenceBlock, groups: int, dtype: torch.dtype, device: torch.device) -> None:
+        expand, reduce, projected, merge = (
+            _linear(conv, device) for conv in (block.expand, block.reduce, block.project, block.merge)
+        )
+        queries, values = (None, projected) if block.shares else _split(projected, groups)
         depth = len(merge.bias) // groups
-        self.local = LocalFeatures(_linear(lfe.expand.conv), _linear(lfe.reduce.conv), values, queries, depth, dtype)
-        self.merge = Merge(merge, depth, dtype)
+        self.shifted = block.shifted
+        self.local = TritonLocalFeatures(expand, reduce, values, queries, depth, dtype)
+        self.merge = TritonMerge(merge, depth, dtype)
 
 
-def _linear(conv: nn.Module) -> Linear:
-    assert isinstance(conv, nn.Conv2d)
-    assert conv.bias is not None
-    return Linear(conv.weight.detach().flatten(1), conv.bias.detach())
+def _linear(conv: Convolution, device: torch.device) -> Linear:
+    return Linear(torch.from_numpy(conv.weight).to(device), torch.from_numpy(conv.bias).to(device))
 
 
 def _split(projection: Linear, groups: int) -> tuple[Linear, Linear]:
     """What makes queries, times `QUERY_FACTOR`, and what makes values; `projection` alternates group by group."""
     weights, biases = projection.weight.chunk(2 * groups), projection.bias.chunk(2 * groups)
     queries, values = (Linear(torch.cat(weights[i::2]), torch.cat(biases[i::2])) for i in range(2))
-    return Linear(queries.weight.double() * QUERY_FACTOR, queries.bias.double() * QUERY_FACTOR), values
-
-
-def _blocks(elab: nn.Module, groups: int, dtype: torch.dtype) -> list[_Block]:
-    assert isinstance(elab, ELAB)
-    steps: list[nn.Module] = [elab.attention, *elab.shared]
-    found = []
-    for lfe, step in zip(elab.local, steps, strict=True):
-        assert isinstance(lfe, LocalFeatureExtraction)
-        found.append(_Block(lfe, step, groups, dtype))
-    return found
-
-
-def suits(body: nn.Sequential, config: ELANConfig, dtype: torch.dtype) -> bool:
-    """Whether there are kernels for the body, and nobody asked for another form of attention."""
-    if not supports(config.channels, config.windows, dtype):
-        return False
-    return all(isinstance(elab, ELAB) and elab.attention.form == "auto" for elab in body)
+    return Linear(queries.weight * QUERY_FACTOR, queries.bias * QUERY_FACTOR), values

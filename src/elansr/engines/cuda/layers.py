@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from elansr.engines.cuda import kernels
+from elansr.nn.config import SHIFT_GROUPS
 
 QUERY_FACTOR = math.sqrt(math.log2(math.e))
 """2^((q * QUERY_FACTOR) (k * QUERY_FACTOR)) is exp(q k): softmax from powers of two, which is what a GPU computes."""
@@ -27,7 +28,6 @@ MAX_GROUPS = 7
 SMALLEST_DOT = 16
 LARGEST_CHUNK = 32
 """Hidden channels that are made together."""
-SHIFT_GROUPS = 5
 
 # Chosen by what ptxas reports for sm_90 and fp16, not by timings. With 128 registers a thread, two programs of 8 warps
 # share a multiprocessor, at the price of 8 bytes spilled; attention takes 96 registers and 12 KiB of shared memory.
@@ -47,7 +47,7 @@ class Linear:
     bias: Tensor
 
 
-class LocalFeatures:
+class TritonLocalFeatures:
     """Features plus their local features, and the projection of both to values and perhaps queries, in one launch.
 
     Args:
@@ -107,7 +107,7 @@ class LocalFeatures:
         )
 
 
-class Merge:
+class TritonMerge:
     """The 1x1 convolution behind the attention, and the residual.
 
     Args:
