@@ -20,7 +20,7 @@ from elansr.evaluation.datasets import RGB, read_rgb
 from elansr.evaluation.metrics import psnr_y
 from elansr.evaluation.models import BICUBIC, Model, load_model
 from elansr.training.data import find_pictures
-from elansr.training.degradation import DegradationRecipe, degraded_pictures
+from elansr.training.degradation import DegradationRecipe, degrade_pictures
 from elansr.upscaling.choice import CLEAN, REAL
 from elansr.weights.released import family
 
@@ -86,7 +86,7 @@ def scores(
         kinds: how LR is made, by what it is called.
     """
     for kind, recipe in kinds.items():
-        pairs = degraded_pictures(pictures, models[0].scale, recipe, SEED)
+        pairs = degrade_pictures(pictures, models[0].scale, recipe, SEED)
         yield kind, tuple(score(model, pairs) for model in models)
 
 
@@ -134,8 +134,8 @@ def command(
         found[kind] = all_scores
         typer.echo(row(kind, all_scores))
     quality = clean_from(found)
-    told = f"from quality {quality} on" if quality else "at no quality"
-    typer.echo(f"\n{len(pictures)} pictures; {models[1].name} is ahead by {MARGIN} dB {told}")
+    best = f"from quality {quality} on" if quality else "at no quality"
+    typer.echo(f"\n{len(pictures)} pictures; {models[1].name} is ahead by {MARGIN} dB {best}")
 
 
 if __name__ == "__main__":

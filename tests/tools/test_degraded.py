@@ -15,7 +15,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from elansr.errors import ConfigError
 from elansr.evaluation.models import Model, load_model
 from elansr.images import crop_to_multiple, downscale
-from elansr.training.degradation import DegradationRecipe, degraded_pictures
+from elansr.training.degradation import DegradationRecipe, degrade_pictures
 from tools import degraded
 from tools.degraded import DEGRADED, KINDS, QUALITIES, clean_from, jpeg_only, kind_of, names, row, score, scores
 
@@ -47,8 +47,8 @@ def test_every_kind_is_there_in_order() -> None:
 def test_jpeg_only_is_bicubic_and_then_libjpeg_with_half_the_colour(scale: int, quality: int) -> None:
     """The bicubic is that of the literature but for one rounding between the axes, a level here and there."""
     recipe = jpeg_only(quality)
-    ((shrunk, _),) = degraded_pictures([PHOTO], scale, dataclasses.replace(recipe, jpeg_probability=0), seed=0)
-    ((lr, hr),) = degraded_pictures([PHOTO], scale, recipe, seed=0)
+    ((shrunk, _),) = degrade_pictures([PHOTO], scale, dataclasses.replace(recipe, jpeg_probability=0), seed=0)
+    ((lr, hr),) = degrade_pictures([PHOTO], scale, recipe, seed=0)
     np.testing.assert_array_equal(hr, crop_to_multiple(PHOTO, scale))
     assert (np.abs(shrunk.astype(int) - downscale(hr, scale)) <= 1).mean() > 0.99
     file = io.BytesIO()

@@ -11,7 +11,7 @@ from torch import Tensor
 from elansr.errors import ConfigError, DataError
 from elansr.images import Picture, write
 from elansr.training.config import DataRecipe, PictureFolder
-from elansr.training.data import PairPool, Source, detail, find_files, find_pictures, load_sources, read_pairs
+from elansr.training.data import PairPool, PictureGroup, detail, find_files, find_pictures, load_groups, read_pairs
 
 CPU = torch.device("cpu")
 SCALE = 3
@@ -33,7 +33,7 @@ def sample(pool: PairPool, batch: int, generator: torch.Generator) -> tuple[Tens
 
 
 def test_crops_are_turned_slices_of_the_pictures_and_hr_fits_lr() -> None:
-    pool = PairPool([Source(PAIRS)], SCALE, 16, CPU)
+    pool = PairPool([PictureGroup(PAIRS)], SCALE, 16, CPU)
     lr, hr = (x.mul(255).round().byte().permute(0, 2, 3, 1).numpy() for x in sample(pool, 64, torch.Generator()))
     assert lr.shape == (64, 16, 16, 3)
     assert hr.shape == (64, 48, 48, 3)
@@ -65,7 +65,7 @@ def _upright(crop: NDArray[np.uint8]) -> tuple[tuple[int, int, int], tuple[int, 
 
 
 def test_the_same_generator_state_draws_the_same_crops() -> None:
-    pool = PairPool([Source(PAIRS)], SCALE, 16, CPU)
+    pool = PairPool([PictureGroup(PAIRS)], SCALE, 16, CPU)
     first, again = (sample(pool, 8, torch.Generator().manual_seed(7)) for _ in range(2))
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
@@ -73,7 +73,7 @@ def test_the_same_generator_state_draws_the_same_crops() -> None:
 
 
 def test_parts_of_a_batch_are_its_crops_in_order() -> None:
-    pool = PairPool([Source(PAIRS)], SCALE, 16, CPU)
+    pool = PairPool([PictureGroup(PAIRS)], SCALE, 16, CPU)
     crops = pool.draw(6, 16, torch.Generator().manual_seed(7))
     lr, hr = pool.cut(crops)
     parts = [pool.cut(crops.part(i, 3)) for i in range(3)]
@@ -84,7 +84,7 @@ def test_parts_of_a_batch_are_its_crops_in_order() -> None:
 
 def test_a_picture_smaller_than_a_crop_is_refused() -> None:
     with pytest.raises(DataError, match="16 pixels on one side: crops of 32"):
-        PairPool([Source(PAIRS)], SCALE, 32, CPU)
+        PairPool([PictureGroup(PAIRS)], SCALE, 32, CPU)
 
 
 def test_folders_are_searched_and_their_faults_named(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_of_several_candidates_the_most_detailed_is_taken() -> None:
     board[:, 96:] = 255 * (np.indices((96, 96)).sum(0) % 2)[..., None]
     pairs = [(hr[::SCALE, ::SCALE].copy(), hr) for hr in (flat, board)]
     plain, chosen, same = (
-        PairPool([Source(pairs, candidates=n)], SCALE, 16, CPU).draw(200, 16, torch.Generator().manual_seed(1))
+        PairPool([PictureGroup(pairs, candidates=n)], SCALE, 16, CPU).draw(200, 16, torch.Generator().manual_seed(1))
         for n in (1, 8, 1)
     )
     assert len(chosen.which) == 200
@@ -136,13 +136,13 @@ def test_of_several_candidates_the_most_detailed_is_taken() -> None:
     assert torch.equal(same.corner, plain.corner)
 
 
-def test_crops_are_drawn_by_share_and_candidates_compete_within_a_source() -> None:
-    """A source of one flat picture keeps its share beside a source of two detailed ones."""
+def test_crops_are_drawn_by_share_and_candidates_compete_within_a_group() -> None:
+    """A group of one flat picture keeps its share beside a group of two detailed ones."""
     flat = np.full((96, 96, 3), 128, np.uint8)
     board = np.repeat(255 * (np.indices((96, 96)).sum(0) % 2)[..., None], 3, axis=2).astype(np.uint8)
     small = flat[::SCALE, ::SCALE].copy()
-    sources = [Source([(small, board)] * 2, 0.75, candidates=4), Source([(small, flat)], 0.25, candidates=1)]
-    crops = PairPool(sources, SCALE, 16, CPU).draw(2000, 16, torch.Generator().manual_seed(1))
+    groups = [PictureGroup([(small, board)] * 2, 0.75, candidates=4), PictureGroup([(small, flat)], 0.25, candidates=1)]
+    crops = PairPool(groups, SCALE, 16, CPU).draw(2000, 16, torch.Generator().manual_seed(1))
     counts = torch.bincount(crops.which, minlength=3)
     assert abs(int(counts[2]) - 500) < 70
     assert abs(int(counts[0]) - 750) < 90
@@ -189,7 +189,7 @@ def test_shares_are_for_all_folders_and_sum_to_one(tmp_path: Path) -> None:
 
     def shares(*given: float | None) -> list[float]:
         folders = [PictureFolder(name, share=share) for name, share in zip(names, given, strict=True)]
-        return [source.share for source in load_sources(DataRecipe(train=folders, val=folders, patch=16), SCALE)]
+        return [group.share for group in load_groups(DataRecipe(train=folders, val=folders, patch=16), SCALE)]
 
     assert shares(0.25, 0.75) == [0.25, 0.75]
     assert shares(None, None) == pytest.approx([1 / 3, 2 / 3])  # every picture is equally likely
@@ -201,4 +201,4 @@ def test_shares_are_for_all_folders_and_sum_to_one(tmp_path: Path) -> None:
 def test_lr_of_ones_own_excludes_degradation(tmp_path: Path) -> None:
     folder = _paired_folders(tmp_path)
     with pytest.raises(ConfigError, match="LR pictures of its own"):
-        load_sources(DataRecipe(train=[folder], val=[folder], patch=16, degradation={}), SCALE)
+        load_groups(DataRecipe(train=[folder], val=[folder], patch=16, degradation={}), SCALE)

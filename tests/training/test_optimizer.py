@@ -41,7 +41,7 @@ def test_parameters_that_are_no_matrices_are_moved_by_adamw() -> None:
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
     twin = copy.deepcopy(network)
     expected = trained(network, torch.optim.AdamW(network.parameters(), 1e-2, (0.9, 0.99), weight_decay=0.1))
-    got = trained(twin, Muon(twin.named_parameters(), 1e-2, (0.9, 0.99), 0.1))
+    got = trained(twin, Muon(twin.parameters(), 1e-2, (0.9, 0.99), 0.1))
     for a, b in zip(expected, got, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-7)
 
@@ -51,7 +51,7 @@ def test_the_first_step_of_a_matrix_is_its_orthogonalised_gradient_at_the_size_o
     before = layer.weight.detach().clone()
     gradient = torch.randn(6, 8, 1, 1)
     layer.weight.grad = gradient.clone()
-    Muon(layer.named_parameters(), lr=0.1).step()
+    Muon(layer.parameters(), lr=0.1).step()
     direction = orthogonalise(gradient.flatten(1).unsqueeze(0))[0].view(6, 8, 1, 1)
     torch.testing.assert_close(before - layer.weight.detach(), direction * 0.1 * ADAMW_RMS * math.sqrt(8))
 
@@ -60,7 +60,7 @@ def test_weight_decay_shrinks_a_matrix() -> None:
     layer = nn.Conv2d(4, 4, 1, bias=False)
     before = layer.weight.detach().clone()
     layer.weight.grad = torch.zeros_like(layer.weight)
-    Muon(layer.named_parameters(), lr=0.1, weight_decay=0.5).step()
+    Muon(layer.parameters(), lr=0.1, weight_decay=0.5).step()
     torch.testing.assert_close(layer.weight.detach(), before * 0.95)
 
 

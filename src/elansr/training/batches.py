@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from elansr.training.config import Recipe
-from elansr.training.data import PairPool, load_sources
-from elansr.training.degradation import BORDER, degraded_crops
+from elansr.training.data import PairPool, load_groups
+from elansr.training.degradation import BORDER, degrade_crops
 from elansr.training.schedule import CropSize, crop_sizes
 
 
@@ -32,7 +32,7 @@ class Batches:
         self._border = BORDER if self._degradation else 0
         largest = max(size.patch for size in crop_sizes(recipe).values()) + 2 * self._border
         home = torch.device("cpu") if recipe.data.pool == "cpu" else device
-        self._pool = PairPool(load_sources(recipe.data, scale), scale, largest, home)
+        self._pool = PairPool(load_groups(recipe.data, scale), scale, largest, home)
 
     def draw(self, size: CropSize, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """This process's share of a batch of crops, on the training device.
@@ -47,5 +47,5 @@ class Batches:
         else:
             seeds = torch.randint(2**62, (self._processes,), generator=generator)
             own = torch.Generator().manual_seed(int(seeds[self._process]))
-            lr, hr = degraded_crops(self._pool.cut_hr(crops), self._pool.scale, size.patch, self._degradation, own)
+            lr, hr = degrade_crops(self._pool.cut_hr(crops), self._pool.scale, size.patch, self._degradation, own)
         return lr.to(self._device, non_blocking=True), hr.to(self._device, non_blocking=True)

@@ -45,7 +45,7 @@ def find_pictures(folders: Sequence[str | Path]) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Source:
+class PictureGroup:
     """Training pictures that are drawn from together.
 
     Attributes:
@@ -59,7 +59,7 @@ class Source:
     candidates: int = 1
 
 
-def load_sources(recipe: DataRecipe, scale: int) -> list[Source]:
+def load_groups(recipe: DataRecipe, scale: int) -> list[PictureGroup]:
     """The training pictures of a recipe, folder by folder.
 
     Raises:
@@ -71,7 +71,7 @@ def load_sources(recipe: DataRecipe, scale: int) -> list[Source]:
     loaded = [read_pairs(find_files(folder, scale), scale, make_lr=make_lr) for folder in recipe.train]
     pictures = sum(map(len, loaded))
     return [
-        Source(pairs, folder.share or len(pairs) / pictures, folder.candidates or recipe.candidates)
+        PictureGroup(pairs, folder.share or len(pairs) / pictures, folder.candidates or recipe.candidates)
         for folder, pairs in zip(recipe.train, loaded, strict=True)
     ]
 
@@ -181,7 +181,7 @@ class PairPool:
     """Pairs of LR and HR pictures, ready to be cropped.
 
     Args:
-        sources: what to draw from; all of them have LR or none has.
+        groups: what to draw from; all of them have LR or none has.
         scale: super-resolution factor.
         largest_patch: side of the largest LR crop that will be asked for, in pixels; no picture may be smaller.
         device: where the pool lives and batches appear.
@@ -190,9 +190,9 @@ class PairPool:
         DataError: a picture is smaller than a crop.
     """
 
-    def __init__(self, sources: Sequence[Source], scale: int, largest_patch: int, device: torch.device) -> None:
-        hr = [hr for source in sources for _, hr in source.pairs]
-        lr = [lr for source in sources for lr, _ in source.pairs if lr is not None]
+    def __init__(self, groups: Sequence[PictureGroup], scale: int, largest_patch: int, device: torch.device) -> None:
+        hr = [hr for group in groups for _, hr in group.pairs]
+        lr = [lr for group in groups for lr, _ in group.pairs if lr is not None]
         self._sides = torch.tensor([(picture.shape[0] // scale, picture.shape[1] // scale) for picture in hr])
         smallest = int(self._sides.min())
         if smallest < largest_patch:
@@ -203,9 +203,9 @@ class PairPool:
         self.scale, self.device = scale, device
         self._hr = _Buffer.of(hr, device)
         self._lr = _Buffer.of(lr, device) if lr else None
-        self._shares = torch.tensor([source.share for source in sources], dtype=torch.float64)
-        self._counts = torch.tensor([len(source.pairs) for source in sources])
-        self._candidates = torch.tensor([source.candidates for source in sources])
+        self._shares = torch.tensor([group.share for group in groups], dtype=torch.float64)
+        self._counts = torch.tensor([len(group.pairs) for group in groups])
+        self._candidates = torch.tensor([group.candidates for group in groups])
         self._detail = None
         if self._candidates.max() > 1:
             with ThreadPoolExecutor() as workers:
@@ -226,22 +226,22 @@ class PairPool:
             patch: side of an LR crop in pixels.
             generator: on the CPU; the same state draws the same crops on every device.
         """
-        source = torch.multinomial(self._shares, batch, replacement=True, generator=generator)
+        group = torch.multinomial(self._shares, batch, replacement=True, generator=generator)
         most = int(self._candidates.max())
-        source = source.repeat_interleave(most)
-        place = torch.rand(len(source), 3, generator=generator, dtype=torch.float64)
-        first = (self._counts.cumsum(0) - self._counts)[source]
-        which = first + (place[:, 0] * self._counts[source]).long()
+        group = group.repeat_interleave(most)
+        place = torch.rand(len(group), 3, generator=generator, dtype=torch.float64)
+        first = (self._counts.cumsum(0) - self._counts)[group]
+        which = first + (place[:, 0] * self._counts[group]).long()
         corner = (place[:, 1:] * (self._sides[which] - patch + 1)).long()
         turns = torch.rand(len(which), 3, generator=generator) < 0.5
         crops = Crops(patch, which, corner, turns)
-        return crops if self._detail is None else crops.of(self._most_detailed(crops, source, self._detail))
+        return crops if self._detail is None else crops.of(self._most_detailed(crops, group, self._detail))
 
-    def _most_detailed(self, crops: "Crops", source: Tensor, details: _Buffer) -> Tensor:
+    def _most_detailed(self, crops: "Crops", group: Tensor, details: _Buffer) -> Tensor:
         """The index of the crop with the most detail among the candidates of each crop of the batch."""
         most = int(self._candidates.max())
         seen = details.gather(*crops.pixels(1, torch.device("cpu"))).mean((1, 2, 3)).view(-1, most)
-        allowed = torch.arange(most) < self._candidates[source].view(-1, most)
+        allowed = torch.arange(most) < self._candidates[group].view(-1, most)
         best = seen.where(allowed, torch.tensor(-1.0)).argmax(dim=1)
         return best + most * torch.arange(len(best))
 
@@ -288,7 +288,7 @@ class Crops:
 
 
 def _crop_grid(corner: Tensor, side: int, turns: Tensor) -> tuple[Tensor, Tensor]:
-    """Source rows and columns (N, side, side) of crops at `corner` (N, 2) under the turns (N, 3) of `sample`."""
+    """PictureGroup rows and columns (N, side, side) of crops at `corner` (N, 2) under the turns (N, 3) of `sample`."""
     line = torch.arange(side, device=corner.device)
     mirrored = side - 1 - line
     flip_x, flip_y, transpose = (turns[:, i].view(-1, 1, 1) for i in range(3))

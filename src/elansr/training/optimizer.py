@@ -32,14 +32,14 @@ def build_optimizer(network: nn.Module, plan: ScheduleRecipe) -> Optimizer:
     first, second = plan.betas
     if plan.optimizer == "adamw":
         return AdamW(network.parameters(), plan.learning_rate, (first, second), weight_decay=plan.weight_decay)
-    return Muon(network.named_parameters(), plan.learning_rate, (first, second), plan.weight_decay)
+    return Muon(network.parameters(), plan.learning_rate, (first, second), plan.weight_decay)
 
 
 class Muon(Optimizer):
     """Muon for 1x1 convolutions, AdamW for the 3x3 convolutions, the biases and BatchNorm.
 
     Args:
-        named_parameters: of the network.
+        parameters: of the network.
         lr: learning rate of both.
         betas: of AdamW.
         weight_decay: decoupled, of both.
@@ -47,14 +47,14 @@ class Muon(Optimizer):
 
     def __init__(
         self,
-        named_parameters: Iterable[tuple[str, nn.Parameter]],
+        parameters: Iterable[nn.Parameter],
         lr: float,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
     ) -> None:
         matrices: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
-        for _, parameter in named_parameters:
+        for parameter in parameters:
             (matrices if is_matrix(parameter) else others).append(parameter)
         groups = [{"params": matrices, "muon": True}, {"params": others, "muon": False}]
         groups = [group for group in groups if group["params"]]

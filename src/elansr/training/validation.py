@@ -9,10 +9,11 @@ import torch
 
 from elansr.evaluation.datasets import RGB
 from elansr.evaluation.metrics import psnr_y
+from elansr.images import from_float, to_float
 from elansr.nn.elan import ELAN
 from elansr.training.config import Recipe
 from elansr.training.data import find_files, read_pairs
-from elansr.training.degradation import degraded_pictures
+from elansr.training.degradation import degrade_pictures
 
 Item = TypeVar("Item")
 VALIDATION_SEED = 0
@@ -27,9 +28,9 @@ def validation_pairs(recipe: Recipe) -> list[tuple[RGB, RGB]]:
     """
     scale, data = recipe.network.scale, recipe.data
     files = [pair for folder in data.val for pair in find_files(folder, scale)]
-    pairs = read_pairs(spread(files, data.val_pictures), scale, make_lr=data.degradation is None)
+    pairs = read_pairs(pick_evenly(files, data.val_pictures), scale, make_lr=data.degradation is None)
     if data.degradation is not None:
-        return degraded_pictures([hr for _, hr in pairs], scale, data.degradation, VALIDATION_SEED)
+        return degrade_pictures([hr for _, hr in pairs], scale, data.degradation, VALIDATION_SEED)
     return [(lr, hr) for lr, hr in pairs if lr is not None]
 
 
@@ -41,12 +42,12 @@ def validate(network: ELAN, pairs: Sequence[tuple[RGB, RGB]], scale: int) -> flo
 
 def _super_resolve(network: ELAN, lr: RGB) -> RGB:
     """The paper's plain form, whole: uint8 (h, w, 3) to uint8 (h * scale, w * scale, 3)."""
-    x = torch.from_numpy(lr).to(network.mean.device).permute(2, 0, 1).unsqueeze(0).float() / 255
-    sr = network(x)[0].clamp(0, 1).mul(255).round().permute(1, 2, 0)
-    return np.asarray(sr.cpu().numpy(), dtype=np.uint8)
+    x = torch.from_numpy(to_float(lr)).to(network.mean.device).permute(2, 0, 1).unsqueeze(0)
+    sr: RGB = from_float(network(x)[0].permute(1, 2, 0).cpu().numpy(), np.uint8)
+    return sr
 
 
-def spread(items: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` of the items, evenly spread."""
+def pick_evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of the items, spread evenly."""
     count = min(count, len(items))
     return [items[i * len(items) // count] for i in range(count)]

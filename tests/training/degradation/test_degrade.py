@@ -12,7 +12,7 @@ from torch import Tensor
 
 from elansr.errors import ConfigError
 from elansr.images import downscale
-from elansr.training.degradation import BORDER, DegradationRecipe, degrade, degraded_crops, degraded_pictures
+from elansr.training.degradation import BORDER, DegradationRecipe, degrade, degrade_crops, degrade_pictures
 from elansr.training.degradation.degrade import PHASES
 from elansr.training.degradation.recipe import ResizeKind
 
@@ -159,7 +159,7 @@ def test_a_pair_fits_and_starts_at_every_phase_away_from_the_borders() -> None:
     scale, patch, count = 2, 16, 300
     side = (patch + 2 * BORDER) * scale
     hr = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 3, side, side))).float().div(255)
-    lr, cut = degraded_crops(hr.expand(count, -1, -1, -1), scale, patch, CLEAN, generator())
+    lr, cut = degrade_crops(hr.expand(count, -1, -1, -1), scale, patch, CLEAN, generator())
     assert lr.shape == (count, 3, patch, patch)
     assert cut.shape == (count, 3, patch * scale, patch * scale)
     whole = degrade(hr, scale, CLEAN, generator())[0]
@@ -179,15 +179,15 @@ def test_a_pair_fits_and_starts_at_every_phase_away_from_the_borders() -> None:
 def test_a_validation_picture_does_not_depend_on_the_others() -> None:
     a, b = levels(photo(90, 121)), levels(photo(60, 64))
     recipe = DegradationRecipe(clean_probability=0)
-    together = degraded_pictures([a, b], 4, recipe, seed=3)
-    (_, alone) = degraded_pictures([b, b], 4, recipe, seed=3)
+    together = degrade_pictures([a, b], 4, recipe, seed=3)
+    (_, alone) = degrade_pictures([b, b], 4, recipe, seed=3)
     assert [(lr.shape, hr.shape) for lr, hr in together] == [((22, 30, 3), (88, 120, 3)), ((15, 16, 3), (60, 64, 3))]
     assert all(lr.dtype == hr.dtype == np.uint8 for lr, hr in together)
     np.testing.assert_array_equal(together[0][1], a[:88, :120])
     np.testing.assert_array_equal(together[1][0], alone[0])
-    first, second = degraded_pictures([b, b], 4, recipe, seed=3)
+    first, second = degrade_pictures([b, b], 4, recipe, seed=3)
     assert (first[0] != second[0]).any()
-    assert (degraded_pictures([b], 4, recipe, seed=4)[0][0] != first[0]).any()
+    assert (degrade_pictures([b], 4, recipe, seed=4)[0][0] != first[0]).any()
 
 
 @pytest.mark.parametrize(
@@ -205,4 +205,4 @@ def test_what_is_no_hr_is_refused(hr: Tensor, reason: str) -> None:
 
 def test_crops_that_do_not_fit_the_patch_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"patches of 16 at x4 are cut from \(N, 3, 160, 160\)"):
-        degraded_crops(torch.zeros(2, 3, 64, 64), 4, 16, DegradationRecipe(), generator())
+        degrade_crops(torch.zeros(2, 3, 64, 64), 4, 16, DegradationRecipe(), generator())

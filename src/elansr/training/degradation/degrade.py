@@ -18,21 +18,28 @@ from torch import Tensor
 
 from elansr.errors import ConfigError
 from elansr.evaluation.datasets import RGB
-from elansr.images import crop_to_multiple
+from elansr.images import crop_to_multiple, from_float, to_float
 from elansr.training.degradation.recipe import DegradationRecipe
 from elansr.training.degradation.resampling import resize, resize_matrix
-from elansr.training.degradation.steps import blurred, compressed, draw_kind, draw_steps, noisy, resized
+from elansr.training.degradation.steps import (
+    draw_kind,
+    draw_steps,
+    random_blur,
+    random_jpeg,
+    random_noise,
+    random_resize,
+)
 
 GROUPS = 8
 BORDER = 12
-"""LR pixels of surroundings that `degraded_crops` needs on each side of its crops."""
+"""LR pixels of surroundings that `degrade_crops` needs on each side of its crops."""
 PHASES = 16
 """Corners of an LR crop relative to JPEG's grid: 8 for luma, 16 for colour at 4:2:0."""
 _MARGIN = BORDER - PHASES // 2
 """LR pixels at the borders of a degraded crop that are never seen."""
 
 
-def degraded_crops(
+def degrade_crops(
     hr: Tensor, scale: int, patch: int, recipe: DegradationRecipe, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Degrades HR crops with their surroundings and cuts patches out of them.
@@ -64,7 +71,7 @@ def degraded_crops(
     return _cut(lr, corner, patch), _cut(hr, corner * scale, patch * scale)
 
 
-def degraded_pictures(
+def degrade_pictures(
     pictures: Sequence[RGB], scale: int, recipe: DegradationRecipe, seed: int
 ) -> list[tuple[RGB, RGB]]:
     """Whole pictures for validation, degraded once.
@@ -84,9 +91,9 @@ def degraded_pictures(
     for index, picture in enumerate(pictures):
         hr = crop_to_multiple(picture, scale)
         own = int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-        x = torch.from_numpy(np.ascontiguousarray(hr)).permute(2, 0, 1).unsqueeze(0).float() / 255
+        x = torch.from_numpy(to_float(hr)).permute(2, 0, 1).unsqueeze(0)
         lr = degrade(x, scale, recipe, torch.Generator().manual_seed(own))
-        pairs.append((lr[0].mul(255).round().byte().permute(1, 2, 0).contiguous().numpy(), hr))
+        pairs.append((from_float(lr[0].permute(1, 2, 0).contiguous().numpy(), np.uint8), hr))
     return pairs
 
 
@@ -143,13 +150,13 @@ def _blind(picture: Tensor, size: tuple[int, int], recipe: DegradationRecipe, ge
     """One group, HR to LR of `size`."""
     for step in draw_steps(recipe, generator):
         if step == "blur":
-            picture = blurred(picture, picture.shape[-1] / size[1], recipe, generator)
+            picture = random_blur(picture, picture.shape[-1] / size[1], recipe, generator)
         elif step == "resize":
-            picture = resized(picture, size, recipe, generator)
+            picture = random_resize(picture, size, recipe, generator)
         elif step == "noise":
-            picture = noisy(picture, recipe, generator)
+            picture = random_noise(picture, recipe, generator)
         elif step == "jpeg":
-            picture = compressed(picture, recipe, generator)
+            picture = random_jpeg(picture, recipe, generator)
         else:
             picture = resize(picture, *size, draw_kind(recipe, generator)).clamp(0, 1)
     return _levels(picture) / 255

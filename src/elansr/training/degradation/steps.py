@@ -58,15 +58,17 @@ _TRANSFORM_MULTIPLE = 32
 """Sides of Fourier transforms are rounded up to a multiple, because large prime factors are slow."""
 
 
-def blurred(picture: Tensor, unit: float, recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
+def random_blur(picture: Tensor, unit: float, recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
     """Blurs some of the pictures; `unit` is how many of their pixels are one of LR's."""
     draw = draw_blur(recipe, len(picture), generator)
     chosen = draw.sigma.any(1).nonzero()[:, 0]
     blur = BlurDraw(draw.sigma[chosen], draw.angle[chosen])
-    return _changed(picture, chosen, lambda part: gaussian_blur(part, blur, unit))
+    return _apply(picture, chosen, lambda part: gaussian_blur(part, blur, unit))
 
 
-def resized(picture: Tensor, size: tuple[int, int], recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
+def random_resize(
+    picture: Tensor, size: tuple[int, int], recipe: DegradationRecipe, generator: torch.Generator
+) -> Tensor:
     """Resizes all pictures to another size or none; `size` is LR's height and width."""
     draw = draw_resize(recipe, generator)
     if draw.side is None:
@@ -75,21 +77,21 @@ def resized(picture: Tensor, size: tuple[int, int], recipe: DegradationRecipe, g
     return resize(picture, height, width, draw.kind).clamp(0, 1)
 
 
-def noisy(picture: Tensor, recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
+def random_noise(picture: Tensor, recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
     """Adds noise to some of the pictures."""
     draw = draw_noise(recipe, len(picture), generator)
     chosen = (draw.gaussian + draw.shot).nonzero()[:, 0]
     noise = NoiseDraw(draw.gaussian[chosen], draw.shot[chosen], draw.grey[chosen])
     field = torch.randn(len(chosen), *picture.shape[1:], generator=generator)
-    return _changed(picture, chosen, lambda part: add_noise(part, noise, field.to(part)))
+    return _apply(picture, chosen, lambda part: add_noise(part, noise, field.to(part)))
 
 
-def compressed(picture: Tensor, recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
+def random_jpeg(picture: Tensor, recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
     """Takes some of the pictures through JPEG."""
     draw = draw_jpeg(recipe, len(picture), generator)
     chosen = draw.quality.nonzero()[:, 0]
     quality = draw.quality[chosen]
-    return _changed(picture, chosen, lambda part: jpeg(part, quality, draw.chroma_420))
+    return _apply(picture, chosen, lambda part: jpeg(part, quality, draw.chroma_420))
 
 
 def gaussian_blur(picture: Tensor, blur: BlurDraw, unit: float) -> Tensor:
@@ -132,7 +134,7 @@ def draw_steps(recipe: DegradationRecipe, generator: torch.Generator) -> tuple[S
     shuffled = [torch.randperm(len(ROUND), generator=generator).tolist() for _ in range(recipe.rounds)]
     *before, last = ([ROUND[i] for i in order] for order in shuffled)
     tail: list[StepName] = ["to_lr"]
-    if _share(1, recipe.jpeg_last_probability, generator):
+    if _bernoulli(1, recipe.jpeg_last_probability, generator):
         last.remove("jpeg")
         tail.append("jpeg")
     return tuple([step for order in [*before, last] for step in order] + tail)
@@ -140,18 +142,18 @@ def draw_steps(recipe: DegradationRecipe, generator: torch.Generator) -> tuple[S
 
 def draw_blur(recipe: DegradationRecipe, count: int, generator: torch.Generator) -> BlurDraw:
     """A Gaussian for each of `count` samples."""
-    blurred = _share(count, recipe.blur_probability, generator)
-    anisotropic = _share(count, recipe.anisotropic_probability, generator)
-    sigma = _between(recipe.blur_sigma, (count, 2), generator)
-    angle = _between(recipe.blur_angle, (count,), generator)
+    blurred = _bernoulli(count, recipe.blur_probability, generator)
+    anisotropic = _bernoulli(count, recipe.anisotropic_probability, generator)
+    sigma = _uniform(recipe.blur_sigma, (count, 2), generator)
+    angle = _uniform(recipe.blur_angle, (count,), generator)
     across = torch.where(anisotropic, sigma[:, 1], sigma[:, 0])
     return BlurDraw(torch.stack([sigma[:, 0], across], dim=1) * blurred.unsqueeze(1), angle.deg2rad())
 
 
 def draw_resize(recipe: DegradationRecipe, generator: torch.Generator) -> ResizeDraw:
     """Another size or none, for a whole group."""
-    resized = bool(_share(1, recipe.resize_probability, generator))
-    side = float(_between(recipe.resize_side, (1,), generator))
+    resized = bool(_bernoulli(1, recipe.resize_probability, generator))
+    side = float(_uniform(recipe.resize_side, (1,), generator))
     return ResizeDraw(side if resized else None, draw_kind(recipe, generator))
 
 
@@ -162,23 +164,23 @@ def draw_kind(recipe: DegradationRecipe, generator: torch.Generator) -> ResizeKi
 
 def draw_noise(recipe: DegradationRecipe, count: int, generator: torch.Generator) -> NoiseDraw:
     """Gaussian noise, shot noise or none for each of `count` samples."""
-    noisy = _share(count, recipe.noise_probability, generator)
-    shot = _share(count, recipe.shot_probability, generator)
-    gaussian_sigma = _between(recipe.noise_sigma, (count,), generator)
-    shot_sigma = _between(recipe.shot_sigma, (count,), generator)
-    grey = _share(count, recipe.grey_probability, generator)
+    noisy = _bernoulli(count, recipe.noise_probability, generator)
+    shot = _bernoulli(count, recipe.shot_probability, generator)
+    gaussian_sigma = _uniform(recipe.noise_sigma, (count,), generator)
+    shot_sigma = _uniform(recipe.shot_sigma, (count,), generator)
+    grey = _bernoulli(count, recipe.grey_probability, generator)
     return NoiseDraw(gaussian_sigma * (noisy & ~shot), shot_sigma * (noisy & shot), grey)
 
 
 def draw_jpeg(recipe: DegradationRecipe, count: int, generator: torch.Generator) -> JpegDraw:
     """A quality or no JPEG for each of `count` samples."""
-    compressed = _share(count, recipe.jpeg_probability, generator)
+    compressed = _bernoulli(count, recipe.jpeg_probability, generator)
     low, high = recipe.jpeg_quality
     quality = torch.randint(low, high + 1, (count,), generator=generator)
-    return JpegDraw(quality * compressed, bool(_share(1, recipe.chroma_420_probability, generator)))
+    return JpegDraw(quality * compressed, bool(_bernoulli(1, recipe.chroma_420_probability, generator)))
 
 
-def _changed(picture: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+def _apply(picture: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
     """The pictures, those of the indices `chosen` changed."""
     if len(chosen) == 0:
         return picture
@@ -196,11 +198,11 @@ def _transfer(sides: list[int], blur: BlurDraw, unit: float) -> Tensor:
     return torch.exp(-2 * math.pi**2 * exponent)
 
 
-def _share(count: int, probability: float, generator: torch.Generator) -> Tensor:
+def _bernoulli(count: int, probability: float, generator: torch.Generator) -> Tensor:
     """Bools (count,), true with `probability`."""
     return torch.rand(count, generator=generator) < probability
 
 
-def _between(limits: tuple[float, float], shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+def _uniform(limits: tuple[float, float], shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     low, high = limits
     return low + (high - low) * torch.rand(shape, generator=generator)
