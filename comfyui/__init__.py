@@ -16,7 +16,7 @@ if find_spec("elansr") is None and (_SOURCE / "elansr" / "__init__.py").is_file(
     sys.path.append(str(_SOURCE))
 
 try:
-    from elansr.weights.spandrel import install
+    from elansr.engines.spandrel import install
 except ModuleNotFoundError as error:
     if error.name != "elansr":
         raise

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from elansr.weights.spandrel import install
-from tests.weights.other_programs.stand_in import torchvision_stand_in
+from tests.engines.spandrel.stand_in import torchvision_stand_in
 
 
 @pytest.fixture(autouse=True)
@@ -41,5 +40,7 @@ def untaught(_imported: tuple[ModuleType, Any]) -> Any:
 @pytest.fixture
 def registry(untaught: Any) -> Any:
     """A copy of spandrel's registry that knows ELAN."""
+    from elansr.engines.spandrel import install
+
     install(untaught)
     return untaught

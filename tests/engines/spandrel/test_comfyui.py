@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 
 from elansr.weights.released import resolve
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "comfyui"
 CHILD = """
 import sys
 sys.path[1:1] = {paths!r}
 from importlib.util import module_from_spec, spec_from_file_location
-from tests.weights.other_programs.stand_in import torchvision_stand_in
+from tests.engines.spandrel.stand_in import torchvision_stand_in
 spec = spec_from_file_location("custom_nodes.elansr", {file!r})
 with torchvision_stand_in():
     spec.loader.exec_module(module_from_spec(spec))
@@ -70,7 +70,7 @@ def test_a_copy_without_elansr_says_what_to_do(tmp_path: Path) -> None:
     shutil.copytree(FOLDER, tmp_path / "node")
     program = f"import runpy; runpy.run_path({str(tmp_path / 'node' / '__init__.py')!r})"
     run = subprocess.run(
-        [sys.executable, "-S", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-S", "-E", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert run.returncode == 1
     last = run.stderr.splitlines()[-1]
