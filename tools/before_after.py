@@ -15,8 +15,7 @@ import typer
 from PIL import Image
 
 from elansr.errors import ElansrError
-from elansr.evaluation.contact_sheet import draw_text, line_height
-from elansr.evaluation.datasets import RGB, read_rgb
+from elansr.evaluation import RGB, draw_text, line_height, read_rgb
 from elansr.images import crop_to_multiple, downscale, imresize
 from elansr.upscaling.upscaler import load
 from elansr.weights.disk import write_atomically

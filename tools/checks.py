@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from elansr.errors import ElansrError
-from elansr.evaluation.models import NAMES
-from elansr.evaluation.published import published
+from elansr.evaluation import NAMES, published
 from elansr.weights.describe import Description, describe
 from elansr.weights.released import ReleasedWeights
 from tools import figures as stored

@@ -16,9 +16,7 @@ import typer
 from rich.progress import track
 
 from elansr.errors import ConfigError, ElansrError
-from elansr.evaluation.datasets import RGB, read_rgb
-from elansr.evaluation.metrics import psnr_y
-from elansr.evaluation.models import BICUBIC, Model, load_model
+from elansr.evaluation import BICUBIC, RGB, Model, load_model, psnr_y, read_rgb
 from elansr.training.data import find_pictures
 from elansr.training.degradation import DegradationRecipe, degrade_pictures
 from elansr.upscaling.choice import CLEAN, REAL

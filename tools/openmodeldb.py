@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from elansr.errors import ElansrError, WeightsError
-from elansr.evaluation.models import NAMES
+from elansr.evaluation import NAMES
 from elansr.weights.describe import Description, describe
 from elansr.weights.disk import write_atomically
 from elansr.weights.released import RELEASED, ReleasedWeights

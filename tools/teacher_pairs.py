@@ -24,7 +24,7 @@ from PIL import Image
 
 from elansr.benchmark.networks.rrdb import SCALE
 from elansr.errors import ElansrError
-from elansr.evaluation.datasets import RGB, read_rgb
+from elansr.evaluation import RGB, read_rgb
 from elansr.memory import keep_freed_memory
 from elansr.training.data import find_pictures
 from elansr.training.degradation import DegradationRecipe, degrade

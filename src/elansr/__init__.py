@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from elansr.errors import ElansrError
-    from elansr.evaluation.evaluate import evaluate
+    from elansr.evaluation.scoring import evaluate
     from elansr.images import Picture, read, write
     from elansr.nn.config import ELANConfig
     from elansr.nn.elan import ELAN, create_model
@@ -49,7 +49,7 @@ _HOMES = {
     "convert": "elansr.weights.convert",
     "create_model": "elansr.nn.elan",
     "describe": "elansr.weights.describe",
-    "evaluate": "elansr.evaluation.evaluate",
+    "evaluate": "elansr.evaluation.scoring",
     "load": "elansr.upscaling.upscaler",
     "load_network": "elansr.weights",
     "read": "elansr.images",

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from elansr.benchmark.networks.imdn import IMDN
 from elansr.cli.main import app
-from elansr.evaluation.metrics import consistency
+from elansr.evaluation import consistency
 from elansr.images import Picture, downscale, read, write
 from elansr.upscaling.upscaler import Upscaler
 from elansr.weights import load_network

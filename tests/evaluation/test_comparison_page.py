@@ -8,7 +8,7 @@ from PIL import ImageCms
 
 from elansr.errors import ConfigError, OutputExistsError
 from elansr.evaluation import web_pages
-from elansr.evaluation.compare import ComparedPicture, Comparison
+from elansr.evaluation.comparison import ComparedPicture, Comparison
 from elansr.evaluation.crops import CropBox
 from elansr.evaluation.web_pages import check_size, write_comparison
 from tests.evaluation.parsed import Page, kind, opened, picture

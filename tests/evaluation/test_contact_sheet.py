@@ -9,7 +9,7 @@ import pyvips
 from PIL import Image, ImageCms, ImageFont
 
 from elansr.errors import ConfigError, OutputExistsError, PictureError
-from elansr.evaluation.compare import ComparedPicture, Comparison
+from elansr.evaluation.comparison import ComparedPicture, Comparison
 from elansr.evaluation.contact_sheet import FRAMES, TILE, WHOLE_WIDTH, draw_text, line_height, sheet, write_sheet
 from elansr.evaluation.crops import CropBox
 from elansr.images import read

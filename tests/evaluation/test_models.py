@@ -8,8 +8,8 @@ import torch
 
 from elansr.benchmark.networks.imdn import IMDN
 from elansr.errors import ConfigError, DeviceError, ElansrError, WeightsError
-from elansr.evaluation.evaluate import evaluate
 from elansr.evaluation.models import Model, load_model
+from elansr.evaluation.scoring import evaluate
 from elansr.export import Target, export
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elansr.evaluation.compare import ComparedPicture, Comparison
+from elansr.evaluation.comparison import ComparedPicture, Comparison
 from elansr.evaluation.crops import CropBox
-from elansr.evaluation.evaluate import Score, SetScores
+from elansr.evaluation.scoring import Score, SetScores
 from elansr.evaluation.web_pages import ReportPage, write_comparison
 from tests.evaluation.test_report_page import example
 

@@ -8,8 +8,8 @@ import pytest
 
 from elansr.errors import OutputExistsError, PictureError
 from elansr.evaluation.crops import CropBox
-from elansr.evaluation.evaluate import Score, ScoredPicture, SetScores
 from elansr.evaluation.metrics import psnr_y, ssim_y
+from elansr.evaluation.scoring import Score, ScoredPicture, SetScores
 from elansr.evaluation.web_pages import ReportPage, error_map
 from elansr.images import downscale, imresize
 from tests.evaluation.parsed import Element, Page, kind, picture

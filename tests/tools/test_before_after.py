@@ -10,7 +10,7 @@ import pytest
 import typer
 from PIL import Image
 
-from elansr.evaluation.datasets import RGB
+from elansr.evaluation import RGB
 from elansr.images import downscale, imresize
 from elansr.weights.released import RELEASED, ReleasedWeights
 from tools import before_after

@@ -13,7 +13,7 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
 from elansr.errors import ConfigError
-from elansr.evaluation.models import Model, load_model
+from elansr.evaluation import Model, load_model
 from elansr.images import crop_to_multiple, downscale
 from elansr.training.degradation import DegradationRecipe, degrade_pictures
 from tools import degraded

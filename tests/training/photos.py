@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from elansr.evaluation.datasets import RGB, read_rgb
+from elansr.evaluation import RGB, read_rgb
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 

@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from elansr.evaluation.datasets import RGB, BenchmarkSet
-from elansr.evaluation.metrics import psnr_y
-from elansr.evaluation.models import load_model
+from elansr.evaluation import RGB, BenchmarkSet, load_model, psnr_y
 from elansr.weights.released import RELEASED, ReleasedWeights
 
 TOLERANCE = 0.02

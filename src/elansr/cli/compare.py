@@ -11,7 +11,7 @@ from elansr.errors import ConfigError
 from elansr.text import shown
 
 if TYPE_CHECKING:
-    from elansr.evaluation.compare import Comparison
+    from elansr.evaluation import Comparison
 
 PAGES, SHEETS = (".html", ".htm"), (".png",)
 
@@ -40,10 +40,8 @@ def compare(
     """Put pictures, or what models make of a photo, side by side."""
     is_page = _is_page(output, jpeg)
     _require_no_input(output, [*names, *([str(on)] if on else [])])
-    from elansr.evaluation.compare import compare as gather
-    from elansr.evaluation.contact_sheet import write_sheet
-    from elansr.evaluation.crops import CropBox
-    from elansr.evaluation.web_pages import check_size, write_comparison
+    from elansr.evaluation import CropBox, check_size, write_comparison, write_sheet
+    from elansr.evaluation import compare as gather
     from elansr.images import DEFAULT_MAX_PIXELS, check_place
 
     check_place(output, overwrite)

@@ -48,7 +48,7 @@ def evaluate(
     """Measure PSNR-Y and SSIM-Y under the protocol of the literature."""
     from elansr.cli.progress import ProgressBars
     from elansr.cli.scores import as_json, as_text
-    from elansr.evaluation.evaluate import evaluate as measure
+    from elansr.evaluation import evaluate as measure
 
     with ProgressBars() as bars:
         result = measure(

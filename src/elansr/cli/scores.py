@@ -4,8 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 
-from elansr.evaluation.evaluate import PROTOCOLS, Evaluation, Score, SetScores
-from elansr.evaluation.published import PICTURES, Published, published
+from elansr.evaluation import PICTURES, PROTOCOLS, Evaluation, Published, Score, SetScores, published
 from elansr.text import shown
 
 INFLATED = (

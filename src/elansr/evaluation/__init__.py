@@ -1,0 +1,60 @@
+"""Scores of models on benchmark sets, and pictures side by side.
+
+`evaluate` scores models under a protocol of the literature; `compare` brings files, and what models make of a photo, to
+one size, for `write_comparison` (an HTML page with a slider) and `write_sheet` (a picture).
+
+    metrics.py             PSNR, SSIM, consistency
+    datasets.py            which pictures a set has, and how they are read
+    lr_check.py            whether LR files belong to their HR
+    models.py              what can be scored
+    scoring.py             the protocols, and `evaluate`
+    outputs.py             SR pictures and CSV
+    published_results.py   what papers have
+    comparison.py          `compare`
+    crops.py               where pictures differ most
+    web_pages.py, contact_sheet.py   what is written of both
+"""
+
+from elansr.evaluation.comparison import ComparedPicture, Comparison, compare
+from elansr.evaluation.contact_sheet import draw_text, line_height, write_sheet
+from elansr.evaluation.crops import CropBox
+from elansr.evaluation.datasets import RGB, BenchmarkSet, match_lr, read_rgb
+from elansr.evaluation.metrics import consistency, psnr, psnr_y, ssim, ssim_y
+from elansr.evaluation.models import BICUBIC, NAMES, Model, load_model
+from elansr.evaluation.published_results import PICTURES, Published, published
+from elansr.evaluation.scoring import PROTOCOLS, Evaluation, Protocol, Score, SetScores, evaluate
+from elansr.evaluation.web_pages import check_size, write_comparison
+
+__all__ = [
+    "BICUBIC",
+    "NAMES",
+    "PICTURES",
+    "PROTOCOLS",
+    "RGB",
+    "BenchmarkSet",
+    "ComparedPicture",
+    "Comparison",
+    "CropBox",
+    "Evaluation",
+    "Model",
+    "Protocol",
+    "Published",
+    "Score",
+    "SetScores",
+    "check_size",
+    "compare",
+    "consistency",
+    "draw_text",
+    "evaluate",
+    "line_height",
+    "load_model",
+    "match_lr",
+    "psnr",
+    "psnr_y",
+    "published",
+    "read_rgb",
+    "ssim",
+    "ssim_y",
+    "write_comparison",
+    "write_sheet",
+]

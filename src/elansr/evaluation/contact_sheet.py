@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
-from elansr.evaluation.compare import ComparedPicture, Comparison
+from elansr.evaluation.comparison import ComparedPicture, Comparison
 from elansr.evaluation.crops import CropBox
 from elansr.evaluation.datasets import RGB
 from elansr.images import Picture, check_output, rounded, to_float, write
@@ -218,6 +217,8 @@ def _shortened(text: str, kept: int) -> str:
 def _draw_line(text: str, size: int) -> NDArray[np.uint8]:
     if not text.isascii():
         return _by_pango(text, size)
+    from PIL import Image, ImageDraw, ImageFont
+
     font = ImageFont.load_default(size)
     image = Image.new("L", (max(1, round(font.getlength(text)) + 1), line_height(size)))
     ImageDraw.Draw(image).text((0, line_height(size) // 2), text, fill=255, font=font, anchor="lm")

@@ -19,7 +19,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from elansr.errors import DataError
 from elansr.evaluation.datasets import RGB, BenchmarkSet, read_rgb, require_room
@@ -168,10 +167,12 @@ def _in_floats(hr: RGB, scale: int) -> Floats:
     return downscale(hr.astype(np.float64), scale)
 
 
-def _pillow(resample: Image.Resampling) -> Downscale:
+def _pillow(filter_name: str) -> Downscale:
     def make(hr: RGB, scale: int) -> RGB:
+        from PIL import Image
+
         size = (hr.shape[1] // scale, hr.shape[0] // scale)
-        return np.asarray(Image.fromarray(np.ascontiguousarray(hr)).resize(size, resample))
+        return np.asarray(Image.fromarray(np.ascontiguousarray(hr)).resize(size, Image.Resampling[filter_name]))
 
     return make
 
@@ -217,13 +218,13 @@ def _linear(x: Floats) -> Floats:
 MADE_WITH = "made with "
 _PILLOW_BICUBIC = "Pillow's or PyTorch's antialiased bicubic, which do not mirror the edges as MATLAB's does"
 MISTAKES: tuple[tuple[str, Downscale], ...] = (
-    (_PILLOW_BICUBIC, _pillow(Image.Resampling.BICUBIC)),
+    (_PILLOW_BICUBIC, _pillow("BICUBIC")),
     (_PILLOW_BICUBIC, _antialiased),
-    ("Lanczos (Pillow's)", _pillow(Image.Resampling.LANCZOS)),
-    ("antialiased bilinear (Pillow's)", _pillow(Image.Resampling.BILINEAR)),
-    ("averaging (box, area)", _pillow(Image.Resampling.BOX)),
+    ("Lanczos (Pillow's)", _pillow("LANCZOS")),
+    ("antialiased bilinear (Pillow's)", _pillow("BILINEAR")),
+    ("averaging (box, area)", _pillow("BOX")),
     ("averaging (box, area)", _averaged),
-    ("nearest neighbour (Pillow's)", _pillow(Image.Resampling.NEAREST)),
+    ("nearest neighbour (Pillow's)", _pillow("NEAREST")),
     ("nearest neighbour (OpenCV's, PyTorch's)", lambda hr, scale: hr[::scale, ::scale]),
     ("OpenCV's or PyTorch's bicubic, which is not antialiased", _interpolated(_sharper_cubic, "edge")),
     ("OpenCV's or PyTorch's bilinear, which is not antialiased", _interpolated(_linear, "edge")),
@@ -338,6 +339,8 @@ def _variation(a: RGB, b: RGB) -> float:
 
 
 def _after_jpeg(picture: RGB, quality: int, subsampling: int) -> RGB:
+    from PIL import Image
+
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=quality, subsampling=subsampling)
     return np.asarray(Image.open(file))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from elansr.disk import write_atomically, writing_errors
 from elansr.errors import ConfigError, PictureError
 from elansr.evaluation.datasets import RGB, BenchmarkSet
-from elansr.evaluation.evaluate import PROTOCOLS, Evaluation, FilePath, Protocol, Score, ScoredPicture, SetScores
 from elansr.evaluation.models import Model
+from elansr.evaluation.scoring import PROTOCOLS, Evaluation, FilePath, Protocol, Score, ScoredPicture, SetScores
 from elansr.images import Picture, check_place, write
 from elansr.text import shown
 from elansr.weights.disk import SUFFIXES

@@ -24,11 +24,11 @@ import pyvips
 
 from elansr.disk import write_atomically, writing_errors
 from elansr.errors import ConfigError, DataError, PictureError
-from elansr.evaluation.compare import ComparedPicture, Comparison, Progress
+from elansr.evaluation.comparison import ComparedPicture, Comparison, Progress
 from elansr.evaluation.crops import CropBox, most_different
 from elansr.evaluation.datasets import RGB
-from elansr.evaluation.evaluate import Score, ScoredPicture, SetScores
 from elansr.evaluation.metrics import psnr_y
+from elansr.evaluation.scoring import Score, ScoredPicture, SetScores
 from elansr.images import check_place, imresize, luma, rounded
 from elansr.text import shown
 

@@ -11,8 +11,7 @@ from torch import Tensor
 from elansr.engines.exported import Exported, FileEngine
 from elansr.engines.fused import FusedELAN
 from elansr.errors import ExportError
-from elansr.evaluation.datasets import read_rgb
-from elansr.evaluation.metrics import psnr_y
+from elansr.evaluation import psnr_y, read_rgb
 from elansr.images import crop_to_multiple, downscale
 from elansr.nn.ops import crop, pad
 from elansr.weights.inference import InferenceForm

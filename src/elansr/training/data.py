@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elansr.errors import ConfigError, DataError
-from elansr.evaluation.datasets import RGB, match_lr, read_rgb
+from elansr.evaluation import RGB, match_lr, read_rgb
 from elansr.images import crop_to_multiple, downscale, is_picture_name, rounded
 from elansr.training.config import DataRecipe, PictureFolder
 

@@ -7,8 +7,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from elansr.evaluation.datasets import RGB
-from elansr.evaluation.metrics import psnr_y
+from elansr.evaluation import RGB, psnr_y
 from elansr.images import from_float, to_float
 from elansr.nn.elan import ELAN
 from elansr.training.config import Recipe

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from elansr.errors import ConfigError, DataError, PictureError
-from elansr.evaluation.datasets import RGB
+from elansr.evaluation import RGB
 from elansr.training.check import KINDS, DataCheck, check_data
 from tests.training.photos import city, otter, resized, through_jpeg
 

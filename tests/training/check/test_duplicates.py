@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from elansr.evaluation.datasets import RGB, read_rgb
+from elansr.evaluation import RGB, read_rgb
 from elansr.training.check.duplicates import BITS, BLOCK, HASH_SIDE, SAME, Fingerprint, closest, fingerprint
 from tests.training.photos import city, otter, resized, through_jpeg
 

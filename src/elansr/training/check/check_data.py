@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from elansr.errors import ConfigError, DataError
-from elansr.evaluation.datasets import read_rgb
+from elansr.evaluation import read_rgb
 from elansr.images import is_picture_name
 from elansr.text import shown
 from elansr.training.check.duplicates import BITS, SAME, Fingerprint, closest, fingerprint

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from elansr.evaluation.datasets import RGB
+from elansr.evaluation import RGB
 
 HASH_SIDE = 16
 BITS = HASH_SIDE * HASH_SIDE

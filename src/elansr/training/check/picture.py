@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.errors import PictureError
-from elansr.evaluation.datasets import RGB, read_rgb
+from elansr.evaluation import RGB, read_rgb
 from elansr.images import FormatName, inspect, sniff
 from elansr.text import shown
 from elansr.training.check.duplicates import Fingerprint, fingerprint

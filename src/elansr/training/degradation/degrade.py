@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from elansr.errors import ConfigError
-from elansr.evaluation.datasets import RGB
+from elansr.evaluation import RGB
 from elansr.images import crop_to_multiple, from_float, to_float
 from elansr.training.degradation.recipe import DegradationRecipe
 from elansr.training.degradation.resampling import resize, resize_matrix

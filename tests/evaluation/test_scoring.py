@@ -12,9 +12,9 @@ import pytest
 import elansr
 from elansr.errors import ConfigError, DataError, OutputExistsError, PictureError
 from elansr.evaluation.datasets import BenchmarkSet
-from elansr.evaluation.evaluate import Evaluation, Score, ScoredPicture, SetScores, score_set
 from elansr.evaluation.metrics import consistency
 from elansr.evaluation.models import Model, bicubic
+from elansr.evaluation.scoring import Evaluation, Score, ScoredPicture, SetScores, score_set
 from elansr.images import Picture, downscale, read, write
 
 Enlarge = Callable[[np.ndarray], np.ndarray]

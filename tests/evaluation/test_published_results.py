@@ -2,7 +2,7 @@
 
 import pytest
 
-from elansr.evaluation.published import PICTURES, ROWS, SETS, published
+from elansr.evaluation.published_results import PICTURES, ROWS, SETS, published
 
 
 def test_a_result_is_found_whatever_the_case_of_the_set() -> None:

@@ -9,8 +9,8 @@ import torch
 
 from elansr.benchmark.networks.imdn import IMDN
 from elansr.errors import ConfigError, PictureError, WeightsError
-from elansr.evaluation.compare import compare
-from elansr.evaluation.evaluate import evaluate
+from elansr.evaluation.comparison import compare
+from elansr.evaluation.scoring import evaluate
 from elansr.images import Picture, downscale, imresize, write
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
