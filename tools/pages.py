@@ -9,7 +9,7 @@ from pathlib import Path
 
 from elansr.errors import DataError
 from elansr.evaluation import NAMES, published
-from elansr.weights.disk import reason
+from elansr.text import reason
 from elansr.weights.released import ReleasedWeights
 from tools.figures import SETS, Figures, Kind, Mean, Measurement
 

@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from elansr.errors import ElansrError, WeightsError
-from elansr.weights.disk import reason, write_atomically
+from elansr.text import reason
+from elansr.weights.disk import write_atomically
 from elansr.weights.released import RELEASED, ReleasedWeights
 from tools import figures as stored
 from tools.checks import begun, file_path, problems
