@@ -1,6 +1,8 @@
 """Filling of transparent pixels, against closed forms and a search for the nearest visible pixel."""
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from elansr.images import fill_transparent
+from elansr.images import Pixels, RollingRows, alpha, fill_transparent, filled_rows
+
+RNG = np.random.default_rng(1)
 
 KINDS = [(np.uint8, 255), (np.uint16, 65535)]
 
@@ -91,3 +95,36 @@ def test_a_megapixel_is_fast():
     start = time.process_time()
     fill_transparent(pixels)
     assert time.process_time() - start < 1.0  # 0.15 s on a desktop core; the slack is for busy machines
+
+
+# --- a few rows at a time ---
+
+
+def holes(height: int, width: int, channels: int, dtype: type) -> Pixels:
+    """A picture with holes of all sizes, one of them half of it."""
+    picture = RNG.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, endpoint=True)
+    picture[..., -1][RNG.random((height, width)) < 0.3] = 0
+    picture[height // 5 : height * 3 // 4, width // 7 :, -1] = 0
+    return picture
+
+
+@pytest.mark.parametrize("held", [0, 2**24])
+@pytest.mark.parametrize(
+    ("size", "channels", "dtype"), [((150, 131), 4, np.uint8), ((101, 64), 2, np.uint16), ((1, 9), 4, np.uint8)]
+)
+def test_transparent_pixels_are_filled_as_in_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int, size: tuple[int, int], channels: int, dtype: type
+) -> None:
+    """With all levels of the pyramid but one pixel in files, and with all in memory."""
+    monkeypatch.setattr(alpha, "_IN_MEMORY", max(held, 64))
+    monkeypatch.setattr(alpha, "_BAND", 32)
+    picture = holes(*size, channels, dtype)
+    picture[0, 0, -1] = 9
+
+    def start() -> Callable[[int, int], Pixels]:
+        return RollingRows(lambda first, stop: picture[first:stop])
+
+    rows = filled_rows(start, picture.shape, tmp_path)  # type: ignore[arg-type]
+    bands = [rows(top, min(top + 40, size[0])) for top in range(0, size[0], 40)]
+    assert np.array_equal(np.concatenate(bands), fill_transparent(picture)[..., :-1])
+    assert bool(list(tmp_path.iterdir())) == (held == 0)

@@ -1,8 +1,8 @@
 """Pictures as NumPy arrays: read and written, resized, in other colours. Nothing here knows a network.
 
-A picture is read with `read`, worked on as `Picture.pages`, carried on with `Picture.with_pages` and written with
-`write`; `check_output` refuses early what `write` would refuse late. Pictures larger than memory are read and written
-in rows: `open_picture`, `write_rows`.
+`read` gives a `Picture`: its `pages` are arrays; `with_pages` keeps the metadata with new ones; `write` and `encode`
+write a file or its bytes. `check_output` and `check_format` check before the work what these would refuse after it.
+Pictures larger than memory are read and written in rows: `open_picture`, `write_rows`.
 """
 
 from elansr.images.alpha import fill_levels_size, fill_transparent, filled_rows
@@ -17,13 +17,12 @@ from elansr.images.formats import (
     is_picture_name,
     sniff,
 )
-from elansr.images.picture import Picture, Pixels, Rolling, blank
+from elansr.images.picture import Picture, Pixels, RollingRows, blank
 from elansr.images.reading import (
     DEFAULT_MAX_PIXELS,
     DEFAULT_MAX_STREAMED,
     FileRows,
     PictureFile,
-    Source,
     open_picture,
     read,
 )
@@ -45,8 +44,7 @@ __all__ = [
     "PictureFile",
     "Pixels",
     "Plane",
-    "Rolling",
-    "Source",
+    "RollingRows",
     "Structure",
     "blank",
     "check_format",

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elansr.images.picture import Pixels, Rolling
+from elansr.images.picture import Pixels, RollingRows
 from elansr.images.samples import rounded, to_float
 
 _STEPS = 4
@@ -76,7 +76,7 @@ def filled_rows(
         result[hidden] = rounded(colour[hidden], pixels.dtype)
         return result
 
-    return Rolling(filled)
+    return RollingRows(filled)
 
 
 def fill_levels_size(height: int, width: int, channels: int) -> int:

@@ -1,16 +1,17 @@
-"""The picture formats elansr reads and writes, what each can hold, and how a file shows which one it is.
+"""The picture formats: what each can hold, and how to recognise it by a file's extension or first bytes.
 
-| format | suffixes              | bits      | grey | alpha | pages | profile, EXIF, XMP | longest side |
-|--------|-----------------------|-----------|------|-------|-------|--------------------|--------------|
-| jpeg   | .jpg .jpeg .jpe .jfif | 8         | yes  | no    | 1     | all                | 65500        |
-| png    | .png                  | 8, 16     | yes  | yes   | 1     | all                | 10,000,000   |
-| webp   | .webp                 | 8         | no   | yes   | many  | all                | 16383        |
-| tiff   | .tif .tiff            | 8, 16     | yes  | yes   | many  | all                | 10,000,000   |
-| bmp    | .bmp                  | 8         | yes  | no    | 1     | none               | 10,000,000   |
-| gif    | .gif                  | 8         | no   | 1 bit | many  | none               | 65535        |
-| avif   | .avif                 | 8, 10, 12 | no   | yes   | 1     | all                | 16384        |
+| format | suffixes              | bits      | grey | alpha | pages | rows | profile, EXIF, XMP | longest side |
+|--------|-----------------------|-----------|------|-------|-------|------|--------------------|--------------|
+| jpeg   | .jpg .jpeg .jpe .jfif | 8         | yes  | no    | 1     | yes  | all                | 65500        |
+| png    | .png                  | 8, 16     | yes  | yes   | 1     | yes  | all                | 10,000,000   |
+| webp   | .webp                 | 8         | no   | yes   | many  | no   | all                | 16383        |
+| tiff   | .tif .tiff            | 8, 16     | yes  | yes   | many  | yes  | all                | 10,000,000   |
+| bmp    | .bmp                  | 8         | yes  | no    | 1     | no   | none               | 10,000,000   |
+| gif    | .gif                  | 8         | no   | 1 bit | many  | no   | none               | 65535        |
+| avif   | .avif                 | 8, 10, 12 | no   | yes   | 1     | no   | all                | 16384        |
 
-"grey: no" means that a grey picture comes back as RGB. 10,000,000 is where libvips stops.
+"grey: no" means that a grey picture comes back as RGB, "rows" whether a picture is decoded and encoded a few
+rows at a time, so that it may be larger than memory. 10,000,000 is where libvips stops.
 """
 
 import os
@@ -22,14 +23,15 @@ from elansr.text import shown
 
 FormatName = Literal["jpeg", "png", "webp", "tiff", "bmp", "gif", "avif"]
 
-_UNLIMITED = 10_000_000
+_VIPS = 10_000_000
 
 
 class Format(NamedTuple):
     """What one format can hold.
 
     `bits` is the most bits a sample keeps, `grey` whether one channel stays one, `many` whether it holds several pages,
-    `metadata` whether it holds a colour profile, EXIF and XMP, `longest` the longest side in pixels.
+    `rows` whether it is decoded and encoded row by row, `metadata` whether it holds a colour profile, EXIF and XMP,
+    `longest` the longest side in pixels.
     """
 
     suffixes: tuple[str, ...]
@@ -37,6 +39,7 @@ class Format(NamedTuple):
     grey: bool
     alpha: bool
     many: bool
+    rows: bool
     metadata: bool
     longest: int
 
@@ -44,13 +47,15 @@ class Format(NamedTuple):
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
 
 FORMATS: dict[FormatName, Format] = {
-    "jpeg": Format(_JPEG, bits=8, grey=True, alpha=False, many=False, metadata=True, longest=65500),
-    "png": Format((".png",), bits=16, grey=True, alpha=True, many=False, metadata=True, longest=_UNLIMITED),
-    "webp": Format((".webp",), bits=8, grey=False, alpha=True, many=True, metadata=True, longest=16383),
-    "tiff": Format((".tif", ".tiff"), bits=16, grey=True, alpha=True, many=True, metadata=True, longest=_UNLIMITED),
-    "bmp": Format((".bmp",), bits=8, grey=True, alpha=False, many=False, metadata=False, longest=_UNLIMITED),
-    "gif": Format((".gif",), bits=8, grey=False, alpha=True, many=True, metadata=False, longest=65535),
-    "avif": Format((".avif",), bits=12, grey=False, alpha=True, many=False, metadata=True, longest=16384),
+    "jpeg": Format(_JPEG, bits=8, grey=True, alpha=False, many=False, rows=True, metadata=True, longest=65500),
+    "png": Format((".png",), bits=16, grey=True, alpha=True, many=False, rows=True, metadata=True, longest=_VIPS),
+    "webp": Format((".webp",), bits=8, grey=False, alpha=True, many=True, rows=False, metadata=True, longest=16383),
+    "tiff": Format(
+        (".tif", ".tiff"), bits=16, grey=True, alpha=True, many=True, rows=True, metadata=True, longest=_VIPS
+    ),
+    "bmp": Format((".bmp",), bits=8, grey=True, alpha=False, many=False, rows=False, metadata=False, longest=_VIPS),
+    "gif": Format((".gif",), bits=8, grey=False, alpha=True, many=True, rows=False, metadata=False, longest=65535),
+    "avif": Format((".avif",), bits=12, grey=False, alpha=True, many=False, rows=False, metadata=True, longest=16384),
 }
 
 SUFFIXES: dict[str, FormatName] = {suffix: name for name, row in FORMATS.items() for suffix in row.suffixes}
@@ -60,7 +65,7 @@ _READABLE = "JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"
 
 
 def format_of_suffix(path: str | os.PathLike[str]) -> FormatName:
-    """Returns the format that the suffix of `path` asks for.
+    """The format that the suffix of `path` stands for.
 
     Raises:
         PictureError: The suffix is missing or none of `SUFFIXES`.
@@ -74,7 +79,7 @@ def format_of_suffix(path: str | os.PathLike[str]) -> FormatName:
 
 
 def format_named(name: str) -> FormatName:
-    """Returns the format called `name`: "jpeg", "JPG", "tif" and the like.
+    """The format called `name`: "jpeg", "JPG", "tif" and the like.
 
     Raises:
         PictureError: elansr writes no such format.
@@ -86,13 +91,13 @@ def format_named(name: str) -> FormatName:
 
 
 def is_picture_name(path: str | os.PathLike[str]) -> bool:
-    """Says whether a folder run takes the file: a known suffix in any case, and not a hidden file."""
+    """Whether a file in a folder is taken for a picture: it has a known suffix, in any case, and is not hidden."""
     name = Path(path).name
     return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 
 def sniff(head: bytes) -> FormatName:
-    """Returns the format of a file from its first bytes (64 suffice), whatever its name says.
+    """The format of a file by its first bytes (64 suffice), whatever its name says.
 
     Raises:
         PictureError: The bytes are no picture, or one elansr does not read; the message lacks the file's name.
@@ -146,7 +151,7 @@ _FOREIGN: dict[bytes, str] = {
 
 
 def _sniff_boxes(head: bytes) -> FormatName:
-    """Tells AVIF from its relatives by the brands in the first box."""
+    """Recognises AVIF, among its relatives, by the brands in the first box."""
     brands = head[8 : int.from_bytes(head[:4], "big")]
     if b"avis" in brands:
         raise PictureError(_unread("an animated AVIF", "convert it to animated WebP or GIF first"))

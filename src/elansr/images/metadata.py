@@ -1,6 +1,6 @@
-"""EXIF and XMP: kept with the picture, made true for its new pixels, moved into and out of TIFF files.
+"""EXIF and XMP: corrected for the pixels they go with, read from TIFF files and written into them.
 
-libvips stores EXIF in JPEG, PNG, WebP and AVIF; it neither reads nor writes it in TIFF, so that is done here.
+libvips reads and writes EXIF in JPEG, PNG, WebP and AVIF, but not in TIFF, so that is done here.
 Everywhere an EXIF block is bytes that start with `Exif`, two zeros and a TIFF header.
 
 An EXIF block and a TIFF file consist of tag directories (TIFF 6.0, BigTIFF, EXIF 2.32): tag numbers and fields.
@@ -52,7 +52,7 @@ Directory: TypeAlias = dict[int, Union[Field, "Directory"]]
 
 
 class TagError(ValueError):
-    """The bytes are no tag directory, or one that leads outside the file."""
+    """The bytes are not a tag directory, or one that points outside the file."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class TagLayout:
         return struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
 
     def swapped(self, value: bytes, kind: int) -> bytes:
-        """Takes values from this layout's byte order to little-endian, or back."""
+        """Converts values from this layout's byte order to little-endian, or back."""
         size = 4 if kind in _RATIONALS else _SIZES[kind]
         if self.order == "<" or size == 1:
             return value
@@ -96,7 +96,7 @@ class TagFile:
         stream: A seekable binary stream that starts with the TIFF header.
 
     Raises:
-        TagError: The stream starts with no TIFF header.
+        TagError: The stream does not start with a TIFF header.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -207,10 +207,10 @@ _DESCRIPTIVE |= {0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F, 0xC4A5, EXIF_POINTER, G
 
 
 def for_pixels(exif: bytes, width: int, height: int) -> bytes | None:
-    """Returns the block as it is true for upright pixels.
+    """The block, corrected for upright pixels.
 
-    Orientation and size tags, where it has them, say 1, `width` and `height`; the thumbnail, which shows other pixels,
-    is left out. None for a block that is empty, or too damaged to read: nothing of it could be trusted.
+    Its tags of orientation and size, if it has them, become 1, `width` and `height`; the thumbnail, which shows other
+    pixels, is dropped. None for a block that is empty or too damaged to read.
     """
     directory = _parse(exif)
     if not directory:
@@ -230,7 +230,7 @@ def _correct(directory: Directory, numbers: dict[int, int]) -> None:
 
 
 def resolution(exif: bytes) -> tuple[float, float] | None:
-    """Returns the dots per inch, horizontal and vertical, that a block tells; None if it does not."""
+    """The dots per inch, horizontal and vertical, in a block; None if it has none."""
     directory = _parse(exif) or {}
     found = [directory.get(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT)]
     x, y, unit = (field.numbers() if isinstance(field, Field) else () for field in found)
@@ -241,16 +241,16 @@ def resolution(exif: bytes) -> tuple[float, float] | None:
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """Returns the XMP packet with `tiff:Orientation`, as attribute or element, set to 1."""
+    """The XMP packet with `tiff:Orientation`, as attribute or element, set to 1."""
     return re.sub(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)[2-8]""", rb"\g<1>1", xmp)
 
 
 def from_tiff(stream: BinaryIO) -> bytes | None:
-    """Returns what a TIFF file's first page tells about the picture, as an EXIF block; None if it tells nothing."""
+    """The descriptive tags of a TIFF file's first page as an EXIF block; None if it has none."""
     file = TagFile(stream)
     directory, _ = file.directory(file.first(), EXIF_POINTERS)
-    told = {tag: field for tag, field in directory.items() if tag in _DESCRIPTIVE}
-    return _block(told) if told else None
+    descriptive = {tag: field for tag, field in directory.items() if tag in _DESCRIPTIVE}
+    return _block(descriptive) if descriptive else None
 
 
 def into_tiff(stream: BinaryIO, exif: bytes) -> None:
@@ -263,10 +263,10 @@ def into_tiff(stream: BinaryIO, exif: bytes) -> None:
     """
     file = TagFile(stream)
     directory, after = file.directory(file.first())
-    told = {tag: field for tag, field in (_parse(exif) or {}).items() if tag in _DESCRIPTIVE}
+    descriptive = {tag: field for tag, field in (_parse(exif) or {}).items() if tag in _DESCRIPTIVE}
     end = stream.seek(0, io.SEEK_END)
     end += stream.write(b"\0" * (end % 2))
-    stream.write(encode_directory(told | directory, end, file.layout, after))
+    stream.write(encode_directory(descriptive | directory, end, file.layout, after))
     stream.seek(file.first_at)
     stream.write(file.layout.offset.pack(end))
 

@@ -72,7 +72,7 @@ class Picture:
         return self.pages[0]
 
     def with_pages(self, pages: Sequence[Pixels]) -> "Picture":
-        """Returns a picture of other pixels, such as the upscaled ones, that tells the same about them."""
+        """A picture of other pixels, such as the upscaled ones, with the same metadata."""
         return replace(self, pages=tuple(pages))
 
 
@@ -90,8 +90,8 @@ def blank(size: tuple[int, int], channels: int, deep: bool) -> Pixels:
     return page
 
 
-class Rolling:
-    """Rows that are made from top to bottom; those from the last ones asked for on are kept.
+class RollingRows:
+    """Rows that are made from top to bottom, once; those of the last call and below are kept.
 
     Args:
         make: gives rows `start` to `stop` (exclusive), (stop - start, W, C); called once for each row, in order, though

@@ -22,15 +22,15 @@ import pyvips
 
 from elansr.errors import PictureError, TooManyPixelsError
 from elansr.images import metadata
-from elansr.images.formats import FormatName, sniff
-from elansr.images.picture import Picture, Pixels, Rolling, blank
+from elansr.images.formats import FORMATS, FormatName, sniff
+from elansr.images.picture import Picture, Pixels, RollingRows, blank
 from elansr.images.structure import Structure, inspect
 from elansr.text import reason, shown
 
 DEFAULT_MAX_PIXELS = 2**28
 """268 million: larger than any camera makes, small enough that the pixels fit into memory."""
 DEFAULT_MAX_STREAMED = 2**32
-"""4.3 billion, of a picture that is read in rows: 65,536 x 65,536. The disk is what it takes."""
+"""4.3 billion, 65,536 x 65,536, of a picture that is read in rows and takes disk space, not memory."""
 
 pyvips.cache_set_max(0)  # every array is used once
 logging.getLogger("pyvips").setLevel(logging.ERROR)  # what its warnings are about is checked here
@@ -38,16 +38,14 @@ logging.getLogger("pyvips").setLevel(logging.ERROR)  # what its warnings are abo
 _LOADERS = {"jpeg": "jpegload", "png": "pngload", "webp": "webpload", "tiff": "tiffload", "gif": "gifload"}
 _LOADERS["avif"] = "heifload"
 _ANIMATED = ("gif", "webp")
-_IN_ROWS = ("tiff", "png", "jpeg")
 _CONVERTED = ("cmyk", "lab", "labs", "labq")
 _JPEG_DAMAGE = ("premature end", "bad Huffman")  # other warnings of libjpeg are about stray bytes, and harmless
 
+PathOrBytes: TypeAlias = str | os.PathLike[str] | bytes
+"""The path of a picture file, or its contents."""
 
-Source: TypeAlias = str | os.PathLike[str] | bytes
-"""The path of a picture's file, or what is in it."""
 
-
-def read(source: Source, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def read(source: PathOrBytes, *, name: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Reads a picture: upright, with grey as one channel, palettes as RGB and CMYK as sRGB.
 
     RGB pixels are not converted: they mean what the colour profile in `icc` says. The content decides the format,
@@ -56,7 +54,7 @@ def read(source: Source, *, name: str | None = None, max_pixels: int = DEFAULT_M
     Args:
         source: The path of its file, or the bytes of one.
         name: What errors call it; the path if None.
-        max_pixels: The most pixels, over all pages, that are decoded; a file that announces more is refused before.
+        max_pixels: The most pixels, over all pages, that are decoded; a file whose header announces more is refused.
 
     Raises:
         PictureError: The file is missing, unreadable, truncated, damaged, too large or of an unknown format.
@@ -64,14 +62,14 @@ def read(source: Source, *, name: str | None = None, max_pixels: int = DEFAULT_M
     return open_picture(source, name=name).read(max_pixels=max_pixels)
 
 
-def open_picture(source: Source, *, name: str | None = None) -> "PictureFile":
+def open_picture(source: PathOrBytes, *, name: str | None = None) -> "PictureFile":
     """Reads the header of a picture.
 
     Args:
         source, name: As in `read`.
 
     Raises:
-        PictureError: As `read` does, but for damage behind the header.
+        PictureError: As `read` does, except for damage behind the header.
     """
     name = name or ("the picture" if isinstance(source, bytes) else shown(source))
     with _complaints(name), _opened(source) as stream:
@@ -111,7 +109,7 @@ class PictureFile:
     name: str
     picture: Picture
     obstacle: str
-    _source: Source
+    _source: PathOrBytes
     _structure: Structure
     _mirrored: bool
 
@@ -139,10 +137,10 @@ class FileRows:
     Args: see `PictureFile`.
     """
 
-    def __init__(self, name: str, picture: Picture, source: Source, structure: Structure, mirrored: bool) -> None:
+    def __init__(self, name: str, picture: Picture, source: PathOrBytes, structure: Structure, mirrored: bool) -> None:
         self._name, self._kind, self._structure, self._mirrored = name, picture.format, structure, mirrored
         self._shape, self._dtype = picture.pixels.shape, picture.pixels.dtype
-        self._rolling = Rolling(self._decoded)
+        self._rolling = RollingRows(self._decoded)
         with _complaints(name):
             self._stream = _opened(source)
         # As `read` does: a JPEG strictly first, and leniently from where libjpeg warns of something harmless.
@@ -197,7 +195,7 @@ class FileRows:
 
 
 def _obstacle(picture: Picture, image: Any, orientation: int) -> str:
-    if picture.format not in _IN_ROWS:
+    if not FORMATS[picture.format].rows:
         return _held(picture.format)
     if len(picture.pages) > 1:
         return f"it has {len(picture.pages)} pages"
@@ -229,7 +227,7 @@ def _complaints(name: str) -> Iterator[None]:
         raise PictureError(f"{name}: {error}") from error
 
 
-def _opened(source: Source) -> BinaryIO:
+def _opened(source: PathOrBytes) -> BinaryIO:
     """Opens bytes or a regular file; anything else is refused."""
     if isinstance(source, bytes):
         return io.BytesIO(source)

@@ -1,6 +1,6 @@
-"""Samples of pictures: integers of 8 and 16 bits <-> floats. Nothing else in the house rounds a picture to integers.
+"""Samples of pictures: integers of 8 and 16 bits <-> floats.
 
-Half a step is rounded to even, as NumPy and PyTorch do, but where MATLAB's pictures are made: there it is rounded up.
+Halves are rounded to even, as NumPy and PyTorch do; where pictures must equal MATLAB's, they are rounded up.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ def rounded(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
 
 def rounded_half_up(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """As `rounded`, to uint8 or uint16, but half a step goes up, as in MATLAB."""
+    """As `rounded`, but halves go up, as in MATLAB."""
     kind = np.dtype(dtype)
     return np.clip(np.floor(values + 0.5), 0, LARGEST[kind.name]).astype(kind)
 

@@ -1,6 +1,6 @@
-"""What a file's structure tells and libvips does not: its pages, whether its end is there, how much detail it lost.
+"""The structure of a picture file, which libvips does not report: its pages, whether it is complete, how lossy it is.
 
-Messages of the errors raised here lack the file's name; the reader adds it.
+The errors raised here do not name the file; `reading` adds its name.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ _CUT = "truncated: the file ends before the picture does; copy or download it ag
 
 
 class Structure(NamedTuple):
-    """What was found.
+    """What the structure of a file says.
 
     Attributes:
         lossy: Whether the pixels were compressed with loss.
         pages: Which pages of the file are pictures.
-        quality: Of a JPEG, 1 to 100 as libjpeg counts it, see `jpeg_tables.quality_of`; None where nothing tells it.
+        quality: Of a JPEG, 1 to 100 as libjpeg counts it, see `jpeg_tables.quality_of`; None if unknown.
     """
 
     lossy: bool
@@ -30,7 +30,7 @@ class Structure(NamedTuple):
 
 
 def inspect(kind: FormatName, stream: BinaryIO) -> Structure:
-    """Walks through the structure of a picture file without decoding it.
+    """Goes through the structure of a picture file without decoding it.
 
     Args:
         kind: Its format.
@@ -44,9 +44,9 @@ def inspect(kind: FormatName, stream: BinaryIO) -> Structure:
 
 
 def _jpeg(stream: BinaryIO) -> Structure:
-    """Goes from marker to marker up to the first scan, for the steps by which the first component was divided.
+    """Goes from marker to marker up to the first scan, to find the quantisation table of the first component.
 
-    What is wrong with the file is left to libjpeg to say.
+    Errors in the file are left to libjpeg.
     """
     tables: dict[int, Table] = {}
     luma, at = b"", 2
@@ -72,7 +72,7 @@ _ALONE = {0x01, *range(0xD0, 0xD9)}
 
 
 def _png(stream: BinaryIO) -> Structure:
-    """Goes from chunk to chunk up to IEND, which libpng does not miss."""
+    """Goes from chunk to chunk up to IEND; libpng does not notice if it is missing."""
     at = 8
     while len(head := _at(stream, at, 12)) == 12:
         if head[4:8] == b"IEND":

@@ -1,6 +1,5 @@
-"""Reading in rows against reading whole, transparent pixels filled in rows against whole, and encoding from disk."""
+"""Reading in rows against reading whole, and encoding rows that lie on the disk."""
 
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,11 +12,8 @@ from elansr.images import (
     Picture,
     Pixels,
     Plane,
-    Rolling,
-    alpha,
+    RollingRows,
     blank,
-    fill_transparent,
-    filled_rows,
     open_picture,
     read,
     write,
@@ -129,45 +125,12 @@ def test_rolling_rows_are_made_once_and_never_backwards() -> None:
         made.extend(range(start, stop))
         return np.arange(start, stop, dtype=np.uint16)[:, None, None]
 
-    rolling = Rolling(make)
+    rolling = RollingRows(make)
     for start, stop in [(0, 90), (0, 90), (10, 200), (10, 30), (150, 260), (400, 410)]:
         assert rolling(start, stop).ravel().tolist() == list(range(start, stop))
     assert made == [*range(260), *range(400, 410)]
     with pytest.raises(ValueError, match="from top to bottom"):
         rolling(399, 410)
-
-
-# --- colour for transparent pixels ---
-
-
-def holes(height: int, width: int, channels: int, dtype: type) -> Pixels:
-    """A picture with holes of all sizes, one of them half of it."""
-    picture = noise(height, width, channels, dtype)
-    picture[..., -1][RNG.random((height, width)) < 0.3] = 0
-    picture[height // 5 : height * 3 // 4, width // 7 :, -1] = 0
-    return picture
-
-
-@pytest.mark.parametrize("held", [0, 2**24])
-@pytest.mark.parametrize(
-    ("size", "channels", "dtype"), [((150, 131), 4, np.uint8), ((101, 64), 2, np.uint16), ((1, 9), 4, np.uint8)]
-)
-def test_transparent_pixels_are_filled_as_in_the_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int, size: tuple[int, int], channels: int, dtype: type
-) -> None:
-    """With all levels of the pyramid but one pixel in files, and with all in memory."""
-    monkeypatch.setattr(alpha, "_IN_MEMORY", max(held, 64))
-    monkeypatch.setattr(alpha, "_BAND", 32)
-    picture = holes(*size, channels, dtype)
-    picture[0, 0, -1] = 9
-
-    def start() -> Callable[[int, int], Pixels]:
-        return Rolling(lambda first, stop: picture[first:stop])
-
-    rows = filled_rows(start, picture.shape, tmp_path)  # type: ignore[arg-type]
-    bands = [rows(top, min(top + 40, size[0])) for top in range(0, size[0], 40)]
-    assert np.array_equal(np.concatenate(bands), fill_transparent(picture)[..., :-1])
-    assert bool(list(tmp_path.iterdir())) == (held == 0)
 
 
 # --- from disk to a file ---
