@@ -170,7 +170,7 @@ def test_off_a_terminal_lines_tell_how_far_it_is(
     batch: Callable[..., Ended], pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures(3)
-    monkeypatch.setattr(display, "TELL_EVERY", 0.0)
+    monkeypatch.setattr(display, "LINE_EVERY", 0.0)
     lines = batch().error_lines
     assert lines[:3] == [f"{done} of 3 pictures, about 1 min left" for done in (1, 2, 3)]
     assert len(lines) == 4

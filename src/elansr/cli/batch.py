@@ -1,6 +1,5 @@
 """`elansr batch`: the pictures of a store, upscaled on a Ray cluster."""
 
-import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
@@ -142,7 +141,7 @@ def batch(
 
 def _follow(plan: "RunPlan", found: "Generator[ManifestRow, None, None]", rows: "list[ManifestRow]") -> None:
     """Collects the rows as they come and shows progress."""
-    from elansr.cli.display import TELL_EVERY
+    from elansr.cli.display import LINE_EVERY
     from elansr.cli.progress import ProgressBars
 
     total = len(plan.missing) + len(plan.refused)
@@ -154,7 +153,7 @@ def _follow(plan: "RunPlan", found: "Generator[ManifestRow, None, None]", rows: 
                 bars.show("pictures", len(rows), total)
                 now = time.perf_counter()
                 started, row_of = started or now, row_of or now
-                if not sys.stderr.isatty() and now - row_of >= TELL_EVERY:
+                if not bars.on_terminal and now - row_of >= LINE_EVERY:
                     row_of = now
                     typer.echo(_so_far(len(rows), total, now - started), err=True)
     except KeyboardInterrupt:

@@ -1,7 +1,5 @@
 """`elansr export`: weights as a file for ONNX Runtime, OpenVINO, TensorRT or plain PyTorch."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -42,7 +40,10 @@ def export(
     if dynamic and size is not None:
         raise ConfigError("--size and --dynamic contradict each other: give one of them")
     extent = None if size is None else parse_size(size)[::-1]
-    with _spinner(f"exporting {model}"):
+    from elansr.cli.progress import ProgressBars
+
+    with ProgressBars() as bars:
+        bars.show(f"exporting {model}", 0, None)
         from elansr.export import export, named
 
         written = export(
@@ -66,16 +67,3 @@ def _line(written: "Written", to: str) -> str:
     kind = f"{to}, {exported.precision}, x{exported.config.scale}, {size}, {data_size(written.bytes)}"
     apart = f"worst sample {parity.worst * 255:.3f}/255, PSNR-Y {0.0 - round(parity.loss, 4):+.4f} dB"
     return f"{exported.model} -> {shown(written.files[0])}: {kind}; beside PyTorch in fp32: {apart}"
-
-
-@contextlib.contextmanager
-def _spinner(text: str) -> Iterator[None]:
-    """A sign of life on a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        progress.add_task(text, total=None)
-        yield

@@ -4,7 +4,8 @@ from types import TracebackType
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from elansr.cli.interrupts import raise_pending
 
@@ -20,9 +21,11 @@ class ProgressBars:
 
     def __init__(self, *, shown: bool = True) -> None:
         self._console = Console(stderr=True, highlight=False, quiet=not shown)
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
         self._bars = Progress(
-            *columns,
+            name,
+            BarColumn(),
+            TextColumn("{task.fields[amount]}"),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=self._console,
             transient=True,
@@ -38,13 +41,31 @@ class ProgressBars:
     ) -> None:
         self._bars.stop()
 
-    def show(self, label: str, done: int, total: int) -> None:
-        """Moves the bar of `label` to `done` of `total`; a signal that was held back is raised here."""
+    @property
+    def on_terminal(self) -> bool:
+        """Whether bars can be seen at all."""
+        return self._console.is_terminal
+
+    def show(self, label: str, done: float, total: int | None, *, percent: bool = False) -> None:
+        """Moves a bar; a signal that was held back is raised here.
+
+        Args:
+            label: the kind of work; a new one adds a bar.
+            done: how much of it is done.
+            total: all of it; None if that is not known.
+            percent: whether the bar says "37%" instead of "3/8".
+        """
         raise_pending()
         if label not in self._tasks:
             self._bars.start()
-            self._tasks[label] = self._bars.add_task(label)
-        self._bars.update(self._tasks[label], completed=done, total=total)
+            self._tasks[label] = self._bars.add_task(label, total=total, amount="")
+        amount = "" if total is None else f"{done / max(total, 1):.0%}" if percent else f"{int(done)}/{total}"
+        self._bars.update(self._tasks[label], completed=done, total=total, amount=amount)
+
+    def remove(self, label: str) -> None:
+        """Takes a bar away."""
+        if label in self._tasks:
+            self._bars.remove_task(self._tasks.pop(label))
 
     def print(self, line: str) -> None:
         """Prints a line above the bars, on a terminal or not."""
