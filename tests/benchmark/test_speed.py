@@ -8,6 +8,7 @@ import torch
 
 from elansr.benchmark import timed_models as b
 from elansr.benchmark.networks.imdn import IMDN
+from elansr.benchmark.networks.rrdb import RRDBNet
 from elansr.benchmark.peak_memory import STATUS, peak_memory
 from elansr.benchmark.speed import FEWEST_ROUNDS, WARM_UP, Stopwatch, TimedForward, Timing, timings
 from elansr.engines.fused import FusedELAN
@@ -190,9 +191,11 @@ def test_files_of_ours_and_of_a_baseline(tmp_path: Path) -> None:
     network = ELAN(ELANConfig(scale=3, channels=6, blocks=2, n_share=1))
     save(network, tmp_path / "tiny.safetensors", Provenance(name="tiny", metrics={}))
     torch.save(IMDN(3).state_dict(), tmp_path / "imdn.pth")
-    ours, imdn = (one(str(tmp_path / file)) for file in ("tiny.safetensors", "imdn.pth"))
+    torch.save({"params_ema": RRDBNet(channels=6, blocks=2, growth=4).state_dict()}, tmp_path / "RealESRGAN.pth")
+    ours, imdn, rrdb = (one(str(tmp_path / file)) for file in ("tiny.safetensors", "imdn.pth", "RealESRGAN.pth"))
     assert (ours.scale, ours.weights, ours.ours) == (3, "file", True)
     assert (imdn.scale, imdn.weights, imdn.ours) == (3, "file", False)
+    assert (rrdb.scale, rrdb.weights, rrdb.ours, type(rrdb.network)) == (4, "file", False, RRDBNet)
     with pytest.raises(ConfigError, match="weights for x3, not x2"):
         one(str(tmp_path / "imdn.pth"), 2)
 
@@ -234,14 +237,14 @@ def test_the_authors_form_is_the_plain_network_of_the_same_weights() -> None:
 
 
 @pytest.mark.parametrize("name", ["imdn", "edsr-baseline", "swinir-light", "realesrgan-x4plus"])
-def test_a_yardstick_gives_what_its_network_gives(name: str) -> None:
+def test_another_network_gives_what_its_network_gives(name: str) -> None:
     lr, sr = output(name)
     with torch.no_grad():
         expected = one(name).network(lr)
     torch.testing.assert_close(sr, expected, rtol=0, atol=1e-4)
 
 
-def test_a_yardstick_runs_in_its_precision_and_stays_what_it_is() -> None:
+def test_another_network_runs_in_its_precision_and_stays_what_it_is() -> None:
     model = one("imdn:bf16", 2)
     sr = b.timed_forward(model, b.Workload(CPU, 8, 8)).make()()
     assert isinstance(sr, torch.Tensor)
