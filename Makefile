@@ -60,13 +60,13 @@ before-after: $(READY)
 	$(VENV_PYTHON) -m tools.before_after $(FIGURES)
 
 clean:
-	rm -rf .venv build dist demo_output .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache src/elansr.egg-info src/elansr/engines/cpu/_kernels.*
+	rm -rf .venv build dist demo_output .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache src/elansr.egg-info src/elansr/engines/cpu/_native.*
 	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch goes first and alone: it is nearly all of the download, and whichever build of it (CPU, CUDA) the machine's pip
 # settings lead to is then there to stay. spandrel comes without what it needs: einops is in `dev`, and torchvision breaks
 # beside a torch of another build; the tests do without it.
-$(READY): pyproject.toml setup.py constraints.txt $(wildcard src/elansr/engines/cpu/source/*)
+$(READY): pyproject.toml setup.py constraints.txt $(wildcard src/elansr/engines/cpu/source/* src/elansr/engines/cpu/source/*/*)
 	@"$(PYTHON)" -c "" 2>/dev/null || \
 	{ echo "error: '$(PYTHON)' does not run: install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -c "import sys; sys.exit(sys.version_info < (3, 10))" || \

@@ -1,4 +1,4 @@
-"""Builds the optional native library, `elansr/engines/cpu/_kernels`; everything else stands in pyproject.toml.
+"""Builds the optional native library, `elansr/engines/cpu/_native`; everything else stands in pyproject.toml.
 
 The library is plain C++17 that Python loads with ctypes: it links neither to Python nor to torch, so one build serves
 every version of both. Without a compiler the installation goes on, and elansr computes with PyTorch alone.
@@ -15,7 +15,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 SOURCE = Path("src/elansr/engines/cpu/source")
-NAME = "elansr.engines.cpu._kernels"
+NAME = "elansr.engines.cpu._native"
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
 
 UNIX = ["-std=c++17", "-O3", "-fvisibility=hidden", "-pthread", "-g0", "-Wno-maybe-uninitialized"]
@@ -71,13 +71,16 @@ class AnyPython(bdist_wheel):
         return ("py3", "none", super().get_tag()[2])
 
 
-COMMON = ["library.cpp", "processor.cpp", "shift.cpp", "threads.cpp", "level_portable.cpp"]
+SOURCES = [
+    *("levels.cpp", "level_portable.cpp", "common/processor.cpp", "common/threads.cpp"),
+    *("infer/library.cpp", "train/library.cpp", "train/shift.cpp"),
+]
 setup(
     ext_modules=[
         Extension(
             NAME,
-            [str(SOURCE / name) for name in COMMON],
-            depends=[str(path) for pattern in ("*.h", "level_*.cpp") for path in sorted(SOURCE.glob(pattern))],
+            [str(SOURCE / name) for name in SOURCES],
+            depends=[str(path) for pattern in ("**/*.h", "level_*.cpp") for path in sorted(SOURCE.glob(pattern))],
             language="c++",
             optional=True,
         )

@@ -1,4 +1,4 @@
-"""The inference form against plain loops, with the paper's borders and closed ones, over rows and with PyTorch."""
+"""The inference form against plain loops, with the paper's borders and closed ones, natively and with PyTorch."""
 
 import copy
 import dataclasses
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from elansr.engines import fused as fused_module
-from elansr.engines.cpu import loader
-from elansr.engines.cpu.rows import supports
+from elansr.engines.cpu import bindings
+from elansr.engines.cpu.engine import runs_natively
 from elansr.engines.fused import FusedELAN, PixelLinear, inference_form
 from elansr.errors import PictureError
 from elansr.nn.config import ELANConfig
@@ -27,7 +27,7 @@ SIZES = [(1, 1), (1, 9), (5, 9), (17, 33)]
 NATIVE_DTYPES = [torch.float32, torch.bfloat16]
 LIGHT = ELANConfig(scale=2, channels=60, blocks=4, n_share=1)
 
-needs_native = pytest.mark.skipif(not loader.available(), reason="the native library is not there")
+needs_native = pytest.mark.skipif(not bindings.available(), reason="the native library is not there")
 
 
 def by_loops(model: ELAN, x: Tensor, closed: bool) -> Tensor:
@@ -48,12 +48,12 @@ def run_in_pytorch(model: ELAN, x: Tensor, dtype: torch.dtype, closed: bool) -> 
         return run(model, x, dtype, closed)
 
 
-def in_rows(model: ELAN, dtype: torch.dtype, closed: bool = True) -> bool:
-    """Whether the inference form runs over rows."""
+def is_native(model: ELAN, dtype: torch.dtype, closed: bool = True) -> bool:
+    """Whether the inference form runs in the native library."""
     fused = FusedELAN(inference_form(model), dtype, closed)
     with torch.no_grad():
         fused(torch.rand(1, model.config.colors, 3, 3))
-    return bool(fused._in_rows)
+    return bool(fused._native)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -86,9 +86,9 @@ def error(actual: Tensor, expected: Tensor) -> float:
 
 @needs_native
 @pytest.mark.parametrize("closed", [False, True], ids=["cyclic", "closed"])
-def test_over_rows_it_is_what_pytorch_makes_of_it(closed: bool) -> None:
+def test_natively_it_is_what_pytorch_makes_of_it(closed: bool) -> None:
     model = randomised(LIGHT).float()
-    assert in_rows(model, torch.float32, closed)
+    assert is_native(model, torch.float32, closed)
     for height, width in [*SIZES, (40, 70)]:
         x = random_picture(LIGHT, height, width, n=2).float()
         truth = run(model, x.double(), torch.float64, closed)
@@ -98,15 +98,15 @@ def test_over_rows_it_is_what_pytorch_makes_of_it(closed: bool) -> None:
 
 @needs_native
 @pytest.mark.parametrize("closed", [False, True], ids=["cyclic", "closed"])
-def test_bfloat16_over_rows_is_no_worse_than_with_pytorch(closed: bool) -> None:
-    """Both round every layer's result to 8 bits, over rows a few of them less often."""
+def test_bfloat16_in_the_native_library_is_no_worse_than_with_pytorch(closed: bool) -> None:
+    """Both round every layer's result to 8 bits, natively a few of them less often."""
     model = randomised(LIGHT).float()
-    assert in_rows(model, torch.bfloat16, closed) == supports(60, 20, 2, torch.bfloat16)
+    assert is_native(model, torch.bfloat16, closed) == runs_natively(LIGHT, "bf16")
     for height, width in [(1, 1), (17, 33), (40, 70)]:
         x = random_picture(LIGHT, height, width, n=2).float()
         truth = run(model, x.double(), torch.float64, closed)
-        by_rows, by_torch = (error(way(model, x, torch.bfloat16, closed), truth) for way in (run, run_in_pytorch))
-        assert by_rows < max(1.2 * by_torch, 0.01)
+        natively, by_torch = (error(way(model, x, torch.bfloat16, closed), truth) for way in (run, run_in_pytorch))
+        assert natively < max(1.2 * by_torch, 0.01)
 
 
 @needs_native
@@ -124,13 +124,13 @@ def test_bfloat16_over_rows_is_no_worse_than_with_pytorch(closed: bool) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("closed", [False, True], ids=["cyclic", "closed"])
-def test_a_body_that_rows_do_not_suit_goes_another_way(
+def test_a_body_that_the_library_does_not_run_goes_another_way(
     changes: dict[str, object], dtype: torch.dtype, closed: bool
 ) -> None:
     model = randomised(config_of(elabs=2, n_share=1, **changes)).float()
     config = model.config
-    suited = supports(config.channels, config.channels // len(config.windows), config.expansion, dtype)
-    assert in_rows(model, dtype, closed) == suited
+    suited = runs_natively(config, fused_module.NATIVE.get(dtype, ""))
+    assert is_native(model, dtype, closed) == suited
     x = random_picture(model.config, 19, 21).float()
     truth = run(model, x.double(), torch.float64, closed)
     assert error(run(model, x, dtype, closed), truth) < {torch.float32: 1e-5, torch.float16: 0.01}.get(dtype, 0.08)
@@ -143,7 +143,7 @@ model, x, closed = torch.load(sys.argv[1], weights_only=False)
 with torch.no_grad():
     fused = FusedELAN(inference_form(model), closed=closed)
     result = fused(x)
-assert not fused._in_rows
+assert not fused._native
 torch.save(result, sys.argv[1])
 """
 
@@ -152,7 +152,7 @@ torch.save(result, sys.argv[1])
 def test_without_the_native_library(tmp_path: object) -> None:
     model, x, file = randomised(LIGHT).float(), random_picture(LIGHT, 21, 35).float(), f"{tmp_path}/model.pt"
     torch.save((model, x, True), file)
-    environment = {**os.environ, loader.ENVIRONMENT: "off"}
+    environment = {**os.environ, bindings.ENVIRONMENT: "off"}
     command = [sys.executable, "-c", WITHOUT_NATIVE, file]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert not done.returncode, done.stderr
@@ -199,7 +199,7 @@ def test_a_picture_in_another_order_in_memory(dtype: torch.dtype) -> None:
 @needs_native
 @pytest.mark.parametrize("closed", [False, True], ids=["cyclic", "closed"])
 def test_the_gradient_by_the_picture_is_that_of_pytorch(closed: bool) -> None:
-    """Rows have none: it must not be silently that of another function."""
+    """The library has none: it must not be silently that of another function."""
     model = randomised(LIGHT).float()
     gradients = []
     for dtype in (torch.float32, torch.float64):

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from elansr import __version__
-from elansr.engines.cpu import loader as native
+from elansr.engines.cpu import bindings as native
 
 
 @dataclass(frozen=True)

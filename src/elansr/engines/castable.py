@@ -39,5 +39,5 @@ class CastableELAN(FusedELAN):
         self.tail._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)
         self.mean = self.mean.to(fn(self.mean).device)
         self.dtype = next(self.body.parameters()).dtype
-        self._in_rows = self._triton = self._triton_for = None  # packed for where the body was
+        self._native = self._triton = self._triton_for = None  # packed for where the body was
         return self

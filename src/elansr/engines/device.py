@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
-from elansr.engines.cpu import loader as native
+from elansr.engines.cpu import bindings as native
 from elansr.errors import DeviceError
 from elansr.memory import available_memory
 

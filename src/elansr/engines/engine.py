@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from elansr.engines.exported import EngineName
     from elansr.engines.pytorch import TorchEngine
     from elansr.nn.elan import ELAN
+    from elansr.weights.inference import InferenceForm
 
 Tile = NDArray[np.float32]
 
@@ -71,7 +72,8 @@ def open_engine(
         model: a released name ("elan-light-x4"), the path of a weights file, the path of a file that `elansr export`
             wrote, or a network.
         scale: super-resolution factor that the model must have.
-        engine: "auto", "torch", "onnx" or "openvino"; see `choose`.
+        engine: "auto" runs weights in the native library where it can, and else with PyTorch, as "torch" always does;
+            "onnx" and "openvino" run exported files; see `choose`.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         closed: whether attention windows end at a tile's border; else shifted ones go on at the opposite border.
@@ -82,6 +84,9 @@ def open_engine(
         DeviceError: a device or precision that is unknown or not there.
         MissingExtraError: what the engine needs is not installed.
     """
+    from elansr.engines.cpu import bindings
+    from elansr.engines.cpu.engine import NativeEngine, runs_natively
+    from elansr.engines.device import pick_device, pick_precision, require_torch
     from elansr.engines.exported import choose, open_exported
 
     if isinstance(model, (str, os.PathLike)) and choose(model, engine) != "torch":
@@ -89,18 +94,27 @@ def open_engine(
         exported.require_scale(scale)
         exported.require(precision, closed)
         return exported
-
-    from elansr.engines.device import pick_device, pick_precision
-    from elansr.engines.fused import inference_form
-    from elansr.engines.pytorch import TorchEngine
-    from elansr.weights import load_network
-
-    if isinstance(model, (str, os.PathLike)):
-        model = load_network(model, scale)
-    import torch
-
     where = pick_device(device)
-    return _Arrays(TorchEngine(inference_form(model), torch.device(where), pick_precision(precision, where), closed))
+    kind = pick_precision(precision, where)
+    form = _inference_form(model, scale)
+    if where == "cpu" and engine == "auto" and runs_natively(form.config, kind):
+        return NativeEngine(form, kind, closed)
+
+    why = f" ({bindings.reason()})" if where == "cpu" and not bindings.available() else ""
+    torch = require_torch(f"precision {kind} on device {where}{why}")
+    from elansr.engines.pytorch import TorchEngine
+
+    return _Arrays(TorchEngine(form, torch.device(where), kind, closed))
+
+
+def _inference_form(model: str | os.PathLike[str] | ELAN, scale: int | None) -> InferenceForm:
+    if isinstance(model, (str, os.PathLike)):
+        from elansr.weights.inference import load_inference_form
+
+        return load_inference_form(model, scale)
+    from elansr.engines.fused import inference_form
+
+    return inference_form(model)
 
 
 class _Arrays:

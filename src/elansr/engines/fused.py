@@ -1,8 +1,8 @@
 """The inference form of ELAN as a PyTorch module: on a CPU, a GPU or Apple's MPS.
 
 Mean shift, head, long skip and tail are float32, since bfloat16 would round an 8-bit input; the body is of any type. On
-a GPU the body runs in Triton kernels where they can run (`elansr.engines.cuda`), on a CPU in the native library
-(`elansr.engines.cpu`).
+a GPU the body runs in Triton kernels where they can run (`elansr.engines.cuda`), on a CPU the whole network in the
+native library (`elansr.engines.cpu`).
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from elansr.engines.closed_attention import closed_group_attention
 from elansr.engines.cpu.attention import takes
-from elansr.engines.cpu.body import RowsBody, suits
+from elansr.engines.cpu.engine import NativeEngine, runs_natively
 from elansr.engines.cuda import choice as triton
 from elansr.nn.attention import Attention, group_attention
 from elansr.nn.config import ELANConfig
@@ -23,6 +23,9 @@ from elansr.weights.inference import Convolution, InferenceBlock, InferenceForm,
 
 if TYPE_CHECKING:
     from elansr.engines.cuda.body import TritonBody
+
+NATIVE = {torch.float32: "fp32", torch.bfloat16: "bf16"}
+"""Types of the body that the native library may have."""
 
 
 def inference_form(network: ELAN) -> InferenceForm:
@@ -51,7 +54,7 @@ class FusedELAN(nn.Module):
         self.head, self.tail = (_convolution(conv, self.outer_dtype) for conv in (form.head, form.tail))
         mean = torch.from_numpy(form.mean).to(self.outer_dtype).view(1, -1, 1, 1)
         self.register_buffer("mean", mean, persistent=False)
-        self._in_rows: RowsBody | None = None
+        self._native: NativeEngine | None = None
         self._triton: TritonBody | None = None
         self._triton_for: torch.device | None = None
 
@@ -60,27 +63,28 @@ class FusedELAN(nn.Module):
         check_batch(x, self.config)
         height, width = x.shape[-2:]
         x = x.to(self.outer_dtype)
+        native = self._native_engine(x)
+        if native:
+            tile = native(x.numpy().reshape(1, -1, height, width))
+            return torch.from_numpy(tile).reshape(len(x), -1, *tile.shape[-2:])
         x = x if self.closed else pad_to_multiple(x, self.config.multiple)
         on_gpu = self._triton_body(x)
         if on_gpu:
             x = x.contiguous(memory_format=torch.channels_last)  # in which order everything stays, up to the tail
         features = self.head(x * self.config.rgb_range - self.mean)
-        in_rows = self._rows_body(features)
-        if in_rows:
-            x = in_rows(features)
-        else:
-            body = to_picture((on_gpu or self.body)(to_pixels(features.to(self.dtype))))
-            pixels = F.pixel_shuffle(self.tail(features + body.to(self.outer_dtype)), self.config.scale)
-            x = (pixels + self.mean) / self.config.rgb_range
+        body = to_picture((on_gpu or self.body)(to_pixels(features.to(self.dtype))))
+        pixels = F.pixel_shuffle(self.tail(features + body.to(self.outer_dtype)), self.config.scale)
+        x = (pixels + self.mean) / self.config.rgb_range
         return crop(x, 0, 0, height * self.config.scale, width * self.config.scale)
 
-    def _rows_body(self, features: Tensor) -> RowsBody | None:
-        """All that follows on the head, in the native library; None where PyTorch has to do it, as for a gradient."""
-        if not takes(features) or (torch.is_grad_enabled() and features.requires_grad):
+    def _native_engine(self, x: Tensor) -> NativeEngine | None:
+        """The whole network in the native library; None where PyTorch has to do it, as for a gradient."""
+        precision = NATIVE.get(self.dtype, "")
+        if not takes(x) or (torch.is_grad_enabled() and x.requires_grad) or not runs_natively(self.config, precision):
             return None
-        if self._in_rows is None and suits(self.config, self.dtype):
-            self._in_rows = RowsBody(self.form, self.dtype, self.closed)
-        return self._in_rows
+        if self._native is None:
+            self._native = NativeEngine(self.form, precision, self.closed)
+        return self._native
 
     def _triton_body(self, x: Tensor) -> "TritonBody | None":
         """The body in Triton kernels; None where PyTorch has to do it, as for a gradient."""

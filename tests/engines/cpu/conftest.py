@@ -1,24 +1,15 @@
-"""The levels of the native library that this machine runs, and the types that each has row kernels for."""
-
-from typing import NamedTuple
+"""The levels of the native library that this machine runs, and the precisions that each has kernels for."""
 
 import pytest
-import torch
 
-from elansr.engines.cpu import loader
-from elansr.engines.cpu.loader import LEVELS, Level
-
-
-class RowKernels(NamedTuple):
-    """What rows are computed with."""
-
-    level: Level
-    dtype: torch.dtype
+from elansr.engines.cpu import bindings
+from elansr.engines.cpu.bindings import LEVELS, Level
+from elansr.engines.cpu.kernels import Run
 
 
 def checked(level: Level) -> Level:
     """The level, where it can be tested."""
-    loaded = loader.load()
+    loaded = bindings.load()
     if isinstance(loaded, str) or level not in loaded.levels:
         pytest.skip(f"this processor or build has no {level}")
     return level
@@ -29,7 +20,7 @@ def level(request: pytest.FixtureRequest) -> Level:
     return checked(request.param)
 
 
-@pytest.fixture(params=[*((level, torch.float32) for level in LEVELS), ("avx512bf16", torch.bfloat16)], ids=str)
-def kernels(request: pytest.FixtureRequest) -> RowKernels:
-    level, dtype = request.param
-    return RowKernels(checked(level), dtype)
+@pytest.fixture(params=[*(("fp32", level) for level in LEVELS), ("bf16", "avx512bf16")], ids=str)
+def run(request: pytest.FixtureRequest) -> Run:
+    precision, level = request.param
+    return Run(precision, checked(level), threads=2)

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from elansr.engines.cpu import attention, loader
+from elansr.engines.cpu import attention, bindings
 from elansr.engines.cpu.attention import attend
-from elansr.engines.cpu.loader import Level
+from elansr.engines.cpu.bindings import Level
 from elansr.errors import ConfigError, DeviceError
 from tests.oracles.elan_closed_naive import closed_window_pixels_naive
 from tests.oracles.elan_naive import apply_maps_naive, attention_maps_naive, window_pixels_naive
 
-if not loader.available():
-    pytest.skip(f"no native library: {loader.reason()}", allow_module_level=True)
+if not bindings.available():
+    pytest.skip(f"no native library: {bindings.reason()}", allow_module_level=True)
 
 ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 2.0**-7}
 """Largest error of a tensor relative to its norm. A bfloat16 has 8 bits, and sums of roundings grow a little."""
@@ -333,7 +333,7 @@ def test_takes() -> None:
 
 
 def test_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "_chosen", lambda: "_kernels.so was not built")
+    monkeypatch.setattr(bindings, "_chosen", lambda: "_native.so was not built")
     assert not attention.takes(X)
-    with pytest.raises(DeviceError, match=r"native attention is not available: _kernels\.so was not built"):
+    with pytest.raises(DeviceError, match=r"native attention is not available: _native\.so was not built"):
         attend(X, X, [0], [4], 4, [4], False)

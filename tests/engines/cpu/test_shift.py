@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from elansr.engines.cpu import loader
+from elansr.engines.cpu import bindings
 from elansr.engines.cpu.shift import shift
 from tests.oracles.elan_naive import shift_naive
 
-pytestmark = pytest.mark.skipif(not loader.available(), reason="the native library is not there")
+pytestmark = pytest.mark.skipif(not bindings.available(), reason="the native library is not there")
 
 
 def features(n: int, height: int, width: int, channels: int, dtype: torch.dtype) -> Tensor:

@@ -17,12 +17,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from elansr.engines.cpu import loader
-from elansr.engines.cpu.loader import LEVELS, Level
+from elansr.engines.cpu import bindings
+from elansr.engines.cpu.bindings import LEVELS, MOST_GROUPS, Function, Level, sides_within
 from elansr.errors import ConfigError, DeviceError
 
 TYPES = {torch.float32: 0, torch.bfloat16: 1}
-MOST_GROUPS = 64
 
 
 def takes(x: Tensor) -> bool:
@@ -32,7 +31,7 @@ def takes(x: Tensor) -> bool:
     """
     if torch.compiler.is_compiling():
         return False
-    return loader.available() and x.device.type == "cpu" and x.dtype in TYPES
+    return bindings.available() and x.device.type == "cpu" and x.dtype in TYPES
 
 
 def attend(
@@ -63,7 +62,7 @@ def attend(
         windows: side of the windows of each group, in pixels.
         shifted: whether each group's windows lie half a window further down and to the right.
         closed: whether every window ends at the border; else shifted ones go on at the opposite border.
-        level: instructions to use instead of those that `loader.level` names.
+        level: instructions to use instead of those that `bindings.level` names.
 
     Returns:
         (N, H, W, depth * groups) of the type of `q`.
@@ -80,9 +79,9 @@ def attend(
 
 
 def _number(level: Level | None) -> int:
-    found = loader.level() if level is None else loader.checked_level(level)
+    found = bindings.level() if level is None else bindings.checked_level(level)
     if found is None:
-        raise DeviceError(f"native attention is not available: {loader.reason()}")
+        raise DeviceError(f"native attention is not available: {bindings.reason()}")
     return LEVELS.index(found)
 
 
@@ -108,18 +107,6 @@ class _Attend(torch.autograd.Function):
 _attend: Callable[[Tensor, Tensor | None, "_Plan"], Tensor] = _Attend.apply
 
 
-class _Call(ctypes.Structure):
-    """`AttentionCall` of attention.h."""
-
-    _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("q", "v", "out_gradient", "out", "q_gradient", "v_gradient")),
-        *((name, ctypes.c_int64) for name in ("pictures", "height", "width")),
-        *((name, ctypes.c_int64) for name in ("q_channels", "v_channels", "out_channels", "depth")),
-        *((name, ctypes.c_void_p) for name in ("windows", "q_offsets", "v_offsets")),
-        *((name, ctypes.c_int32) for name in ("groups", "shifted", "closed", "type", "level", "threads")),
-    )
-
-
 @dataclass(frozen=True)
 class _Plan:
     """Everything but the features; fields as the arguments of `attend`, `level` by its number."""
@@ -134,7 +121,7 @@ class _Plan:
 
     def forward(self, q: Tensor, v: Tensor) -> Tensor:
         out = q.new_empty((*q.shape[:-1], self.depth * len(self.windows)))
-        self._run(q, v, out=out.data_ptr())
+        self._run("attention_forward", q, v, out=out.data_ptr())
         return out
 
     def backward(self, q: Tensor, v: Tensor | None, gradient: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -143,6 +130,7 @@ class _Plan:
         dq = _gradient_like(q, used if v is not None else 2 * used)
         dv = None if v is None else _gradient_like(v, used)
         self._run(
+            "attention_backward",
             q,
             q if v is None else v,
             out_gradient=gradient.data_ptr(),
@@ -151,14 +139,14 @@ class _Plan:
         )
         return dq, dv
 
-    def _run(self, q: Tensor, v: Tensor, **pointers: int) -> None:
+    def _run(self, function: Function, q: Tensor, v: Tensor, **pointers: int) -> None:
         if not q.numel():
             return
         groups = len(self.windows)
         numbers = ctypes.c_int64 * groups
         windows = numbers(*sides_within(self.windows, *q.shape[1:3]))
         q_offsets, v_offsets = numbers(*self.q_offsets), numbers(*self.v_offsets)
-        call = _Call(
+        call = bindings.AttentionCall(
             **pointers,
             q=q.data_ptr(),
             v=v.data_ptr(),
@@ -176,10 +164,7 @@ class _Plan:
             level=self.level,
             threads=torch.get_num_threads(),
         )
-        loaded = loader.load()
-        assert not isinstance(loaded, str)
-        if loaded.functions.elansr_attention(ctypes.byref(call)):
-            raise DeviceError(f"native attention in windows of {max(self.windows)}: not enough memory")
+        bindings.call(function, call)
 
     def check(self, q: Tensor, v: Tensor) -> None:
         """Raises ConfigError, in one line, for what the library must not be called with."""
@@ -216,14 +201,6 @@ class _Plan:
             f"offsets {offsets} of {name}: groups of {self.depth} must not overlap and must end within {channels} "
             "channels",
         )
-
-
-def sides_within(windows: Sequence[int], height: int, width: int) -> list[int]:
-    """Sides that cut the picture into the same windows, without room for what lies far beyond its border.
-
-    A window of twice the picture's larger side holds all of it, shifted by half or not.
-    """
-    return [min(window, 2 * max(height, width, 1)) for window in windows]
 
 
 def _gradient_like(x: Tensor, written: int) -> Tensor:

@@ -1,6 +1,5 @@
 """The shift of shift-conv in one pass over the features, alone or after a ReLU, with its gradient."""
 
-import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from elansr.engines.cpu import loader
+from elansr.engines.cpu import bindings
 from elansr.engines.cpu.attention import TYPES
 
 
@@ -46,21 +45,10 @@ class _Shift(torch.autograd.Function):
 _shift: Callable[[Tensor, bool], Tensor] = _Shift.apply
 
 
-class _Call(ctypes.Structure):
-    """`ShiftCall` of shift.cpp."""
-
-    _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("x", "mask", "out")),
-        *((name, ctypes.c_int64) for name in ("pictures", "height", "width", "channels")),
-        *((name, ctypes.c_int32) for name in ("way", "relu", "type", "threads")),
-    )
-
-
 def _run(x: Tensor, way: int, rectified: bool, mask: Tensor | None) -> Tensor:
-    x, loaded = x.contiguous(), loader.load()
-    assert not isinstance(loaded, str)
+    x = x.contiguous()
     out = torch.empty_like(x)
     pointers = (x.data_ptr(), None if mask is None else mask.data_ptr(), out.data_ptr())
-    call = _Call(*pointers, *x.shape, way, rectified, TYPES[x.dtype], torch.get_num_threads())
-    loaded.functions.elansr_shift(ctypes.byref(call))
+    call = bindings.ShiftCall(*pointers, *x.shape, way, rectified, TYPES[x.dtype], torch.get_num_threads())
+    bindings.call("shift", call)
     return out

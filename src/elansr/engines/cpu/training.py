@@ -7,7 +7,7 @@ The network's function and its state stay the same. `elansr.nn` knows nothing of
 
 from torch import Tensor, nn
 
-from elansr.engines.cpu import loader
+from elansr.engines.cpu import bindings
 from elansr.engines.cpu.attention import attend, takes
 from elansr.engines.cpu.shift import shift
 from elansr.nn.attention import Attention
@@ -26,7 +26,7 @@ def accelerate(network: ELAN) -> ELAN:
     Returns:
         The same network.
     """
-    if loader.available():
+    if bindings.available():
         for elab in network.body:
             if isinstance(elab, ELAB):
                 elab.local = nn.ModuleList(map(_local_features, elab.local))
