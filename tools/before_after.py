@@ -17,7 +17,7 @@ from PIL import Image
 from elansr.errors import ElansrError
 from elansr.evaluation import RGB, draw_text, line_height, read_rgb
 from elansr.images import crop_to_multiple, downscale, imresize
-from elansr.upscaling.upscaler import load
+from elansr.upscaling import load
 from elansr.weights.disk import write_atomically
 from elansr.weights.released import RELEASED, ReleasedWeights
 from tools.checks import begun

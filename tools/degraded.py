@@ -19,7 +19,7 @@ from elansr.errors import ConfigError, ElansrError
 from elansr.evaluation import BICUBIC, RGB, Model, load_model, psnr_y, read_rgb
 from elansr.training.data import find_pictures
 from elansr.training.degradation import DegradationRecipe, degrade_pictures
-from elansr.upscaling.choice import CLEAN, REAL
+from elansr.upscaling import CLEAN, REAL
 from elansr.weights.released import family
 
 SEED = 0

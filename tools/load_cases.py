@@ -14,9 +14,16 @@ from PIL import Image
 
 from elansr.images import Picture, Pixels, read, write
 from elansr.server.limits import Limits
-from elansr.upscaling.batch import FinalSize, Options, Upscalers, plan, upscale_file
-from elansr.upscaling.jobs import Extension, Source
-from elansr.upscaling.upscaler import Upscaler, load
+from elansr.upscaling import (
+    Extension,
+    FinalSize,
+    InputFile,
+    Options,
+    TiledNetwork,
+    Upscalers,
+    plan_jobs,
+    upscale_file,
+)
 
 PHOTO = Path(__file__).resolve().parents[1] / "examples" / "otter.jpg"
 
@@ -87,8 +94,8 @@ def good(folder: Path, tile: int) -> list[Case]:
     ]
 
     @lru_cache
-    def cached(name: str, scale: int | None) -> Upscaler:
-        return load(name, scale=scale, tile=tile)
+    def cached(name: str, scale: int | None) -> TiledNetwork:
+        return TiledNetwork.open(name, scale=scale, tile=tile)
 
     found = []
     for number, (name, pages, fields) in enumerate(rows):
@@ -99,7 +106,7 @@ def good(folder: Path, tile: int) -> list[Case]:
         size = FinalSize(_number(fields, "outscale"), _whole(fields, "width"), _whole(fields, "height"))
         upscalers = Upscalers(fields.get("model", "auto"), _whole(fields, "scale"), size, cached)
         extension: Extension = fields.get("format", "auto")  # type: ignore[assignment]
-        [job] = plan([Source(source)], place / "results", upscalers.label, extension=extension)
+        [job] = plan_jobs([InputFile(source)], place / "results", upscalers.label, extension=extension)
         upscale_file(job, upscalers, Options(size, quality=_whole(fields, "quality")), lambda *_: None)
         asked = " ".join(f"{key}={value}" for key, value in fields.items())
         label = f"{name} {pages[0].shape[1]}x{pages[0].shape[0]} {asked}".strip()

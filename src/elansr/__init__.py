@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from elansr.images import Picture, read, write
     from elansr.nn.config import ELANConfig
     from elansr.nn.elan import ELAN, create_model
-    from elansr.upscaling.upscaler import Upscaler, load
+    from elansr.upscaling import Upscaler, load
     from elansr.weights import load_network
     from elansr.weights.convert import convert
     from elansr.weights.describe import describe

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from elansr.cli import display, interrupts
-from elansr.cli.upscale import _use_threads
+from elansr.engines import device
 from elansr.images import Picture, read, write
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
@@ -503,7 +503,7 @@ def test_an_interrupted_folder_is_taken_up(
     through = len(files(tmp_path / "out"))
     assert code == 130
     assert 1 <= through < 4
-    said = f"interrupted: {through} of 4 files are through; the same command goes on from there"
+    said = f"interrupted: {through} of 4 files are done; the same command goes on from there"
     assert stderr.splitlines()[-1] == said
     assert [record["status"] for record in json.loads(stdout)["files"]] == ["done"] * through
     assert all(name.endswith("_x2.png") for name in files(tmp_path / "out"))
@@ -531,7 +531,7 @@ def test_a_signal_while_a_file_is_written_is_not_lost(
     assert files(tmp_path / "out") <= {"a_x2.png"}
     assert "Traceback" not in stderr
     through = len(files(tmp_path / "out"))
-    assert f"terminated: {through} of 2 files are through; the same command goes on from there\n" in stderr
+    assert f"terminated: {through} of 2 files are done; the same command goes on from there\n" in stderr
 
 
 def test_an_interrupt_inside_libvips_is_kept_until_it_can_be_raised() -> None:
@@ -591,9 +591,11 @@ def test_bars_on_a_terminal(
     assert f"results in {tmp_path}/in_x2" in text
 
 
-def test_threads_reach_torch_and_libvips(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
+def test_threads_reach_the_network_and_libvips(
+    call: Callable[..., Ended], photo: Callable[..., Path], weights: dict[int, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("VIPS_CONCURRENCY", "")
-    _use_threads(1)
-    assert (torch.get_num_threads(), os.environ["VIPS_CONCURRENCY"]) == (1, "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(device, "_threads", 0)
+    assert call("upscale", photo("a.png", 9, 9), "-n", weights[2], "--threads", 1).code == 0
+    assert (device.cpu_threads(), os.environ["VIPS_CONCURRENCY"]) == (1, "1")

@@ -11,13 +11,13 @@ import pyvips
 
 from elansr.cli import display
 from elansr.images import read
-from elansr.upscaling import large
+from elansr.upscaling import on_disk
 from tests.command_line import Ended
 
 
 @pytest.fixture(autouse=True)
 def _lowered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large, "LARGE", 0)
+    monkeypatch.setattr(on_disk, "LARGE", 0)
 
 
 def test_interrupted_it_says_where_the_rows_are_and_the_same_command_goes_on(
@@ -81,7 +81,7 @@ def test_a_file_that_announces_more_than_it_holds_is_refused(
 ) -> None:
     """By the limits; where a picture may be that large, by the disk; and at the first row that is missing."""
     usage = type("Usage", (), {"free": 10**10})
-    monkeypatch.setattr(large.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(on_disk.shutil, "disk_usage", lambda _: usage)
     source = announcing(tmp_path / "bomb.png", side, interlaced)
     ended = call("upscale", source, "-n", weights[2])
     assert ended.code == 2

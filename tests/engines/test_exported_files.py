@@ -12,7 +12,7 @@ from elansr.engines.exported import Exported, FileEngine, choose, open_exported
 from elansr.errors import ConfigError, DeviceError, ElansrError, WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.upscaling.upscaler import Upscaler
+from elansr.upscaling import TiledNetwork, Upscaler
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
 
@@ -112,7 +112,7 @@ def test_a_model_of_one_size_takes_pictures_of_any(
         return x.repeat(2, 2).repeat(2, 3)
 
     exported = Exported("m", network.config, True, "fp32", (112, 144))
-    upscaler = Upscaler(FileEngine(Path("m.onnx"), "cpu", exported, repeated), **options)
+    upscaler = TiledNetwork(FileEngine(Path("m.onnx"), "cpu", exported, repeated), **options)
     picture = photo(*size)
     np.testing.assert_array_equal(upscaler(picture), picture.repeat(2, 0).repeat(2, 1))
 
@@ -126,20 +126,20 @@ def test_several_pictures_at_once(files: dict[str, Path], name: str) -> None:
     assert together.shape == (1, 6, 64, 96)
     apart = together - np.concatenate([engine(tiles[:, :3]), engine(tiles[:, 3:])], 1)
     assert np.abs(apart).max() <= 1e-5
-    upscaler, pictures = Upscaler(engine), [photo(20, 30), photo(20, 30)]
+    upscaler, pictures = TiledNetwork(engine), [photo(20, 30), photo(20, 30)]
     for result, picture in zip(upscaler.many(pictures), pictures, strict=True):
         np.testing.assert_array_equal(result, upscaler(picture))
 
 
 def test_rows_of_a_large_picture(files: dict[str, Path]) -> None:
     """The path of pictures that are larger than memory, and its mark."""
-    upscaler, picture = elansr.load(files["onnx"], tile=32), photo(100, 48)
+    upscaler, picture = TiledNetwork.open(files["onnx"], tile=32), photo(100, 48)
     strips = list(upscaler.strips([lambda a, b: picture[a:b]], (100, 48, 3), np.dtype(np.uint8), lambda done, of: None))
     np.testing.assert_array_equal(np.concatenate([strip.parts[0] for strip in strips]), upscaler(picture))
-    prints = [elansr.load(files[name], border=border).fingerprint() for name, border in
+    prints = [TiledNetwork.open(files[name], border=border).fingerprint() for name, border in
               (("onnx", "closed"), ("openvino", "closed"), ("cyclic", "cyclic"))]  # type: ignore[arg-type]  # fmt: skip
     assert len({found["weights"] for found in prints}) == 3
-    assert prints[0] == elansr.load(files["onnx"]).fingerprint()
+    assert prints[0] == TiledNetwork.open(files["onnx"]).fingerprint()
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_memory_that_runs_out_makes_smaller_tiles(network: ELAN) -> None:
 
     engine = FileEngine(Path("m.onnx"), "cpu", Exported("m", network.config, True, "fp32"), infer)
     picture = photo(128, 64)
-    np.testing.assert_array_equal(Upscaler(engine, tile=128)(picture), picture.repeat(2, 0).repeat(2, 1))
+    np.testing.assert_array_equal(TiledNetwork(engine, tile=128)(picture), picture.repeat(2, 0).repeat(2, 1))
     assert given[0] == 128
     assert max(given[1:]) <= 100
 

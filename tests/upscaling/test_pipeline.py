@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from elansr.upscaling.jobs import Job
-from elansr.upscaling.outcome import Outcome
+from elansr.upscaling.files import FileResult
 from elansr.upscaling.pipeline import WINDOW, overlapped
+from elansr.upscaling.plan import Job
 
 
 class Books:
@@ -52,7 +52,7 @@ class Books:
     def pixels(self, opened: int) -> int:
         return self.sizes[opened]
 
-    def upscale(self, window: Sequence[int]) -> Iterator[tuple[int, Callable[[], Outcome]]]:
+    def upscale(self, window: Sequence[int]) -> Iterator[tuple[int, Callable[[], FileResult]]]:
         self.windows.append(list(window))
         for position, number in reversed(list(enumerate(window))):
             self.during(number)
@@ -61,20 +61,20 @@ class Books:
             self.behind.append(len(self.upscaled) - len(self.written))
             yield position, partial(self._write, number)
 
-    def _write(self, number: int) -> Outcome:
+    def _write(self, number: int) -> FileResult:
         self.written_by.add(threading.current_thread().name)
         self._linger("writing")
         self.written.append(number)
-        return Outcome(Path(str(number)), Path("out"), "done")
+        return FileResult(Path(str(number)), Path("out"), "done")
 
     def _linger(self, stage: str) -> None:
         if stage == self.slow:
             time.sleep(0.02)
 
-    def alone(self, job: Job) -> Outcome:
+    def alone(self, job: Job) -> FileResult:
         assert threading.current_thread() is threading.main_thread()
         assert len(self.written) == len(self.upscaled) == len(self.read_so_far), "something else is under way"
-        return Outcome(job.source, job.target, "failed")
+        return FileResult(job.source, job.target, "failed")
 
 
 def told(books: Books) -> list[tuple[int, str]]:
@@ -130,7 +130,7 @@ def test_an_interrupt_in_the_network_tells_what_was_made() -> None:
         if number == 3:
             raise KeyboardInterrupt
 
-    books, outcomes = Books([1] * 9, during=network), list[Outcome]()
+    books, outcomes = Books([1] * 9, during=network), list[FileResult]()
     with pytest.raises(KeyboardInterrupt):
         keep(outcomes, overlapped(books.jobs(), books))
     assert [int(outcome.source.name) for outcome in outcomes] == [0, 1, 2] == books.written
@@ -138,7 +138,7 @@ def test_an_interrupt_in_the_network_tells_what_was_made() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("elansr-files")]
 
 
-def keep(seen: list[Outcome], outcomes: Iterator[Outcome]) -> None:
+def keep(seen: list[FileResult], outcomes: Iterator[FileResult]) -> None:
     """What `list.extend` does, keeping what came before an error."""
     for outcome in outcomes:
         seen.append(outcome)

@@ -6,9 +6,8 @@ import pytest
 from elansr.errors import PictureError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.upscaling import tiled
+from elansr.upscaling import TiledNetwork, tiled
 from elansr.upscaling.rows import Array
-from elansr.upscaling.upscaler import Upscaler
 
 RNG = np.random.default_rng(0)
 
@@ -29,7 +28,7 @@ SHAPES += [((20, 33, 4), np.uint16), ((6, 5, 4), np.float32)]
 @pytest.mark.parametrize(("shape", "dtype"), SHAPES)
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_on_a_cpu_many_are_each_to_the_bit(small: ELAN, shape: tuple[int, ...], dtype: type, precision: str) -> None:
-    one = Upscaler(small, device="cpu", precision=precision)
+    one = TiledNetwork.open(small, device="cpu", precision=precision)
     given = pictures(shape, dtype)
     assert one.together(*shape[:2]) == 1
     for result, picture in zip(one.many(given), given, strict=True):
@@ -42,8 +41,8 @@ def test_together_they_are_the_same(
     small: ELAN, shape: tuple[int, ...], dtype: type, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Within float rounding: PyTorch sums the first convolution of a batch in another order."""
-    monkeypatch.setattr(tiled.TiledNetwork, "together", lambda *_: 4)
-    one = Upscaler(small, device="cpu", precision="fp32", **options)  # type: ignore[arg-type]
+    monkeypatch.setattr(TiledNetwork, "together", lambda *_: 4)
+    one = TiledNetwork.open(small, device="cpu", precision="fp32", **options)  # type: ignore[arg-type]
     given = pictures(shape, dtype)
     full = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
     seen: list[tuple[int, int]] = []
@@ -59,16 +58,16 @@ def test_together_they_are_the_same(
 
 
 def test_a_grey_network_takes_many_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiled.TiledNetwork, "together", lambda *_: 4)
+    monkeypatch.setattr(TiledNetwork, "together", lambda *_: 4)
     network = ELAN(ELANConfig(scale=3, channels=6, blocks=1, n_share=0, rgb_mean=(0.44,)))
-    one = Upscaler(network, device="cpu", precision="fp32")
+    one = TiledNetwork.open(network, device="cpu", precision="fp32")
     given = pictures((5, 6, 3), np.float32)
     for result, picture in zip(one.many(given), given, strict=True):
         np.testing.assert_allclose(result, one(picture), atol=1e-5)
 
 
 def test_pictures_of_different_kinds_are_refused(small: ELAN) -> None:
-    one, page = Upscaler(small, device="cpu"), np.zeros((4, 5, 3), np.uint8)
+    one, page = TiledNetwork.open(small, device="cpu"), np.zeros((4, 5, 3), np.uint8)
     assert one.many([]) == []
     for other in (page[:3], page[..., :1], page.astype(np.uint16)):
         with pytest.raises(PictureError, match="must be of one shape and dtype"):
@@ -80,7 +79,7 @@ def test_pictures_of_different_kinds_are_refused(small: ELAN) -> None:
 def test_how_many_go_together(small: ELAN, monkeypatch: pytest.MonkeyPatch) -> None:
     free = 2**40
     monkeypatch.setattr(tiled, "free_memory", lambda device: free)
-    one = Upscaler(small, device="cpu")
+    one = TiledNetwork.open(small, device="cpu")
     assert one.together(64, 64) == 1
     one.device, one._engine.bytes_per_pixel = "cuda:0", 5100
     assert [one.together(side, side) for side in (64, 128, 1000)] == [32, 8, 1]

@@ -1,6 +1,7 @@
 """Progress of `elansr upscale` on stderr: bars on a terminal, otherwise a plain line per file and minute."""
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 import typer
@@ -8,28 +9,28 @@ import typer
 from elansr.cli.progress import ProgressBars
 from elansr.cli.report import line, summary
 from elansr.text import shown
-from elansr.upscaling.batch import Job, Outcome
+from elansr.upscaling import FileResult, Job, Observer
 
 LINE_EVERY = 60.0
 """Seconds between two lines about a file that takes long, off a terminal."""
 
 
-class Display:
-    """Shows a run from its start to its summary.
+class Display(Observer):
+    """Shows a run from its plan to its summary: one file has one bar and one line; more also have a bar over the files.
 
-    Args:
-        count: of jobs.
-        single: one file has one bar and one line; more have a bar over the files and one over the current file.
+    Attributes:
+        results: of the files that are done, skipped or failed.
+        count: of files; 0 before the run is planned.
+        single: whether the run is about one file.
     """
 
-    def __init__(self, count: int, single: bool) -> None:
-        self._bars, self._count, self._single = ProgressBars(), count, single
-        self._outcomes: list[Outcome] = []
-        self._file = ""
+    def __init__(self) -> None:
+        self.results: list[FileResult] = []
+        self.count, self.single = 0, False
+        self._bars, self._file = ProgressBars(), ""
         self._started = self._last_line = time.perf_counter()
 
     def __enter__(self) -> "Display":
-        self._advance(0)
         return self
 
     def __exit__(
@@ -37,7 +38,13 @@ class Display:
     ) -> None:
         self._bars.__exit__(kind, error, traceback)
         if kind is None:
-            self._say(summary(self._outcomes, self._single, time.perf_counter() - self._started))
+            self._say(summary(self.results, self.single, time.perf_counter() - self._started))
+
+    def planned(self, jobs: Sequence[Job], single: bool) -> None:
+        """See `Observer`."""
+        self.count, self.single = len(jobs), single
+        self._started = self._last_line = time.perf_counter()
+        self._advance(0)
 
     def progress(self, job: Job, done: int, total: int) -> None:
         """Moves the bars: `done` of `total` pixels of the job's picture."""
@@ -48,17 +55,17 @@ class Display:
         self._advance(done / total)
         self._print_share(job, done / total)
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, result: FileResult) -> None:
         """Counts a finished file; a signal that came after the last one has nothing left to stop."""
-        self._outcomes.append(outcome)
-        if not (self._single or self._bars.on_terminal):
-            self._say([line(outcome)])
-        if len(self._outcomes) < self._count:
+        self.results.append(result)
+        if not (self.single or self._bars.on_terminal):
+            self._say([line(result)])
+        if len(self.results) < self.count:
             self._advance(0)
 
     def _advance(self, fraction: float) -> None:
-        if not self._single:
-            self._bars.show("files", len(self._outcomes) + fraction, self._count)
+        if not self.single:
+            self._bars.show("files", len(self.results) + fraction, self.count)
 
     def _print_share(self, job: Job, fraction: float) -> None:
         """Off a terminal: that a file goes on."""

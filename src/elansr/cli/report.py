@@ -5,83 +5,83 @@ from collections import Counter
 from collections.abc import Sequence
 
 from elansr.text import shown
-from elansr.upscaling.batch import Outcome
+from elansr.upscaling import FileResult
 
 ALL_WELL, SOME_FAILED, BAD_INPUT = 0, 1, 2
 
 
-def exit_code(outcomes: Sequence[Outcome], single: bool) -> int:
+def exit_code(results: Sequence[FileResult], single: bool) -> int:
     """0 if every file was done or skipped; else 2 for a single file and 1 for a run of several."""
-    if all(outcome.status != "failed" for outcome in outcomes):
+    if all(result.status != "failed" for result in results):
         return ALL_WELL
     return BAD_INPUT if single else SOME_FAILED
 
 
-def line(outcome: Outcome) -> str:
+def line(result: FileResult) -> str:
     """One file in one line."""
-    if outcome.status != "done":
-        return f"{outcome.status}: {outcome.reason}"
-    sizes = " -> ".join("{}x{}".format(*size) for size in (outcome.input_size, outcome.output_size) if size)
-    pages = "" if outcome.pages == 1 else f", {outcome.pages} pages"
-    files = f"{shown(outcome.source)} -> {shown(outcome.target)}"
-    return f"{files}: {sizes}{pages}, {outcome.seconds:.1f} s{_weights(outcome)}"
+    if result.status != "done":
+        return f"{result.status}: {result.reason}"
+    sizes = " -> ".join("{}x{}".format(*size) for size in (result.input_size, result.output_size) if size)
+    pages = "" if result.pages == 1 else f", {result.pages} pages"
+    files = f"{shown(result.source)} -> {shown(result.target)}"
+    return f"{files}: {sizes}{pages}, {result.seconds:.1f} s{_weights(result)}"
 
 
-def summary(outcomes: Sequence[Outcome], single: bool, seconds: float) -> list[str]:
+def summary(results: Sequence[FileResult], single: bool, seconds: float) -> list[str]:
     """The last lines of a run of so many seconds: of a single file what became of it, else counts and failures."""
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    failed = [result for result in results if result.status == "failed"]
     if single:
-        return [f"error: {outcome.reason}" if outcome in failed else line(outcome) for outcome in outcomes]
-    done = [outcome for outcome in outcomes if outcome.status == "done"]
-    skipped = len(outcomes) - len(done) - len(failed)
+        return [f"error: {result.reason}" if result in failed else line(result) for result in results]
+    done = [result for result in results if result.status == "done"]
+    skipped = len(results) - len(done) - len(failed)
     counts = f"{len(done)} done, {skipped} skipped, {len(failed)} failed"
-    result = f"{counts} in {seconds:.1f} s{_place(done)}{_shares(done)}"
-    return [result, *(f"failed: {outcome.reason}" for outcome in failed)]
+    total = f"{counts} in {seconds:.1f} s{_place(done)}{_shares(done)}"
+    return [total, *(f"failed: {result.reason}" for result in failed)]
 
 
-def to_json(outcomes: Sequence[Outcome]) -> str:
+def to_json(results: Sequence[FileResult]) -> str:
     """One document: a record a file; what tells about the result is null unless it was written."""
-    return json.dumps({"files": [_record(outcome) for outcome in outcomes]}, indent=2)
+    return json.dumps({"files": [_record(result) for result in results]}, indent=2)
 
 
-def _record(outcome: Outcome) -> dict[str, object]:
-    width, height = outcome.output_size or (None, None)
-    model, reason = outcome.choice or (None, "")
+def _record(result: FileResult) -> dict[str, object]:
+    width, height = result.output_size or (None, None)
+    model, reason = result.choice or (None, "")
     return {
-        "source": str(outcome.source),
-        "target": str(outcome.target),
-        "status": outcome.status,
-        "error": outcome.reason if outcome.status == "failed" else None,
-        "seconds": round(outcome.seconds, 3),
+        "source": str(result.source),
+        "target": str(result.target),
+        "status": result.status,
+        "error": result.reason if result.status == "failed" else None,
+        "seconds": round(result.seconds, 3),
         "width": width,
         "height": height,
-        "pages": outcome.pages,
+        "pages": result.pages,
         "model": model,
         "model_reason": reason or None,
-        "scale": outcome.scale,
+        "scale": result.scale,
     }
 
 
-def _weights(outcome: Outcome) -> str:
+def _weights(result: FileResult) -> str:
     """The weights used, and why if they were chosen."""
-    if outcome.choice is None:
+    if result.choice is None:
         return ""
-    model, reason = outcome.choice
+    model, reason = result.choice
     return f", {shown(model)} ({reason})" if reason else f", {shown(model)}"
 
 
-def _shares(done: Sequence[Outcome]) -> str:
+def _shares(done: Sequence[FileResult]) -> str:
     """How many files went through which weights, unless the user named the only ones."""
-    choices = [outcome.choice for outcome in done if outcome.choice]
+    choices = [result.choice for result in done if result.choice]
     counts = Counter(choice.model for choice in choices).most_common()
     if len(counts) < 2 and not any(choice.reason for choice in choices):
         return ""
     return f"; weights: {', '.join(f'{count} {shown(model)}' for model, count in counts)}"
 
 
-def _place(done: Sequence[Outcome]) -> str:
+def _place(done: Sequence[FileResult]) -> str:
     """Where the results went."""
-    folders = {outcome.target.parent for outcome in done}
+    folders = {result.target.parent for result in done}
     if len(folders) > 1:
         return f"; results in {len(folders)} folders"
     return f"; results in {shown(folders.pop())}" if folders else ""

@@ -12,7 +12,7 @@ from elansr.errors import ElansrError
 from elansr.text import count, shown
 
 if TYPE_CHECKING:
-    from elansr.upscaling.upscaler import Upscaler
+    from elansr.upscaling import TiledNetwork
     from elansr.video.upscale import Choice, Encoding, VideoFile, VideoOutcome
 
 OUTPUT_HELP = "File to write: .mp4, .mov, .mkv or .webm. Default: clip_x2.mp4 beside clip.mp4."
@@ -75,9 +75,9 @@ def video(
             set_cpu_threads(threads)
         found = VideoFile(source)
         choice = choose_weights(model, scale, found)
-        from elansr.upscaling.upscaler import load
+        from elansr.upscaling import TiledNetwork
 
-        upscaler = load(
+        upscaler = TiledNetwork.open(
             choice.model,
             scale=scale,
             device=device,
@@ -108,7 +108,7 @@ def _beside(source: Path, scale: int) -> Path:
 
 
 def _run(
-    source: "VideoFile", target: Path, upscaler: "Upscaler", encoding: "Encoding", overwrite: bool
+    source: "VideoFile", target: Path, upscaler: "TiledNetwork", encoding: "Encoding", overwrite: bool
 ) -> "VideoOutcome":
     """Upscales with a progress bar that counts frames."""
     from elansr.cli.progress import ProgressBars

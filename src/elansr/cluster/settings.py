@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
-from elansr.upscaling.final_size import FinalSize
-from elansr.upscaling.jobs import Extension
+from elansr.upscaling import Extension, FinalSize
 from elansr.weights.disk import PICKLES, SAFETENSORS
 
 if TYPE_CHECKING:
     from elansr.engines.exported import EngineName
-    from elansr.upscaling.batch import Options, Upscalers
-    from elansr.upscaling.upscaler import Border, Upscaler
+    from elansr.upscaling import Border, Options, TiledNetwork, Upscalers
 
 SPLIT_PIXELS = 2**25
 """Pixels from which on a picture is cut into strips for several workers: 33.6 million."""
@@ -69,7 +67,7 @@ class Settings:
 
     def options(self) -> "Options":
         """For the work on files; a result that is there was not finished, or is to be replaced."""
-        from elansr.upscaling.batch import Options
+        from elansr.upscaling import Options
 
         return Options(
             self.size,
@@ -88,12 +86,10 @@ class Settings:
             model: in the place of the one named: where a worker put the weights file.
             tile: in the place of the one chosen by the memory.
         """
-        from elansr.upscaling.batch import Upscalers
+        from elansr.upscaling import TiledNetwork, Upscalers
 
-        def load(name: str, scale: int | None) -> "Upscaler":
-            from elansr.upscaling.upscaler import load
-
-            return load(
+        def opened(name: str, scale: int | None) -> "TiledNetwork":
+            return TiledNetwork.open(
                 name,
                 scale=scale,
                 device=device,
@@ -105,7 +101,7 @@ class Settings:
                 engine=self.engine,
             )
 
-        return Upscalers(model or self.model, self.scale, self.size, load)
+        return Upscalers(model or self.model, self.scale, self.size, opened)
 
 
 def identified(settings: Settings) -> Settings:

@@ -19,7 +19,7 @@ from elansr.cluster.storage import Store, is_pattern
 from elansr.errors import ConfigError, ElansrError, PictureError
 from elansr.images import SUFFIXES, is_picture_name
 from elansr.text import one_line, shown
-from elansr.upscaling.jobs import FALLBACK_EXTENSION
+from elansr.upscaling import FALLBACK_EXTENSION
 
 PARQUET = ".parquet"
 STATE = "_elansr"

@@ -23,14 +23,10 @@ from elansr.cluster.sources import Item
 from elansr.cluster.storage import Store, fetch
 from elansr.errors import DeviceError, PictureError
 from elansr.images import Plane, blank, format_of_suffix, open_picture, write_rows
-from elansr.upscaling.jobs import Job
-from elansr.upscaling.outcome import Outcome
-from elansr.upscaling.rows import Mark
-from elansr.upscaling.tiling import Axis
+from elansr.upscaling import Axis, FileResult, Job, Mark
 
 if TYPE_CHECKING:
-    from elansr.upscaling.choice import Upscalers
-    from elansr.upscaling.upscaler import Upscaler
+    from elansr.upscaling import TiledNetwork, Upscalers
 
 SPLIT_TILE = 384
 """Side of the tiles, where the user names none: it must not follow the memory that a worker happens to have free."""
@@ -115,7 +111,7 @@ class SplitPicture:
             os.fsync(file.fileno())
         self._output.put(rows, self._share(number))
 
-    def join(self, job: Job, upscalers: "Upscalers", quality: int | None) -> Outcome:
+    def join(self, job: Job, upscalers: "Upscalers", quality: int | None) -> FileResult:
         """Writes the result from all shares.
 
         Raises:
@@ -136,7 +132,7 @@ class SplitPicture:
         rows.unlink()
         seconds = time.perf_counter() - started
         given, scale = (width, height), upscaler.scale
-        return Outcome(job.source, job.target, "done", "", seconds, given, size[::-1], 1, scale, choice)
+        return FileResult(job.source, job.target, "done", "", seconds, given, size[::-1], 1, scale, choice)
 
     def delete(self) -> None:
         """Deletes the shares."""
@@ -156,7 +152,7 @@ class SplitPicture:
     def _share(self, number: int) -> str:
         return f"{self._folder}/{number:05}.rows"
 
-    def _strips(self, number: int, upscaler: "Upscaler") -> Iterator[NDArray[Any]]:
+    def _strips(self, number: int, upscaler: "TiledNetwork") -> Iterator[NDArray[Any]]:
         """The strips of a share; those of the last one go on to the end of the picture."""
         tile, dtype = _on_grid(tile_of(self._settings), upscaler), self._stream.picture.pixels.dtype
         tops = _tops(self._shape[0], tile, upscaler)
@@ -173,7 +169,7 @@ class SplitPicture:
                     return
 
 
-def _tops(height: int, tile: int, upscaler: "Upscaler") -> list[int]:
+def _tops(height: int, tile: int, upscaler: "TiledNetwork") -> list[int]:
     """Where the rows of tiles of a picture start, as `Tiler` goes through them."""
     axis, tops = Axis(height, 0), [0]
     while (end := axis.cores(tile, upscaler.config.multiple, tops[-1])[0].stop) < height:
@@ -181,7 +177,7 @@ def _tops(height: int, tile: int, upscaler: "Upscaler") -> list[int]:
     return tops
 
 
-def _on_grid(tile: int, upscaler: "Upscaler") -> int:
+def _on_grid(tile: int, upscaler: "TiledNetwork") -> int:
     grid = upscaler.config.multiple
     return max(tile // grid, 1) * grid
 

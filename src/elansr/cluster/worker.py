@@ -28,8 +28,7 @@ from elansr.text import shown
 
 if TYPE_CHECKING:
     from elansr.cluster.strips import SplitPicture
-    from elansr.upscaling.batch import Job, Outcome
-    from elansr.upscaling.groups import FileStages, Opened
+    from elansr.upscaling import DecodedFile, FileResult, FileStages, Job
 
 ATTEMPTS = 2
 """How many workers may die of one picture, after the one that died of its chunk."""
@@ -127,8 +126,7 @@ class Worker:
 
     def pictures(self, items: Sequence[Item], attempt: int) -> Iterator[ManifestRow]:
         """Upscales pictures, stores the results and yields their rows, which get the number `attempt`."""
-        from elansr.upscaling.batch import Job
-        from elansr.upscaling.pipeline import overlapped
+        from elansr.upscaling import Job, overlapped
 
         with self._folder.folder() as folder, ThreadPoolExecutor(FETCHERS) as pool:
             jobs = [Job(self._file(item, folder, n), self._place(item, folder)) for n, item in enumerate(items)]
@@ -157,7 +155,7 @@ class Worker:
             item.key, item.source, item.target, status, error, self._fingerprint, now(), **where, **about
         )
 
-    def row_of(self, item: Item, outcome: "Outcome", size: int | None, attempt: int) -> ManifestRow:
+    def row_of(self, item: Item, outcome: "FileResult", size: int | None, attempt: int) -> ManifestRow:
         """An outcome as a row; messages name the picture as the user knows it."""
         spent: dict[str, Any] = {"seconds": outcome.seconds, "attempt": attempt}
         if outcome.status != "done" or not (outcome.input_size and outcome.output_size and outcome.choice):
@@ -189,8 +187,7 @@ class Worker:
     ) -> ManifestRow:
         """Does some work on a picture that is split; returns its row."""
         from elansr.cluster.strips import SplitPicture
-        from elansr.upscaling.batch import Job, Outcome
-        from elansr.upscaling.outcome import attempt
+        from elansr.upscaling import FileResult, Job, attempt
 
         def begun() -> ManifestRow | None:
             if self._begin(name) > ATTEMPTS:
@@ -202,7 +199,7 @@ class Worker:
         with self._folder.folder() as folder:
             job = Job(self._file(item, folder, 0), self._place(item, folder))
             found = attempt(job, self.options, begun)
-        row = self.row_of(item, found, None, 1) if isinstance(found, Outcome) else found
+        row = self.row_of(item, found, None, 1) if isinstance(found, FileResult) else found
         if self.output.local:
             _clear(job.target.parent, row.status if row else "split")
         return row or self.row(item, "split", seconds=time.perf_counter() - started)
@@ -222,11 +219,9 @@ class Worker:
     def _stages(self, items: Sequence[Item], jobs: "Sequence[Job]", pool: ThreadPoolExecutor) -> "TransferStages":
         from elansr.cluster.strips import split_size
         from elansr.cluster.worker import TransferStages
-        from elansr.upscaling.batch import Job, Outcome, upscale_file
-        from elansr.upscaling.groups import FileStages
-        from elansr.upscaling.outcome import attempt
+        from elansr.upscaling import FileResult, FileStages, Job, attempt, upscale_file
 
-        def alone(job: Job) -> Outcome:
+        def alone(job: Job) -> FileResult:
             return attempt(job, self.options, partial(upscale_file, job, self.upscalers, self.options, unwatched))
 
         both = list(zip(jobs, items, strict=True))
@@ -238,7 +233,7 @@ class Worker:
         split = partial(split_size, settings=self.settings, longest=self.options.max_streamed)
         return TransferStages(stages, fetched, self.output, targets, split)
 
-    def _row(self, item: Item, outcome: "Outcome", stages: "TransferStages", attempt: int) -> ManifestRow:
+    def _row(self, item: Item, outcome: "FileResult", stages: "TransferStages", attempt: int) -> ManifestRow:
         if size := stages.split.get(outcome.source):
             return self.row(item, "split", width=size[0], height=size[1])
         return self.row_of(item, outcome, stages.bytes.get(outcome.target), attempt)
@@ -295,7 +290,7 @@ class TransferStages:
         """See `Stages`."""
         return self._inner.most
 
-    def read(self, job: "Job") -> "Opened | None":
+    def read(self, job: "Job") -> "DecodedFile | None":
         """See `Stages`; what could not be fetched fails with its reason in `alone`."""
         try:
             self._fetched[job.source].result()
@@ -305,29 +300,29 @@ class TransferStages:
             return None
         return self._inner.read(job)
 
-    def pixels(self, opened: "Opened") -> int:
+    def pixels(self, opened: "DecodedFile") -> int:
         """See `Stages`."""
         return self._inner.pixels(opened)
 
-    def upscale(self, window: "Sequence[Opened]") -> "Iterator[tuple[int, Callable[[], Outcome]]]":
+    def upscale(self, window: "Sequence[DecodedFile]") -> "Iterator[tuple[int, Callable[[], FileResult]]]":
         """See `Stages`."""
         for position, finish in self._inner.upscale(window):
             yield position, partial(self._delivered, finish)
 
-    def alone(self, job: "Job") -> "Outcome":
+    def alone(self, job: "Job") -> "FileResult":
         """See `Stages`."""
-        from elansr.upscaling.outcome import Outcome
+        from elansr.upscaling import FileResult
 
         try:
             self._fetched[job.source].result()
             if size := self._split_size(job):
                 self.split[job.source] = size
-                return Outcome(job.source, job.target, "skipped")
+                return FileResult(job.source, job.target, "skipped")
         except (ElansrError, OSError) as error:
-            return Outcome(job.source, job.target, "failed", str(error))
+            return FileResult(job.source, job.target, "failed", str(error))
         return self._delivered(lambda: self._inner.alone(job))
 
-    def _delivered(self, finish: "Callable[[], Outcome]") -> "Outcome":
+    def _delivered(self, finish: "Callable[[], FileResult]") -> "FileResult":
         outcome = finish()
         if outcome.status != "done":
             return outcome

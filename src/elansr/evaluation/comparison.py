@@ -31,8 +31,7 @@ from elansr.images import (
 )
 from elansr.nn.config import MAX_SCALE
 from elansr.text import shown
-from elansr.upscaling.final_size import fit
-from elansr.upscaling.upscaler import load
+from elansr.upscaling import TiledNetwork, fit
 from elansr.weights.disk import SUFFIXES as WEIGHTS_SUFFIXES
 from elansr.weights.released import family
 
@@ -220,7 +219,9 @@ def _enlarger(name: str, scale: int | None, device: str, precision: str, plain: 
         return Enlarger(name, model.scale, _whole(lambda lr: rounded(model.super_resolve(lr), np.uint8)))
     asked = DEFAULT_SCALE if scale is None and family(name) else scale
     precision = "fp32" if plain and precision == "auto" else precision
-    upscaler = load(name, scale=asked, device=device, precision=precision, border="cyclic" if plain else "closed")
+    upscaler = TiledNetwork.open(
+        name, scale=asked, device=device, precision=precision, border="cyclic" if plain else "closed"
+    )
     return Enlarger(name, upscaler.scale, upscaler)
 
 

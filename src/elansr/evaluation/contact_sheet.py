@@ -14,7 +14,7 @@ from elansr.evaluation.comparison import ComparedPicture, Comparison
 from elansr.evaluation.crops import CropBox
 from elansr.evaluation.datasets import RGB
 from elansr.images import Picture, check_output, rounded, to_float, write
-from elansr.upscaling.final_size import fit
+from elansr.upscaling import fit
 
 Color = tuple[int, int, int]
 

@@ -14,7 +14,7 @@ from elansr.export.parity import Parity, parity
 from elansr.memory import available_memory
 from elansr.nn.config import ELANConfig
 from elansr.text import reason
-from elansr.upscaling.unfinished import Unfinished
+from elansr.upscaling import WorkFolder
 from elansr.weights.convert import read_weights
 from elansr.weights.disk import require_free
 from elansr.weights.inference import InferenceForm
@@ -211,7 +211,7 @@ def _sync(file: Path) -> None:
         os.fsync(opened.fileno())
 
 
-class _Draft(Unfinished):
+class _Draft(WorkFolder):
     """A folder beside the file, on the same disk. It goes whatever happens: after a kill, with the next export."""
 
     kind = "export"

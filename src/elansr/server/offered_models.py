@@ -10,9 +10,7 @@ import numpy as np
 
 from elansr.errors import ConfigError, WeightsError
 from elansr.images import Picture
-from elansr.upscaling.choice import CLEAN, Upscalers, weights_for
-from elansr.upscaling.final_size import SCALES, FinalSize
-from elansr.upscaling.upscaler import Upscaler
+from elansr.upscaling import CLEAN, SCALES, FinalSize, TiledNetwork, Upscalers, weights_for
 from elansr.weights.released import AUTO, RELEASED, Degradation, family, is_path
 
 _FAMILIES = tuple(dict.fromkeys(row.family for row in RELEASED.values()))
@@ -51,9 +49,9 @@ class OfferedModels:
         ConfigError: a file whose stem is a name of released weights.
     """
 
-    def __init__(self, chosen: str, load: Callable[[str], Upscaler]) -> None:
+    def __init__(self, chosen: str, load: Callable[[str], TiledNetwork]) -> None:
         self._chosen, self._load, self._lock = chosen, load, Lock()
-        self._loaded: dict[str, Upscaler] = {}
+        self._loaded: dict[str, TiledNetwork] = {}
         self.default = Path(chosen).stem if is_path(chosen) else chosen
         if is_path(chosen) and self.default in _NAMES:
             raise ConfigError(f"{chosen}: {self.default} is the name of weights that come with elansr: rename the file")
@@ -81,7 +79,7 @@ class OfferedModels:
             choose(Picture((np.zeros((1, 1, 3), np.uint8),), lossy=lossy))
 
     def upscalers(
-        self, name: str | None, scale: int | None, size: FinalSize, share: Callable[[Upscaler], Upscaler]
+        self, name: str | None, scale: int | None, size: FinalSize, share: Callable[[TiledNetwork], TiledNetwork]
     ) -> Upscalers:
         """What chooses and gives the upscaler for a request.
 
@@ -102,7 +100,7 @@ class OfferedModels:
             weights_for(model, scale, lossy=False, file_format="png")
         return Upscalers(model, scale, size, lambda chosen, wanted: share(self._get(chosen, wanted)))
 
-    def any_loaded(self) -> Upscaler | None:
+    def any_loaded(self) -> TiledNetwork | None:
         """One that is loaded already; None where none is."""
         return next(iter(self._loaded.values()), None)
 
@@ -110,7 +108,7 @@ class OfferedModels:
         """What clients know weights as."""
         return self.default if chosen == self._chosen else chosen
 
-    def _get(self, name: str, scale: int | None = None) -> Upscaler:
+    def _get(self, name: str, scale: int | None = None) -> TiledNetwork:
         with self._lock:
             if name not in self._loaded:
                 self._loaded[name] = self._load(name)

@@ -10,10 +10,7 @@ from threading import Lock
 from elansr.errors import ConfigError, DeviceError, PictureError, TooManyPixelsError, WeightsError
 from elansr.images import Picture, Pixels, check_format, encode, format_of_suffix, read
 from elansr.server.limits import Limits, Rejected, result_too_large, too_many_pixels
-from elansr.upscaling.choice import Upscalers
-from elansr.upscaling.final_size import FinalSize, fit
-from elansr.upscaling.jobs import Extension, result_name
-from elansr.upscaling.upscaler import Upscaler
+from elansr.upscaling import Extension, FinalSize, TiledNetwork, Upscalers, fit, result_name
 
 LIBVIPS = Lock()
 """libvips keeps one error text for all threads: decoders and encoders work one at a time."""
@@ -131,7 +128,7 @@ def upscale_bytes(
 
 
 def _final_size(
-    picture: Picture, upscaler: Upscaler, options: RequestOptions, names: tuple[str, str], limits: Limits
+    picture: Picture, upscaler: TiledNetwork, options: RequestOptions, names: tuple[str, str], limits: Limits
 ) -> tuple[int, int]:
     """Width and height of the result; refuses one over the limit, also one that is so only before it is resized."""
     height, width = picture.pages[0].shape[:2]
@@ -153,7 +150,7 @@ def _final_size(
 
 
 def _upscaled(
-    picture: Picture, upscaler: Upscaler, size: tuple[int, int], on_progress: Callable[[float], None]
+    picture: Picture, upscaler: TiledNetwork, size: tuple[int, int], on_progress: Callable[[float], None]
 ) -> Picture:
     """The picture with every page in its final size."""
     pages = len(picture.pages)

@@ -16,9 +16,8 @@ from elansr.server.limits import Limits, Rejected, cancelled, queue_full, shutti
 from elansr.server.offered_models import OfferedModels
 from elansr.server.processing import RequestOptions, UpscaledFile, rejected, upscale_bytes
 from elansr.server.throughput import Throughput
-from elansr.upscaling.choice import Upscalers
-from elansr.upscaling.shared_engine import Turns
-from elansr.upscaling.upscaler import load
+from elansr.server.tile_queue import TileQueue
+from elansr.upscaling import TiledNetwork, Upscalers
 
 
 class RequestRecord(NamedTuple):
@@ -142,14 +141,16 @@ class Service:
         threads: int = 0,
     ) -> None:
         self.limits = replace(limits, at_once=limits.workers)
-        self.models = OfferedModels(model, lambda name: load(name, device=device, precision=precision, tile=tile))
+        self.models = OfferedModels(
+            model, lambda name: TiledNetwork.open(name, device=device, precision=precision, tile=tile)
+        )
         self.throughput = Throughput()
         self.on_ended: Callable[[RequestRecord], None] = lambda ended: None
         self._changed, self._closing = Condition(), False
         self._waiting: set[QueuedRequest] = set()
         self._in_work: set[QueuedRequest] = set()
         self._mean_seconds = 1.0
-        self._turns = Turns(threads)
+        self._tiles = TileQueue(threads)
         self._threads = ThreadPoolExecutor(self.limits.at_once, "elansr-request")
         try:
             self.models.prepare()
@@ -220,7 +221,7 @@ class Service:
     def try_out(self) -> None:
         """Measures a first figure for `pace`, a fraction of a second, of the weights that were loaded first."""
         if upscaler := self.models.any_loaded():
-            self.throughput.try_out(self._turns.share(upscaler, lambda: None))
+            self.throughput.try_out(self._tiles.share(upscaler, lambda: None))
 
     def close(self, wait: bool, grace: float | None = None) -> None:
         """Takes nothing on any more and ends; safe to call again.
@@ -237,7 +238,7 @@ class Service:
         for task in left:
             task.end(shutting_down())
         self._threads.shutdown()
-        self._turns.close()
+        self._tiles.close()
 
     def stop_taking(self) -> None:
         """Takes nothing on any more."""
@@ -246,7 +247,7 @@ class Service:
     def _upscalers(self, task: QueuedRequest) -> Upscalers:
         options = task.options
         return self.models.upscalers(
-            options.model, options.scale, options.size, lambda upscaler: self._turns.share(upscaler, task.check)
+            options.model, options.scale, options.size, lambda upscaler: self._tiles.share(upscaler, task.check)
         )
 
     def _work(self, task: QueuedRequest, upscalers: Upscalers) -> None:

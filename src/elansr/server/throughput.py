@@ -6,7 +6,7 @@ from threading import Lock
 import numpy as np
 
 from elansr.errors import ElansrError
-from elansr.upscaling.upscaler import Upscaler
+from elansr.upscaling import TiledNetwork
 
 TRIAL = 96
 """Side of the picture of noise, in pixels."""
@@ -37,7 +37,7 @@ class Throughput:
             pace = self._seconds / self._pixels if self._pixels else self._trial
         return pace * pixels or None
 
-    def try_out(self, upscaler: Upscaler) -> None:
+    def try_out(self, upscaler: TiledNetwork) -> None:
         """Measures a first figure; where it fails there is none, as with a model of one fixed size."""
         noise = np.random.default_rng(0).integers(0, 256, (TRIAL, TRIAL, 3), dtype=np.uint8)
         try:

@@ -13,8 +13,7 @@ from starlette.requests import ClientDisconnect
 from elansr.errors import ConfigError
 from elansr.server.limits import Rejected, cancelled, too_many_bytes, too_slow_upload
 from elansr.server.processing import RequestOptions
-from elansr.upscaling.final_size import FinalSize
-from elansr.upscaling.jobs import Extension
+from elansr.upscaling import Extension, FinalSize
 
 PICTURE = "picture"
 FIELDS = ("model", "scale", "format", "quality", "width", "height", "outscale")

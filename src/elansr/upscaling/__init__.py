@@ -1,0 +1,72 @@
+"""Pictures of any size through a network: arrays, files, folders. `Upscaler` takes arrays, `upscale_files` files.
+
+paths.py       `elansr.upscale`, which the command line calls
+plan.py        names of files -> jobs: read this, write that
+pipeline.py    jobs -> results, several at once
+files.py       one file in memory; on_disk.py: one that is larger; resume.py: what an interrupted run leaves
+choice.py      which weights; final_size.py: how large the result
+upscaler.py    the public class; tiled.py: the same for arrays and rows, as the rest of the house uses it
+rows.py        colour and alpha apart; tiling.py: tiles, halos, blending
+"""
+
+from elansr.upscaling.choice import CLEAN, REAL, Choice, ChosenUpscaler, Upscalers, weights_for
+from elansr.upscaling.files import Existing, FileResult, Options, attempt
+from elansr.upscaling.final_size import SCALES, FinalSize, fit
+from elansr.upscaling.paths import Observer, upscale
+from elansr.upscaling.pipeline import DecodedFile, FileStages, has_work, overlapped, upscale_file, upscale_files
+from elansr.upscaling.plan import (
+    FALLBACK_EXTENSION,
+    Extension,
+    InputFile,
+    Job,
+    find_files,
+    is_single,
+    plan_jobs,
+    result_name,
+)
+from elansr.upscaling.resume import WorkFolder
+from elansr.upscaling.rows import Mark
+from elansr.upscaling.tiled import Border, TiledNetwork
+from elansr.upscaling.tiling import Axis, Network, Samples
+from elansr.upscaling.upscaler import Upscaler, load
+
+__all__ = [
+    "CLEAN",
+    "FALLBACK_EXTENSION",
+    "REAL",
+    "SCALES",
+    "Axis",
+    "Border",
+    "Choice",
+    "ChosenUpscaler",
+    "DecodedFile",
+    "Existing",
+    "Extension",
+    "FileResult",
+    "FileStages",
+    "FinalSize",
+    "InputFile",
+    "Job",
+    "Mark",
+    "Network",
+    "Observer",
+    "Options",
+    "Samples",
+    "TiledNetwork",
+    "Upscaler",
+    "Upscalers",
+    "WorkFolder",
+    "attempt",
+    "find_files",
+    "fit",
+    "has_work",
+    "is_single",
+    "load",
+    "overlapped",
+    "plan_jobs",
+    "result_name",
+    "upscale",
+    "upscale_file",
+    "upscale_files",
+    "weights_for",
+]

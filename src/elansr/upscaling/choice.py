@@ -13,7 +13,7 @@ from elansr.upscaling.final_size import FinalSize, scale_for
 from elansr.weights.released import AUTO, RELEASED, family, find, is_path, resolve
 
 if TYPE_CHECKING:
-    from elansr.upscaling.upscaler import Upscaler
+    from elansr.upscaling.tiled import TiledNetwork
 
 CLEAN, REAL = "elan-light", "elan-light-real"
 """The families that "auto" chooses from: for clean pictures and for photos as they are."""
@@ -44,10 +44,10 @@ class Choice(NamedTuple):
     reason: str
 
 
-class Ready(NamedTuple):
+class ChosenUpscaler(NamedTuple):
     """The upscaler for a picture, and the `Choice` behind it."""
 
-    upscaler: "Upscaler"
+    upscaler: "TiledNetwork"
     choice: Choice
 
 
@@ -99,16 +99,16 @@ class Upscalers:
     """
 
     def __init__(
-        self, model: str, scale: int | None, size: FinalSize, load: Callable[[str, int | None], "Upscaler"]
+        self, model: str, scale: int | None, size: FinalSize, load: Callable[[str, int | None], "TiledNetwork"]
     ) -> None:
         self._model, self._size, self._load = model, size, lru_cache(load)
         self._scales = _scales(model, scale, size)
 
-    def __call__(self, picture: Picture) -> Ready:
+    def __call__(self, picture: Picture) -> ChosenUpscaler:
         """The upscaler for a picture."""
         scale = self._scale(picture)
         choice = weights_for(self._model, scale, picture.lossy, picture.format, picture.quality)
-        return Ready(self._load(choice.model, scale), choice)
+        return ChosenUpscaler(self._load(choice.model, scale), choice)
 
     def prepare(self) -> None:
         """Loads the weights, or looks whether they are there where the pictures decide which are needed.

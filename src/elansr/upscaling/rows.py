@@ -1,7 +1,7 @@
 """A picture's way: a source of rows -> colour and alpha apart -> tiles -> a sink of rows.
 
-Source and sink are in memory (`ArraySource`, `ArraySink`) or on the disk (`elansr.upscaling.large`); what lies between
-is the same.
+Both are in memory (`ArraySource`, `ArraySink`) or on the disk (`elansr.upscaling.on_disk`); what lies between is the
+same.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ class Strip(NamedTuple):
     mark: Mark
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """A picture, row by row.
 
     Attributes:
@@ -71,7 +71,7 @@ class Source(Protocol):
         """
 
 
-class Sink(Protocol):
+class RowSink(Protocol):
     """Takes the rows of a result from top to bottom, first all colours, then alpha."""
 
     def start(self, part: int) -> tuple[int, Mark | None]:
@@ -84,7 +84,9 @@ class Sink(Protocol):
         """Takes the alpha of all pixels."""
 
 
-def upscale_rows(network: "TiledNetwork", sources: Sequence[Source], sinks: Sequence[Sink], progress: Progress) -> None:
+def upscale_rows(
+    network: "TiledNetwork", sources: Sequence[RowSource], sinks: Sequence[RowSink], progress: Progress
+) -> None:
     """Super-resolves pictures of one shape and dtype: colours, and where it varies alpha, as a picture of its own.
 
     Args:
@@ -121,9 +123,9 @@ def _upscale_part(
     network: "TiledNetwork",
     part: int,
     starts: Sequence[Callable[[], ReadRows]],
-    kind: Source,
+    kind: RowSource,
     channels: int,
-    sinks: Sequence[Sink],
+    sinks: Sequence[RowSink],
     progress: Progress,
 ) -> None:
     height, width, _ = kind.shape
@@ -137,7 +139,7 @@ def _upscale_part(
         del strip  # not kept while the next one is made
 
 
-def _alpha_range(source: Source) -> tuple[Any, Any]:
+def _alpha_range(source: RowSource) -> tuple[Any, Any]:
     """The lowest and the highest alpha."""
     rows, height = source.rows(), source.shape[0]
     bands = (rows(top, min(top + BAND, height))[..., -1] for top in range(0, height, BAND))
@@ -145,7 +147,7 @@ def _alpha_range(source: Source) -> tuple[Any, Any]:
     return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
-def _colors(source: Source, hidden: bool) -> Callable[[], ReadRows]:
+def _colors(source: RowSource, hidden: bool) -> Callable[[], ReadRows]:
     return source.filled if hidden else _only(source.rows, 0, source.shape[2] - 1)
 
 
@@ -160,7 +162,7 @@ def _only(start: Callable[[], ReadRows], first: int, stop: int) -> Callable[[], 
 
 
 class ArraySource:
-    """A picture in memory, see `Source`.
+    """A picture in memory, see `RowSource`.
 
     Args:
         pixels: (H, W, C).
@@ -172,17 +174,17 @@ class ArraySource:
         self.dtype: np.dtype[Any] = pixels.dtype
 
     def rows(self) -> ReadRows:
-        """See `Source`."""
+        """See `RowSource`."""
         return lambda start, stop: self._pixels[start:stop]
 
     def filled(self) -> ReadRows:
-        """See `Source`."""
+        """See `RowSource`."""
         colors = fill_transparent(self._pixels)[..., :-1]
         return lambda start, stop: colors[start:stop]
 
 
 class ArraySink:
-    """A result in memory, see `Sink`.
+    """A result in memory, see `RowSink`.
 
     Args:
         pixels: (H * scale, W * scale, C), to be filled.
@@ -193,13 +195,13 @@ class ArraySink:
         self._parts = pixels[..., :colors], pixels[..., colors:]
 
     def start(self, part: int) -> tuple[int, Mark | None]:  # noqa: ARG002
-        """See `Sink`."""
+        """See `RowSink`."""
         return 0, None
 
     def add(self, part: int, top: int, pixels: Array, mark: Mark) -> None:  # noqa: ARG002
-        """See `Sink`."""
+        """See `RowSink`."""
         self._parts[part][top : top + len(pixels)] = pixels
 
     def set_alpha(self, value: Any) -> None:
-        """See `Sink`."""
+        """See `RowSink`."""
         self._parts[ALPHA][...] = value

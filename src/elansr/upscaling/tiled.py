@@ -1,20 +1,35 @@
 """`TiledNetwork`: one network for pictures of any size, as arrays or row by row."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from typing import Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elansr.engines import Engine
+from elansr.engines import Engine, open_engine
 from elansr.engines.device import free_memory
+from elansr.engines.exported import EngineName
 from elansr.errors import ConfigError, PictureError
 from elansr.images import LARGEST, from_float, to_float
 from elansr.memory import keep_freed_memory
 from elansr.upscaling.rows import ArraySink, ArraySource, Mark, ReadRows, Strip, upscale_rows
-from elansr.upscaling.tile_size import FixedSize, auto_tile, require_pixels
-from elansr.upscaling.tiling import FEATHER, Network, Progress, Read, Samples, Span, Tiler
+from elansr.upscaling.tiling import (
+    FEATHER,
+    FixedSize,
+    Network,
+    Progress,
+    Read,
+    Samples,
+    Span,
+    Tiler,
+    auto_tile,
+    require_pixels,
+)
+
+if TYPE_CHECKING:
+    from elansr.nn.elan import ELAN
 
 Array = NDArray[Any]
 
@@ -61,6 +76,27 @@ class TiledNetwork:
         self._fixed = FixedSize(*engine.size, margin, self.config.multiple, tta) if engine.size else None
         if self._fixed:
             self._fixed.require(tile)
+
+    @classmethod
+    def open(
+        cls,
+        model: "str | os.PathLike[str] | ELAN",
+        *,
+        scale: int | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        tile: int = 0,
+        border: Border = "closed",
+        margin: int = 0,
+        tta: bool = False,
+        engine: EngineName = "auto",
+    ) -> "TiledNetwork":
+        """The network of a released name, a file, or an ELAN; see `elansr.load` for the arguments and the errors."""
+        require_border(border)
+        require_pixels(tile, margin)
+        closed = border == "closed"
+        opened = open_engine(model, scale=scale, engine=engine, device=device, precision=precision, closed=closed)
+        return cls(opened, tile=tile, border=border, margin=margin, tta=tta)
 
     def __call__(self, picture: Array, progress: Progress | None = None) -> Array:
         """Super-resolves one array, see `Upscaler.__call__`."""

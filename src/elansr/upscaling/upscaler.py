@@ -1,87 +1,188 @@
-"""`Upscaler`: array in, array out."""
+"""`Upscaler`: a picture in, a larger one of the same kind out; NumPy arrays, Pillow's images and PyTorch's tensors."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+import os
+import sys
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from elansr.engines import Engine, open_engine
-from elansr.upscaling.tile_size import require_pixels
-from elansr.upscaling.tiled import Border, TiledNetwork, require_border
+import numpy as np
+
+from elansr.engines.exported import EngineName
+from elansr.errors import PictureError
+from elansr.upscaling.paths import Precision
+from elansr.upscaling.tiled import Array, Border, TiledNetwork
+from elansr.upscaling.tiling import Progress
+from elansr.weights.released import RELEASED, family
 
 if TYPE_CHECKING:
-    from elansr.engines.exported import EngineName
+    from PIL.Image import Image
+    from torch import Tensor
+
     from elansr.nn.elan import ELAN
 
-__all__ = ["Border", "Upscaler", "load"]
+Picture = TypeVar("Picture", bound="Array | Image | Tensor")
 
 
-class Upscaler(TiledNetwork):
-    """Super-resolves pictures of any size with one network.
+class Upscaler:
+    """Super-resolves pictures of any size with one network. Safe to call from several threads.
 
     Args:
-        network: an ELAN, see `elansr.load_network`; or an exported one, opened by `open_engine`, which has its device
-            and precision already and needs the border that it was exported with.
+        network: an ELAN, see `elansr.load_network`; or what `elansr.load` takes, a released name or a path.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         tile: side of a tile in LR pixels; 0 chooses by the memory that is free.
         border: "closed" ends the attention windows at the picture's border; "cyclic", the paper's form, has shifted
             ones go on at the opposite border, which then leaks in (docs/tiling.md).
         margin: reflected pixels around the picture, at most 256, cut away after; rounded up to the window grid.
-            Pictures of fewer than `TINY` pixels on a side get some anyway.
+            Pictures of fewer than 8 pixels on a side get some anyway.
         tta: average over the eight flips and transpositions: eight times slower, a little better.
-
-    Attributes:
-        scale: super-resolution factor.
+        engine, scale: see `elansr.load`.
 
     Raises:
+        WeightsError: an unknown name, or a file that is not a network of ours.
         DeviceError: a device or precision that is unknown or not there.
-        ConfigError: an unknown border, see `require_pixels`.
+        ConfigError: an unknown border, a tile or a margin that cannot be, or what contradicts how a file was exported.
     """
 
     def __init__(
         self,
-        network: "ELAN | Engine | str | Path",
+        network: "ELAN | str | os.PathLike[str]",
         *,
         device: str = "auto",
-        precision: str = "auto",
+        precision: Precision = "auto",
         tile: int = 0,
         border: Border = "closed",
         margin: int = 0,
         tta: bool = False,
+        engine: EngineName = "auto",
         scale: int | None = None,
-        engine: "EngineName" = "auto",
     ) -> None:
-        require_border(border)
-        require_pixels(tile, margin)
-        if hasattr(network, "digest"):
-            opened = cast(Engine, network)
-        else:
-            opened = open_engine(
-                cast("ELAN | str | Path", network),
-                scale=scale,
-                engine=engine,
-                device=device,
-                precision=precision,
-                closed=border == "closed",
-            )
-        super().__init__(opened, tile=tile, border=border, margin=margin, tta=tta)
+        self._name = os.fspath(network) if isinstance(network, (str, os.PathLike)) else type(network).__name__
+        self._network = TiledNetwork.open(
+            network,
+            scale=scale,
+            device=device,
+            precision=precision,
+            tile=tile,
+            border=border,
+            margin=margin,
+            tta=tta,
+            engine=engine,
+        )
+        self.config = self._network.config
+        """Of the network, an `ELANConfig`."""
+        self.scale: int = self._network.scale
+        """Super-resolution factor."""
+        self.device: str = self._network.device
+        """Where the network runs: "cpu", "cuda:0", "mps"."""
+        self.precision: str = self._network.precision
+        """"fp32", "bf16" or "fp16"."""
+
+    def __repr__(self) -> str:
+        return f"Upscaler({self._name!r}, scale={self.scale}, device={self.device!r}, precision={self.precision!r})"
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_repo: str | os.PathLike[str],
+        *,
+        scale: int | None = None,
+        revision: str | None = None,
+        token: str | None = None,
+        device: str = "auto",
+        precision: Precision = "auto",
+        tile: int = 0,
+        border: Border = "closed",
+        margin: int = 0,
+        tta: bool = False,
+    ) -> "Upscaler":
+        """An upscaler with released weights, those of a file or a folder, or of a repository on the Hugging Face Hub.
+
+        Args:
+            name_or_repo: "elan-light-x4"; a path; or "owner/name" on the Hub. Tried in this order.
+            scale: super-resolution factor that the weights must have; a family ("elan-light") needs it.
+            revision, token: of the repository, see `elansr.hub.from_pretrained`.
+            device, precision, tile, border, margin, tta: see `Upscaler`.
+
+        Raises:
+            WeightsError: a name of none of these, unusable weights, or the Hub does not give them.
+            MissingExtraError: a repository is asked for without `huggingface_hub`.
+        """
+        path: str | os.PathLike[str] = name_or_repo
+        if os.path.isdir(path) or not (str(path) in RELEASED or family(str(path))):
+            from elansr.weights.hub import find_weights
+
+            path = find_weights(name_or_repo, revision, scale=scale, token=token)
+        upscaler = cls(
+            path, device=device, precision=precision, tile=tile, border=border, margin=margin, tta=tta, scale=scale
+        )
+        upscaler._name = os.fspath(name_or_repo)
+        return upscaler
+
+    def __call__(self, picture: Picture, progress: Progress | None = None) -> Picture:
+        """Super-resolves one picture.
+
+        Args:
+            picture: one of
+                a NumPy array (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA; uint8, uint16, or
+                floating in [0, 1];
+                a `PIL.Image` of any mode; palettes, CMYK, YCbCr ... are converted to RGB or RGBA as Pillow does;
+                a torch tensor (3, H, W) or (N, 3, H, W) on any device, RGB, floating in [0, 1] or uint8.
+            progress: called with the LR pixels done and in all.
+
+        Returns:
+            The same kind, H * scale high and W * scale wide, clipped to its range: an array or a tensor of the same
+            dtype (a tensor on the same device, without a gradient), or an image. Grey stays grey; alpha is
+            super-resolved as a picture of its own, and invisible colours do not bleed into visible ones.
+
+        Raises:
+            PictureError: another shape, dtype or type, or floats outside [0, 1].
+            DeviceError: not enough memory for even the smallest tile.
+        """
+        if _is_tensor(picture):
+            return cast(Picture, self._upscale_tensor(cast("Tensor", picture), progress))
+        if _is_image(picture):
+            return cast(Picture, self._upscale_image(cast("Image", picture), progress))
+        return cast(Picture, self._network(cast(Array, picture), progress))
+
+    def _upscale_tensor(self, tensor: "Tensor", progress: Progress | None) -> "Tensor":
+        torch = sys.modules["torch"]
+        if tensor.ndim not in (3, 4) or tensor.shape[-3] != 3:
+            raise PictureError(f"a tensor of shape {tuple(tensor.shape)}: must be (3, H, W) or (N, 3, H, W), RGB")
+        batch = tensor.detach().reshape(-1, *tensor.shape[-3:])
+        size = batch.shape[-2] * self.scale, batch.shape[-1] * self.scale
+        # NumPy has no bfloat16
+        half = tensor.is_floating_point() and tensor.element_size() == 2
+        pictures = [(one.float() if half else one).permute(1, 2, 0).cpu().numpy() for one in batch]
+        results = [torch.from_numpy(one).permute(2, 0, 1) for one in self._network.many(pictures, progress)]
+        stack = torch.stack(results) if results else torch.empty(0, 3, *size)
+        result: Tensor = stack.to(tensor.device, tensor.dtype).reshape(*tensor.shape[:-2], *size)
+        return result
+
+    def _upscale_image(self, image: "Image", progress: Progress | None) -> "Image":
+        from PIL import Image
+
+        result = self._network(_pixels(image), progress)
+        if result.dtype == np.uint16:
+            return Image.fromarray(result)  # mode I;16
+        return Image.fromarray(result[..., 0] if result.ndim == 3 and result.shape[2] == 1 else result)
 
 
 def load(
-    name_or_file: str | Path,
+    name_or_file: str | os.PathLike[str],
     *,
     scale: int | None = None,
     device: str = "auto",
-    precision: str = "auto",
+    precision: Precision = "auto",
     tile: int = 0,
     border: Border = "closed",
     margin: int = 0,
     tta: bool = False,
-    engine: "EngineName" = "auto",
+    engine: EngineName = "auto",
 ) -> Upscaler:
     """An `Upscaler` with released weights ("elan-light-x4") or those of a file; see there for the arguments.
 
     A file that `elansr export` wrote ("model.onnx", "model.xml") runs in ONNX Runtime or OpenVINO; `engine` "auto" goes
-    by its ending, any other has to fit it.
+    by its extension, any other has to fit it.
 
     Raises:
         WeightsError: an unknown name, or a file that is not a network of ours.
@@ -91,11 +192,44 @@ def load(
     return Upscaler(
         name_or_file,
         scale=scale,
-        engine=engine,
         device=device,
         precision=precision,
         tile=tile,
         border=border,
         margin=margin,
         tta=tta,
+        engine=engine,
     )
+
+
+def _is_tensor(picture: object) -> bool:
+    """A tensor can only be there where PyTorch is loaded, so it is never imported."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(picture, torch.Tensor)
+
+
+def _is_image(picture: object) -> bool:
+    """As `_is_tensor`, for Pillow."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(picture, pillow.Image)
+
+
+def _pixels(image: "Image") -> Array:
+    """Any mode as an array: uint8 grey, RGB or RGBA, or uint16 grey."""
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)  # whatever its byte order
+    if image.mode == "I":  # what Pillow opens 16-bit grey as
+        pixels = np.asarray(image)
+        if pixels.min() < 0 or pixels.max() > np.iinfo(np.uint16).max:
+            raise PictureError(
+                f"an image of mode I with values from {pixels.min()} to {pixels.max()}: must be in 16 bits"
+            )
+        return pixels.astype(np.uint16)
+    if image.mode == "F":
+        raise PictureError("an image of mode F: floats have no range that is known; give an array in [0, 1]")
+    transparent = "transparency" in image.info or image.mode in ("PA", "La", "RGBa", "LA", "RGBA")
+    if image.mode in ("L", "1") and not transparent:
+        return np.asarray(image.convert("L"))
+    if image.mode in ("LA", "La"):
+        return np.asarray(image.convert("LA"))
+    return np.asarray(image.convert("RGBA" if transparent else "RGB"))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from elansr.errors import ConfigError
 from elansr.images import Pixels
-from elansr.upscaling.unfinished import Unfinished
+from elansr.upscaling import WorkFolder
 from elansr.video.encoding import Encoder, EncoderSettings, Packet
 from elansr.video.frames import FromRGB
 from elansr.video.reading import Frame, FramePosition
@@ -54,8 +54,8 @@ class Segment:
     end: bool
 
 
-class Segments(Unfinished):
-    """The segments of one result, see `Unfinished`.
+class Segments(WorkFolder):
+    """The segments of one result, see `WorkFolder`.
 
     Attributes:
         finished: the segments that are there, without a gap.

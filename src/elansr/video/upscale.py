@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from elansr.errors import ConfigError, ElansrError
 from elansr.images import Pixels
 from elansr.text import shown
-from elansr.upscaling.choice import Choice, weights_for
+from elansr.upscaling import Choice, weights_for
 from elansr.video.containers import TURNING, container_of
 from elansr.video.encoding import EncoderSettings, Encoding
 from elansr.video.frames import FromRGB, Orientation, orientation_of, scaled

@@ -78,6 +78,26 @@ def from_pretrained(
         WeightsError: a name of none of these, unusable weights, or the Hub does not give them.
         MissingExtraError: a repository is asked for without `huggingface_hub`.
     """
+    path = find_weights(
+        name_or_repo, revision, scale=scale, file=file, token=token, cache_dir=cache_dir, offline=offline
+    )
+    network, _ = load(path)
+    if scale not in (None, network.config.scale):
+        raise WeightsError(f"{name_or_repo}: weights for x{network.config.scale}, not x{scale}: leave the scale out")
+    return network
+
+
+def find_weights(
+    name_or_repo: str | os.PathLike[str],
+    revision: str | None = None,
+    *,
+    scale: int | None = None,
+    file: str = WEIGHTS,
+    token: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    offline: bool = False,
+) -> Path:
+    """The weights file that `from_pretrained` opens, downloaded where it has to be; see there."""
     path = _local(name_or_repo, file, scale)
     if path and revision is not None:
         raise WeightsError(f"revision={revision!r}: {name_or_repo} is no repository on the Hub: leave it out")
@@ -87,10 +107,7 @@ def from_pretrained(
     require_readable(path)
     if path.suffix.lower() != SAFETENSORS:
         raise WeightsError(f"{path}: only {SAFETENSORS} files are opened here: convert it with `elansr convert`")
-    network, _ = load(path)
-    if scale not in (None, network.config.scale):
-        raise WeightsError(f"{name_or_repo}: weights for x{network.config.scale}, not x{scale}: leave the scale out")
-    return network
+    return path
 
 
 def save_pretrained(

@@ -24,7 +24,7 @@ from elansr.server.page.page_files import (
 from elansr.server.processing import RequestOptions
 from elansr.server.service import QueuedRequest, Service
 from elansr.server.throughput import Throughput
-from elansr.upscaling.jobs import Extension
+from elansr.upscaling import Extension
 
 LOOKED_AT = 0.1
 """Seconds between two looks at how far a request is."""

@@ -1,7 +1,7 @@
 """Pictures larger than memory: read in rows, super-resolved in strips that go to disk, encoded from there.
 
-    open_large   whether a file is one of them
-    Large        the work on it; stopped at any time, it goes on after the last finished strip
+work_on_disk   whether a file is one of them
+OnDiskWork     the work on it; stopped at any time, it goes on after the last finished strip
 
 What is held in memory grows with the width of a picture, not with its height (docs/performance.md).
 """
@@ -24,15 +24,13 @@ from elansr.images import (
     fill_levels_size,
     filled_rows,
     format_of_suffix,
-    open_picture,
     write_rows,
 )
 from elansr.text import shown
-from elansr.upscaling.jobs import Job
-from elansr.upscaling.outcome import Options, Outcome, Progress
+from elansr.upscaling.files import Choose, FileResult, FileTask, Options, Progress, begin
+from elansr.upscaling.plan import Job
+from elansr.upscaling.resume import RowsFolder
 from elansr.upscaling.rows import ALPHA, COLOR, ReadRows, upscale_rows
-from elansr.upscaling.spool import RowsFolder
-from elansr.upscaling.steps import Choose, Task, begin
 
 LARGE = 2**28
 """Bytes of a result, before it is encoded, from which on it is made on disk."""
@@ -47,29 +45,28 @@ _SETTINGS = {"source": "the picture", "result": "the kind of the result", "tta":
 _LOG = logging.getLogger(__name__)
 
 
-def open_large(job: Job, choose: Choose, options: Options) -> "Large | None":
+def work_on_disk(file: PictureFile, job: Job, choose: Choose, options: Options) -> "OnDiskWork | None":
     """The work on a picture whose result is made on disk; None if it is held in memory, as others are.
 
     Raises:
         ElansrError: the picture is larger than the limit of those that are read in rows; or, where it or its result
             cannot be handled in rows, of those that are held in memory; or as `begin` does.
     """
-    stream = open_picture(job.source)
-    if stream.picture.format not in _FROM_DISK or len(stream.picture.pages) > 1:
+    if file.picture.format not in _FROM_DISK or len(file.picture.pages) > 1:
         return None
-    if stream.picture.pixels.nbytes * _HIGHEST_SCALE**2 <= LARGE:
+    if file.picture.pixels.nbytes * _HIGHEST_SCALE**2 <= LARGE:
         return None
-    _require(stream, options.max_streamed, "")
-    task = begin(job, stream.picture, choose, options)
-    if stream.picture.pixels.nbytes * task.upscaler.scale**2 <= LARGE and task.area <= DEFAULT_MAX_PIXELS:
+    _require(file, options.max_streamed, "")
+    task = begin(job, file.picture, choose, options)
+    if file.picture.pixels.nbytes * task.upscaler.scale**2 <= LARGE and task.area <= DEFAULT_MAX_PIXELS:
         return None
-    if obstacle := stream.obstacle or _obstacle(task):
-        _require(stream, options.max_pixels, f" of pictures that are held in memory whole, as this one is: {obstacle}")
+    if obstacle := file.obstacle or _obstacle(task):
+        _require(file, options.max_pixels, f" of pictures that are held in memory whole, as this one is: {obstacle}")
         return None
-    return Large(stream, task)
+    return OnDiskWork(file, task)
 
 
-def _obstacle(task: Task) -> str:
+def _obstacle(task: FileTask) -> str:
     """Why the result cannot be encoded from disk; "" if it can."""
     height, width = task.picture.pixels.shape[:2]
     kind = format_of_suffix(task.job.target)
@@ -81,27 +78,27 @@ def _obstacle(task: Task) -> str:
     return ""
 
 
-def _require(stream: PictureFile, limit: int, which: str) -> None:
-    height, width = stream.picture.pixels.shape[:2]
+def _require(file: PictureFile, limit: int, which: str) -> None:
+    height, width = file.picture.pixels.shape[:2]
     if height * width > limit:
-        raise TooManyPixelsError(f"{stream.name}: {width} x {height} = {height * width:,}", limit, which)
+        raise TooManyPixelsError(f"{file.name}: {width} x {height} = {height * width:,}", limit, which)
 
 
-class Large:
+class OnDiskWork:
     """The work on one large picture.
 
     Args:
-        stream: the picture.
+        file: the picture.
         task: what is to be done with it; of its picture only the kind is there.
     """
 
-    def __init__(self, stream: PictureFile, task: Task) -> None:
-        self._stream, self._task, self._scale = stream, task, task.upscaler.scale
-        self._height, self._width, self._channels = stream.picture.pixels.shape
+    def __init__(self, file: PictureFile, task: FileTask) -> None:
+        self._file, self._task, self._scale = file, task, task.upscaler.scale
+        self._height, self._width, self._channels = file.picture.pixels.shape
         self._colors = self._channels - (self._channels % 2 == 0)
-        self._dtype = stream.picture.pixels.dtype
+        self._dtype = file.picture.pixels.dtype
 
-    def upscale(self, on_progress: Progress) -> Outcome:
+    def upscale(self, on_progress: Progress) -> FileResult:
         """Super-resolves the picture and writes the result whole or not at all.
 
         Raises:
@@ -128,7 +125,7 @@ class Large:
         path = self._task.job.source
         about = path.stat()
         source = [str(path.resolve()), about.st_size, about.st_mtime_ns]
-        result = [*self._stream.picture.pixels.shape, self._dtype.name]
+        result = [*self._file.picture.pixels.shape, self._dtype.name]
         return {"source": source, "result": result, **self._task.upscaler.fingerprint()}
 
     def _announce(self, folder: RowsFolder) -> None:
@@ -147,11 +144,11 @@ class Large:
     def _require_space(self, folder: RowsFolder) -> None:
         """The rows, what the encoder makes of them at worst, and the levels that transparent pixels are filled from."""
         target = self._task.job.target
-        rows = self._stream.picture.pixels.nbytes * self._scale**2
+        rows = self._file.picture.pixels.nbytes * self._scale**2
         encoded = (
             rows // 4 if format_of_suffix(target) == "jpeg" else rows * (4 if self._task.options.pyramid else 3) // 3
         )
-        levels = 0 if self._colors == self._channels else fill_levels_size(*self._stream.picture.pixels.shape)
+        levels = 0 if self._colors == self._channels else fill_levels_size(*self._file.picture.pixels.shape)
         needed, free = rows + encoded + levels - folder.size, shutil.disk_usage(target.parent).free
         if needed > free:
             text = f"{_in_gb(needed)} of free disk space are needed in {shown(target.parent)}, {_in_gb(free)} are there"
@@ -162,7 +159,7 @@ class Large:
         task, deep = self._task, self._dtype == np.uint16
         report = _Report(task, on_progress)
         with ExitStack() as passes:
-            source = _FileSource(self._stream, folder, passes, report.again)
+            source = _FileSource(self._file, folder, passes, report.again)
             upscale_rows(task.upscaler, [source], [folder], report.upscaled)
         size = self._height * self._scale, self._width * self._scale
         return write_rows(
@@ -177,25 +174,25 @@ class Large:
 
 
 class _FileSource:
-    """A picture in a file, see `rows.Source`.
+    """A picture in a file, see `rows.RowSource`.
 
     Args:
-        stream: the file.
+        file: the file.
         folder: for what is needed to fill transparent pixels; it goes where the file cannot be read.
         passes: ends the passes over the file.
         before_rows: called before rows are read.
     """
 
     def __init__(
-        self, stream: PictureFile, folder: RowsFolder, passes: ExitStack, before_rows: Callable[[], None]
+        self, file: PictureFile, folder: RowsFolder, passes: ExitStack, before_rows: Callable[[], None]
     ) -> None:
-        self._stream, self._folder, self._passes, self._before_rows = stream, folder, passes, before_rows
-        self.shape: tuple[int, int, int] = stream.picture.pixels.shape
-        self.dtype: np.dtype[Any] = stream.picture.pixels.dtype
+        self._file, self._folder, self._passes, self._before_rows = file, folder, passes, before_rows
+        self.shape: tuple[int, int, int] = file.picture.pixels.shape
+        self.dtype: np.dtype[Any] = file.picture.pixels.dtype
 
     def rows(self) -> ReadRows:
-        """See `Source`."""
-        rows = self._passes.enter_context(self._stream.rows())
+        """See `RowSource`."""
+        rows = self._passes.enter_context(self._file.rows())
 
         def read(start: int, stop: int) -> Pixels:
             self._before_rows()
@@ -208,7 +205,7 @@ class _FileSource:
         return read
 
     def filled(self) -> ReadRows:
-        """See `Source`."""
+        """See `RowSource`."""
         return filled_rows(self.rows, self.shape, self._folder.folder)
 
 
@@ -220,7 +217,7 @@ class _Report:
         on_progress: called with it.
     """
 
-    def __init__(self, task: Task, on_progress: Progress) -> None:
+    def __init__(self, task: FileTask, on_progress: Progress) -> None:
         self._job, self._on_progress, self._area = task.job, on_progress, task.area
         self._total, self._done = task.area + task.area // _ENCODING, 0
         self.again()

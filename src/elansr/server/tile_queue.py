@@ -20,8 +20,7 @@ import numpy as np
 
 from elansr.engines.device import cpu_threads, set_cpu_threads
 from elansr.errors import DeviceError
-from elansr.upscaling.tiled import TiledNetwork
-from elansr.upscaling.tiling import Network, Samples
+from elansr.upscaling import Network, Samples, TiledNetwork
 
 Check = Callable[[], None]
 """Returns where a request is to go on, and raises what it is to end with where not."""
@@ -44,7 +43,7 @@ class _Waiting:
         return self.network is other.network and self.tile.shape == other.tile.shape
 
 
-class Turns:
+class TileQueue:
     """The network thread.
 
     Args:

@@ -1,6 +1,7 @@
-"""A hidden folder beside a file that is being made: what is finished of it, so that an interrupted run can go on.
+"""Interrupted runs go on: a hidden folder beside a file that is being made holds what is finished of it.
 
-`RowsFolder` keeps rows of a picture in one, `Segments` parts of a video.
+WorkFolder   such a folder, locked as long as a run uses it
+RowsFolder   the finished rows of a picture, which are a `rows.RowSink`
 """
 
 import contextlib
@@ -11,18 +12,22 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
+
+import numpy as np
 
 from elansr.disk import locked
 from elansr.errors import PictureError
+from elansr.images import Plane
 from elansr.text import shown
+from elansr.upscaling.rows import ALPHA, COLOR, Array, Mark
 
-_LOCK, _SETTINGS = "lock", "settings.json"
+_LOCK, _SETTINGS, _JOURNAL = "lock", "settings.json", "journal.json"
 
-Self = TypeVar("Self", bound="Unfinished")
+Self = TypeVar("Self", bound="WorkFolder")
 
 
-class Unfinished:
+class WorkFolder:
     """What is finished of one file. Use it in a `with` statement: no second run may write there.
 
     Args:
@@ -125,3 +130,83 @@ class Unfinished:
             why = f"unfinished {self.kind} cannot be kept in {shown(self.folder)} ({error.strerror or error})"
             way_out = "free space or choose another folder" if self.folder.parent.is_dir() else "its folder is gone"
             raise PictureError(f"{shown(self._target)}: {why}; {way_out}") from error
+
+
+class _Finished(NamedTuple):
+    """How far a part is: its finished rows, and the mark of the last strip; None before the first."""
+
+    rows: int = 0
+    mark: Mark | None = None
+
+
+class RowsFolder(WorkFolder):
+    """The rows of one result, see `WorkFolder`; takes them as a `rows.Sink`."""
+
+    kind = "rows"
+
+    def __init__(self, target: Path, settings: dict[str, Any]) -> None:
+        super().__init__(target, settings)
+        self._parts: list[_Finished] = []
+        self._alpha: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are no rows."""
+        return not self._parts
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes on the disk."""
+        return sum(file.stat().st_size for file in self.folder.iterdir())
+
+    def start(self, part: int) -> tuple[int, Mark | None]:
+        """See `RowSink`."""
+        return self._parts[part] if part < len(self._parts) else _Finished()
+
+    def add(self, part: int, top: int, pixels: Array, mark: Mark) -> None:
+        """See `RowSink`; when it returns, the rows are safe from a power cut.
+
+        Raises:
+            PictureError: They cannot be written.
+        """
+        if not len(pixels):
+            return
+        with self._complaints():
+            with open(self._file(part), "r+b" if top else "wb") as file:
+                file.seek(top * pixels[0].nbytes)
+                file.write(np.ascontiguousarray(pixels).data)
+                file.truncate()
+                file.flush()
+                os.fsync(file.fileno())
+            self._parts[part:] = [_Finished(top + len(pixels), mark)]
+            self._write_journal()
+
+    def set_alpha(self, value: Any) -> None:
+        """See `RowSink`."""
+        self._alpha = int(value)
+
+    def planes(self, channels: int) -> list[Plane]:
+        """What the whole result of so many channels consists of."""
+        colors = channels - (channels % 2 == 0)
+        found = [Plane(self._file(COLOR), colors)]
+        if colors < channels:
+            found.append(Plane(self._file(ALPHA) if self._alpha is None else self._alpha, 1))
+        return found
+
+    def _file(self, part: int) -> Path:
+        """Where the samples of a part are."""
+        return self.folder / f"part-{part}.raw"
+
+    def _load(self) -> None:
+        journal = self._json(_JOURNAL)
+        try:
+            parts = [_Finished(rows, Mark(*mark)) for rows, mark in journal["parts"]]
+            needed = [part.rows * size for part, size in zip(parts, journal["row_bytes"], strict=True)]
+            if all(self._file(n).stat().st_size >= size for n, size in enumerate(needed)):
+                self._parts = parts
+        except (OSError, ValueError, KeyError, TypeError):  # damaged
+            return
+
+    def _write_journal(self) -> None:
+        row_bytes = [self._file(n).stat().st_size // part.rows for n, part in enumerate(self._parts)]
+        self._write(_JOURNAL, [json.dumps({"parts": self._parts, "row_bytes": row_bytes}).encode()])

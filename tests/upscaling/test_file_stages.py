@@ -10,8 +10,17 @@ import pytest
 
 from elansr.errors import DeviceError
 from elansr.images import Picture, Pixels, read, write
-from elansr.upscaling import batch, groups
-from elansr.upscaling.batch import Choice, Job, Options, Outcome, Ready
+from elansr.upscaling import (
+    Choice,
+    ChosenUpscaler,
+    Existing,
+    FileResult,
+    FinalSize,
+    Job,
+    Options,
+    pipeline,
+    upscale_files,
+)
 
 
 class Repeat:
@@ -54,9 +63,9 @@ def pictures(folder: Path, sizes: Sequence[tuple[int, int]], channels: int = 3) 
     return jobs
 
 
-def run(jobs: Sequence[Job], upscaler: Repeat, existing: batch.Existing = "skip") -> list[Outcome]:
-    ready = Ready(upscaler, Choice("repeat.safetensors", ""))  # type: ignore[arg-type]
-    return list(batch.run(jobs, lambda picture: ready, Options(existing=existing)))
+def run(jobs: Sequence[Job], upscaler: Repeat, existing: Existing = "skip") -> list[FileResult]:
+    ready = ChosenUpscaler(upscaler, Choice("repeat.safetensors", ""))  # type: ignore[arg-type]
+    return list(upscale_files(jobs, lambda picture: ready, Options(existing=existing)))
 
 
 def values(folder: Path) -> dict[str, int]:
@@ -131,8 +140,8 @@ def test_a_result_that_cannot_be_written_is_its_own_failure(tmp_path: Path, monk
             raise OSError(28, "No space left on device")
         original(task, result)  # type: ignore[arg-type]
 
-    original = groups.Task.write
-    monkeypatch.setattr(groups.Task, "write", write_but_third)
+    original = pipeline.FileTask.write
+    monkeypatch.setattr(pipeline.FileTask, "write", write_but_third)
     outcomes = run(jobs, Repeat())
     assert [outcome.status for outcome in outcomes] == ["done"] * 3 + ["failed"] + ["done"] * 2
     assert outcomes[3].reason.startswith(f"{jobs[3].source}: OSError: [Errno 28] No space left")
@@ -140,7 +149,7 @@ def test_a_result_that_cannot_be_written_is_its_own_failure(tmp_path: Path, monk
 
 def test_large_pictures_are_not_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They come one at a time, in the caller's thread, and with nothing else under way."""
-    monkeypatch.setattr(groups, "AHEAD", 300)
+    monkeypatch.setattr(pipeline, "AHEAD", 300)
     jobs = pictures(tmp_path, [(4, 6), (20, 20), (4, 6), (30, 30), (30, 30)])
     in_worker = list[int]()
 
@@ -149,13 +158,15 @@ def test_large_pictures_are_not_read_ahead(tmp_path: Path, monkeypatch: pytest.M
         assert threading.current_thread() is not threading.main_thread()
         return read(path, max_pixels=max_pixels)
 
-    monkeypatch.setattr(groups, "read", reading)
+    monkeypatch.setattr(pipeline, "read", reading)
     upscaler = Repeat()
     assert {outcome.status for outcome in run(jobs, upscaler)} == {"done"}
     assert in_worker == [0, 1, 2, 3, 4]
     assert values(tmp_path / "out") == {f"{number:02}": number for number in range(5)}
     refused = list(
-        batch.run(jobs, lambda picture: Ready(upscaler, Choice("", "")), Options(existing="replace", max_pixels=30))
+        upscale_files(
+            jobs, lambda picture: ChosenUpscaler(upscaler, Choice("", "")), Options(existing="replace", max_pixels=30)
+        )
     )  # type: ignore[arg-type]
     assert [outcome.status for outcome in refused] == ["done", "failed", "done", "failed", "failed"]
     assert "400 pixels are more than the limit of 30;" in refused[1].reason
@@ -163,14 +174,14 @@ def test_large_pictures_are_not_read_ahead(tmp_path: Path, monkeypatch: pytest.M
 
 def test_large_results_do_not_wait_to_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = pictures(tmp_path, [(4, 6)] * 3)
-    stages = groups.FileStages(lambda picture: None, Options(size=batch.FinalSize(outscale=12)), None, None)  # type: ignore[arg-type, return-value]
+    stages = pipeline.FileStages(lambda picture: None, Options(size=FinalSize(outscale=12)), None, None)  # type: ignore[arg-type, return-value]
     for limit, ahead in ((24 * 9, True), (24 * 9 - 1, False)):
-        monkeypatch.setattr(groups, "AHEAD", limit)
+        monkeypatch.setattr(pipeline, "AHEAD", limit)
         assert bool(stages.read(jobs[0])) == ahead
 
 
 def test_one_file_takes_no_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "overlapped", None)
+    monkeypatch.setattr(pipeline, "overlapped", None)
     [job, *_] = pictures(tmp_path, [(4, 6)])
     [done, skipped] = run([job, Job(tmp_path / "x.png", tmp_path / "y.png", "skipped", "x")], Repeat())
     assert (done.status, skipped.status) == ("done", "skipped")
@@ -188,7 +199,7 @@ def test_progress_of_every_file_begins_at_nothing(tmp_path: Path) -> None:
         assert (total, threading.current_thread()) == (24, threading.main_thread())
         seen.setdefault(job.source, []).append(done)
 
-    ready = Ready(upscaler, Choice("", ""))  # type: ignore[arg-type]
-    list(batch.run(jobs, lambda picture: ready, Options(), progress))
+    ready = ChosenUpscaler(upscaler, Choice("", ""))  # type: ignore[arg-type]
+    list(upscale_files(jobs, lambda picture: ready, Options(), progress))
     assert list(seen) == [job.source for job in jobs]
     assert all((values[0], values[-1]) == (0, 24) for values in seen.values())

@@ -10,8 +10,20 @@ import pytest
 
 from elansr.errors import ConfigError, DeviceError
 from elansr.images import Picture, Pixels, imresize, read, write
-from elansr.upscaling import batch, final_size
-from elansr.upscaling.batch import Choice, FinalSize, Job, Options, Outcome, Ready
+from elansr.upscaling import (
+    Choice,
+    ChosenUpscaler,
+    FileResult,
+    FinalSize,
+    Job,
+    Options,
+    final_size,
+    find_files,
+    has_work,
+    plan_jobs,
+    upscale_files,
+)
+from elansr.upscaling.files import Choose
 
 
 class Repeat:
@@ -39,12 +51,12 @@ def picture(path: Path, height: int = 4, width: int = 6, channels: int = 3, page
     return path
 
 
-def run(jobs: Sequence[Job], upscaler: Repeat | None = None, **options: object) -> list[Outcome]:
-    return list(batch.run(jobs, always(upscaler or Repeat()), Options(**options)))  # type: ignore[arg-type]
+def run(jobs: Sequence[Job], upscaler: Repeat | None = None, **options: object) -> list[FileResult]:
+    return list(upscale_files(jobs, always(upscaler or Repeat()), Options(**options)))  # type: ignore[arg-type]
 
 
-def always(upscaler: Repeat) -> batch.Choose:
-    ready = Ready(upscaler, Choice("repeat.safetensors", ""))  # type: ignore[arg-type]
+def always(upscaler: Repeat) -> Choose:
+    ready = ChosenUpscaler(upscaler, Choice("repeat.safetensors", ""))  # type: ignore[arg-type]
     return lambda picture: ready
 
 
@@ -57,7 +69,7 @@ def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def status(outcomes: Sequence[Outcome]) -> list[str]:
+def status(outcomes: Sequence[FileResult]) -> list[str]:
     return [outcome.status for outcome in outcomes]
 
 
@@ -68,11 +80,11 @@ def test_folders_give_their_pictures_and_named_files_are_taken_as_they_are(tmp_p
     for name in ("b.PNG", "a.jpeg", "notes.txt", ".hidden.png", "sub/c.tif", ".cache/d.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    flat = [source.path.name for source in batch.find([tmp_path])]
-    deep = [source.path.name for source in batch.find([tmp_path], recursive=True)]
+    flat = [source.path.name for source in find_files([tmp_path])]
+    deep = [source.path.name for source in find_files([tmp_path], recursive=True)]
     assert flat == ["a.jpeg", "b.PNG"]
     assert deep == ["a.jpeg", "b.PNG", "c.tif"]
-    named = batch.find([tmp_path / "notes.txt", tmp_path / ".hidden.png"])
+    named = find_files([tmp_path / "notes.txt", tmp_path / ".hidden.png"])
     assert [(source.path.name, source.folder, source.problem) for source in named] == [
         ("notes.txt", None, ""),
         (".hidden.png", None, ""),
@@ -83,9 +95,9 @@ def test_patterns_mean_pictures_unless_a_file_has_that_very_name(tmp_path: Path)
     for name in ("photo1.png", "photo2.png", "photo[1].png", "photo3.txt", "deep/er/x.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert [s.path.name for s in batch.find([f"{tmp_path}/photo?.*"])] == ["photo1.png", "photo2.png"]
-    assert [s.path.name for s in batch.find([f"{tmp_path}/photo[1].png"])] == ["photo[1].png"]
-    assert [s.path.name for s in batch.find([f"{tmp_path}/**/x.png"])] == ["x.png"]
+    assert [s.path.name for s in find_files([f"{tmp_path}/photo?.*"])] == ["photo1.png", "photo2.png"]
+    assert [s.path.name for s in find_files([f"{tmp_path}/photo[1].png"])] == ["photo[1].png"]
+    assert [s.path.name for s in find_files([f"{tmp_path}/**/x.png"])] == ["x.png"]
 
 
 @pytest.mark.parametrize(
@@ -103,9 +115,9 @@ def test_nothing_to_read_is_a_source_with_a_problem(tmp_path: Path, name: str, r
     (tmp_path / "dangling.png").symlink_to("nowhere.png")
     if "*" in name:
         name = "empty/" + name
-    [source] = batch.find([tmp_path / name], recursive)
+    [source] = find_files([tmp_path / name], recursive)
     assert words in source.problem
-    [outcome] = run(batch.plan([source], tmp_path / "out"))
+    [outcome] = run(plan_jobs([source], tmp_path / "out"))
     assert outcome.status == "failed"
     assert outcome.reason.startswith(str(tmp_path))
 
@@ -113,7 +125,7 @@ def test_nothing_to_read_is_a_source_with_a_problem(tmp_path: Path, name: str, r
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
-    assert [source.path.name for source in batch.find([tmp_path], recursive=True)] == ["a.png"]
+    assert [source.path.name for source in find_files([tmp_path], recursive=True)] == ["a.png"]
 
 
 # --- what is written where ---
@@ -122,8 +134,8 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
 def test_without_an_output_results_go_beside(tmp_path: Path) -> None:
     for name in ("photos/a.png", "photos/sub/b.jpg", "c.webp"):
         picture(tmp_path / name)
-    sources = batch.find([tmp_path / "photos", tmp_path / "c.webp"], recursive=True)
-    assert names(batch.plan(sources), tmp_path) == {
+    sources = find_files([tmp_path / "photos", tmp_path / "c.webp"], recursive=True)
+    assert names(plan_jobs(sources), tmp_path) == {
         "photos/a.png": "photos_x4/a_x4.png",
         "photos/sub/b.jpg": "photos_x4/sub/b_x4.jpg",
         "c.webp": "c_x4.webp",
@@ -134,7 +146,7 @@ def test_the_folder_here_gets_a_sibling_by_its_name(tmp_path: Path, monkeypatch:
     picture(tmp_path / "photos" / "a.png")
     monkeypatch.chdir(tmp_path / "photos")
     for name in (".", "./", "../photos", "../photos/"):
-        [job] = batch.plan(batch.find([name]))
+        [job] = plan_jobs(find_files([name]))
         assert job.target.resolve() == tmp_path / "photos_x4" / "a_x4.png"
 
 
@@ -143,14 +155,14 @@ def test_one_file_to_a_file_or_a_folder(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
 
     def target(output: str, **options: object) -> str:
-        [job] = batch.plan(batch.find([source]), tmp_path / output, **options)  # type: ignore[arg-type]
+        [job] = plan_jobs(find_files([source]), tmp_path / output, **options)  # type: ignore[arg-type]
         return job.target.relative_to(tmp_path).as_posix()
 
     assert target("new.PNG") == "new.PNG"
     assert target("new.png", suffix="_up") == "new.png"
     assert target("folder") == "folder/a_x4.jpg"
     assert target("folder.png") == "folder.png/a_x4.jpg"
-    [job] = batch.plan(batch.find([source]), f"{tmp_path}/new.png/")
+    [job] = plan_jobs(find_files([source]), f"{tmp_path}/new.png/")
     assert job.target == tmp_path / "new.png/a_x4.jpg"
     assert target("folder", suffix="", extension="tiff") == "folder/a.tiff"
     assert target("new.jpeg", extension="jpg") == "new.jpeg"
@@ -164,22 +176,22 @@ def test_one_file_to_a_file_or_a_folder(tmp_path: Path) -> None:
 
 
 def test_several_inputs_need_a_folder(tmp_path: Path) -> None:
-    sources = batch.find([picture(tmp_path / "a.png"), picture(tmp_path / "b.png")])
+    sources = find_files([picture(tmp_path / "a.png"), picture(tmp_path / "b.png")])
     for output in (tmp_path / "a.png", tmp_path / "new.png"):
         with pytest.raises(ConfigError, match="one file cannot take the results of several inputs: name a folder"):
-            batch.plan(sources, output)
-    assert len(batch.plan(sources, tmp_path / "new")) == 2
+            plan_jobs(sources, output)
+    assert len(plan_jobs(sources, tmp_path / "new")) == 2
 
 
 def test_a_file_without_a_pictures_ending_gives_png(tmp_path: Path) -> None:
-    [job] = batch.plan(batch.find([picture(tmp_path / "a.png").rename(tmp_path / "scan.0001")]))
+    [job] = plan_jobs(find_files([picture(tmp_path / "a.png").rename(tmp_path / "scan.0001")]))
     assert job.target.name == "scan_x4.png"
     assert status(run([job])) == ["done"]
 
 
 def test_the_second_job_for_one_target_fails_and_names_both(tmp_path: Path) -> None:
     first, second = picture(tmp_path / "one/a.png"), picture(tmp_path / "two/a.png", value=200)
-    jobs = batch.plan(batch.find([first, second, first]), tmp_path / "out")
+    jobs = plan_jobs(find_files([first, second, first]), tmp_path / "out")
     assert [job.status for job in jobs] == ["planned", "failed"]
     assert str(first) in jobs[1].reason
     assert str(second) in jobs[1].reason
@@ -192,10 +204,10 @@ def test_nothing_is_written_over_what_is_read(tmp_path: Path) -> None:
     (tmp_path / "link.png").symlink_to(one)
     before = one.read_bytes(), other.read_bytes()
     plans = [
-        batch.plan(batch.find([one]), one),
-        batch.plan(batch.find([one]), tmp_path / "link.png"),
-        batch.plan(batch.find([one]), suffix=""),
-        batch.plan(batch.find([tmp_path]), tmp_path, suffix="", extension="png"),
+        plan_jobs(find_files([one]), one),
+        plan_jobs(find_files([one]), tmp_path / "link.png"),
+        plan_jobs(find_files([one]), suffix=""),
+        plan_jobs(find_files([tmp_path]), tmp_path, suffix="", extension="png"),
     ]
     for jobs in plans:
         assert set(status(run(jobs, existing="replace"))) == {"failed"}
@@ -208,7 +220,7 @@ def test_a_second_run_leaves_the_results_of_the_first_alone(tmp_path: Path) -> N
     picture(tmp_path / "sub/b.png")
     for output in (tmp_path, tmp_path / "out"):
         for _ in range(2):
-            jobs = batch.plan(batch.find([tmp_path], recursive=True), output)
+            jobs = plan_jobs(find_files([tmp_path], recursive=True), output)
             run(jobs, existing="skip")
     assert files(tmp_path) == {
         "a.png", "sub/b.png", "a_x4.png", "sub/b_x4.png", "out/a_x4.png", "out/sub/b_x4.png",
@@ -220,7 +232,7 @@ def test_results_named_among_the_inputs_are_skipped(tmp_path: Path) -> None:
     """What a shell makes of *.png when it is called a second time."""
     picture(tmp_path / "a.png")
     for _ in range(2):
-        outcomes = run(batch.plan(batch.find(sorted(tmp_path.glob("*.png")))), existing="skip")
+        outcomes = run(plan_jobs(find_files(sorted(tmp_path.glob("*.png")))), existing="skip")
     assert status(outcomes) == ["skipped", "skipped"]
     assert "the result of" in outcomes[1].reason
     assert files(tmp_path) == {"a.png", "a_x4.png"}
@@ -230,7 +242,7 @@ def test_an_input_named_twice_is_one_job(tmp_path: Path, monkeypatch: pytest.Mon
     source = picture(tmp_path / "photos/a.png")
     picture(tmp_path / "photos/b.png")
     monkeypatch.chdir(tmp_path)
-    jobs = batch.plan(batch.find(["photos/a.png", source, "./photos", "photos/../photos/a.png"]), "out")
+    jobs = plan_jobs(find_files(["photos/a.png", source, "./photos", "photos/../photos/a.png"]), "out")
     assert [(job.source.name, job.status) for job in jobs] == [("a.png", "planned"), ("b.png", "planned")]
 
 
@@ -248,7 +260,7 @@ def test_a_run_goes_on_past_everything_bad(tmp_path: Path) -> None:
     picture(tmp_path / "in/h_heavy.png", value=7)
     picture(tmp_path / "in/i_pages.gif", pages=2)
     picture(tmp_path / "in/z.png")
-    jobs = batch.plan(batch.find([tmp_path / "in", tmp_path / "in/e_folder.png"]), tmp_path / "out", extension="png")
+    jobs = plan_jobs(find_files([tmp_path / "in", tmp_path / "in/e_folder.png"]), tmp_path / "out", extension="png")
     outcomes = run(jobs, Repeat(fails=lambda page: page[0, 0, 0] == 7))
     told = {outcome.source.name: (outcome.status, outcome.reason) for outcome in outcomes}
     assert [name for name, (what, _) in told.items() if what == "done"] == ["a.png", "z.png"]
@@ -262,8 +274,8 @@ def test_a_run_goes_on_past_everything_bad(tmp_path: Path) -> None:
 def test_a_result_that_exists(tmp_path: Path) -> None:
     source, target = picture(tmp_path / "a.png"), picture(tmp_path / "a_x2.png", value=0)
     jobs = [Job(source, target)]
-    assert not batch.has_work(jobs, Options(existing="skip"))
-    assert batch.has_work(jobs, Options(existing="replace"))
+    assert not has_work(jobs, Options(existing="skip"))
+    assert has_work(jobs, Options(existing="replace"))
     [refused] = run(jobs)
     assert (refused.status, "already there" in refused.reason) == ("failed", True)
     [skipped] = run(jobs, existing="skip")
@@ -304,7 +316,7 @@ def test_an_output_folder_that_cannot_be_made_is_told_before_the_work(tmp_path: 
 
 def test_no_folder_is_made_for_results_that_do_not_come(tmp_path: Path) -> None:
     (tmp_path / "bad.png").touch()
-    run(batch.plan(batch.find([tmp_path]), tmp_path / "out"))
+    run(plan_jobs(find_files([tmp_path]), tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
@@ -314,7 +326,7 @@ def test_pages_share_one_progress_and_keep_their_times(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     job = Job(tmp_path / "a.webp", tmp_path / "b.webp")
     upscaler = Repeat()
-    [outcome] = batch.run([job], always(upscaler), Options(quality=100), lambda _, *now: seen.append(now))
+    [outcome] = upscale_files([job], always(upscaler), Options(quality=100), lambda _, *now: seen.append(now))
     assert seen == [(done, 72) for done in (0, 12, 24, 36, 48, 60, 72)]
     assert (outcome.pages, outcome.input_size, outcome.output_size, outcome.scale) == (3, (6, 4), (12, 8), 2)
     result = read(tmp_path / "b.webp")
@@ -325,7 +337,7 @@ def test_pages_share_one_progress_and_keep_their_times(tmp_path: Path) -> None:
 def test_an_interrupted_run_is_taken_up(tmp_path: Path) -> None:
     for name in "abc":
         picture(tmp_path / f"in/{name}.png")
-    jobs = batch.plan(batch.find([tmp_path / "in"]), tmp_path / "out")
+    jobs = plan_jobs(find_files([tmp_path / "in"]), tmp_path / "out")
     calls: list[int] = []
 
     def interrupt(page: Pixels) -> bool:
@@ -344,8 +356,8 @@ def test_an_interrupted_run_is_taken_up(tmp_path: Path) -> None:
 def test_two_runs_at_once_share_the_work(tmp_path: Path) -> None:
     for number in range(12):
         picture(tmp_path / f"in/{number}.png")
-    jobs = batch.plan(batch.find([tmp_path / "in"]), tmp_path / "out")
-    outcomes: list[Outcome] = []
+    jobs = plan_jobs(find_files([tmp_path / "in"]), tmp_path / "out")
+    outcomes: list[FileResult] = []
     threads = [threading.Thread(target=lambda: outcomes.extend(run(jobs, existing="skip"))) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -446,11 +458,11 @@ def test_an_outcome_tells_the_weights_that_its_picture_got(tmp_path: Path) -> No
     (tmp_path / "in/c.png").touch()
     upscaler = Repeat()
 
-    def by_format(given: Picture) -> Ready:
-        return Ready(upscaler, Choice(f"for-{given.format}", "lossy" if given.lossy else "lossless"))  # type: ignore[arg-type]
+    def by_format(given: Picture) -> ChosenUpscaler:
+        return ChosenUpscaler(upscaler, Choice(f"for-{given.format}", "lossy" if given.lossy else "lossless"))  # type: ignore[arg-type]
 
-    jobs = batch.plan(batch.find([tmp_path / "in"]), tmp_path / "out")
-    outcomes = list(batch.run(jobs, by_format, Options(existing="skip")))
+    jobs = plan_jobs(find_files([tmp_path / "in"]), tmp_path / "out")
+    outcomes = list(upscale_files(jobs, by_format, Options(existing="skip")))
     assert [outcome.choice for outcome in outcomes] == [("for-png", "lossless"), ("for-jpeg", "lossy"), None]
-    again = list(batch.run(jobs, by_format, Options(existing="skip")))
+    again = list(upscale_files(jobs, by_format, Options(existing="skip")))
     assert [outcome.choice for outcome in again] == [None, None, None]

@@ -1,7 +1,7 @@
 """Which files a run reads and which files it writes, decided by names alone before a picture is opened.
 
-find    what the user named (files, folders, patterns) -> the sources
-plan    the sources -> one job each: read this file, write that one, or why not
+find_files   what the user named (files, folders, patterns) -> the sources
+plan_jobs    the sources -> one job each: read this file, write that one, or why not
 """
 
 import glob
@@ -24,7 +24,7 @@ _LIKE_AN_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
 
 
 @dataclass(frozen=True)
-class Source:
+class InputFile:
     """A file to read.
 
     Attributes:
@@ -55,7 +55,7 @@ class Job:
     reason: str = ""
 
 
-def find(inputs: Iterable[str | os.PathLike[str]], recursive: bool = False) -> list[Source]:
+def find_files(inputs: Iterable[str | os.PathLike[str]], recursive: bool = False) -> list[InputFile]:
     """The files that `inputs` mean, in the order given, those of a folder sorted by name.
 
     A file named itself is taken whatever its ending; from folders and patterns come the files with the ending of a
@@ -66,13 +66,13 @@ def find(inputs: Iterable[str | os.PathLike[str]], recursive: bool = False) -> l
         recursive: whether folders inside folders count.
 
     Returns:
-        One `Source` a file. What is missing, unreadable or empty is a source with a `problem`.
+        One `InputFile` a file. What is missing, unreadable or empty is a source with a `problem`.
     """
     return [source for name in inputs for source in _meant_by(os.fspath(name), recursive)]
 
 
-def plan(
-    sources: Sequence[Source],
+def plan_jobs(
+    sources: Sequence[InputFile],
     output: str | os.PathLike[str] | None = None,
     label: str = "_x4",
     suffix: str | None = None,
@@ -86,7 +86,7 @@ def plan(
     skipped; the second job for one target fails.
 
     Args:
-        sources: from `find`.
+        sources: from `find_files`.
         output: the file or folder to write.
         label: what the run makes, for names: "_x4".
         suffix: goes between name and ending of every result; None is `label`.
@@ -107,44 +107,44 @@ def plan(
     return _checked(jobs, suffix)
 
 
-def is_single(sources: Sequence[Source]) -> bool:
+def is_single(sources: Sequence[InputFile]) -> bool:
     """Whether a run is about one file, whose failure is the failure of the whole."""
     return len(sources) == 1 and sources[0].folder is None
 
 
-def _meant_by(name: str, recursive: bool) -> list[Source]:
+def _meant_by(name: str, recursive: bool) -> list[InputFile]:
     path = Path(name)
     if os.path.isdir(name):
         return _in_folder(path, recursive)
     if not os.path.lexists(name) and glob.has_magic(name):
         return _matching(name)
-    return [Source(path, problem="" if os.path.lexists(name) else f"{shown(name)}: no such file: check the name")]
+    return [InputFile(path, problem="" if os.path.lexists(name) else f"{shown(name)}: no such file: check the name")]
 
 
-def _matching(pattern: str) -> list[Source]:
+def _matching(pattern: str) -> list[InputFile]:
     paths = sorted(
         path for path in glob.glob(pattern, recursive=True) if is_picture_name(path) and os.path.isfile(path)
     )
-    none = Source(Path(pattern), problem=f"{shown(pattern)}: matches no picture: check the pattern")
-    return [Source(Path(path)) for path in paths] or [none]
+    none = InputFile(Path(pattern), problem=f"{shown(pattern)}: matches no picture: check the pattern")
+    return [InputFile(Path(path)) for path in paths] or [none]
 
 
-def _in_folder(folder: Path, recursive: bool) -> list[Source]:
-    sources: list[Source] = []
+def _in_folder(folder: Path, recursive: bool) -> list[InputFile]:
+    sources: list[InputFile] = []
 
     def refuse(error: OSError) -> None:
         problem = f"{shown(error.filename)}: cannot be read ({error.strerror}): check its permissions"
-        sources.append(Source(Path(error.filename), folder, problem))
+        sources.append(InputFile(Path(error.filename), folder, problem))
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
         pictures = (name for name in sorted(names) if is_picture_name(name))
-        sources += [Source(Path(parent, name), folder) for name in pictures]
+        sources += [InputFile(Path(parent, name), folder) for name in pictures]
     way_out = "name another folder" if recursive else "--recursive also looks into the folders inside it"
-    return sources or [Source(folder, folder, f"{shown(folder)}: there are no pictures in this folder: {way_out}")]
+    return sources or [InputFile(folder, folder, f"{shown(folder)}: there are no pictures in this folder: {way_out}")]
 
 
-def _is_file_name(output: str | os.PathLike[str], sources: Sequence[Source]) -> bool:
+def _is_file_name(output: str | os.PathLike[str], sources: Sequence[InputFile]) -> bool:
     return is_single(sources) and _ends_like_a_picture(Path(output)) and not _is_folder_name(output)
 
 
@@ -164,7 +164,7 @@ def _require_agreement(place: Path, extension: Extension) -> None:
         )
 
 
-def _folder(output: str | os.PathLike[str], sources: Sequence[Source]) -> Path:
+def _folder(output: str | os.PathLike[str], sources: Sequence[InputFile]) -> Path:
     like_a_file = os.path.lexists(output) or _ends_like_a_picture(Path(output))
     mistyped = is_single(sources) and _LIKE_AN_ENDING.fullmatch(Path(output).suffix)
     if mistyped and not (like_a_file or _is_folder_name(output)):
@@ -177,7 +177,7 @@ def _folder(output: str | os.PathLike[str], sources: Sequence[Source]) -> Path:
     raise ConfigError(f"{shown(output)}: one file cannot take the results of several inputs: name a folder")
 
 
-def _outside(sources: Sequence[Source], output: Path | None) -> list[Source]:
+def _outside(sources: Sequence[InputFile], output: Path | None) -> list[InputFile]:
     """The sources without those found in the output folder, where that lies inside their input folder."""
     if output is None:
         return list(sources)
@@ -187,7 +187,7 @@ def _outside(sources: Sequence[Source], output: Path | None) -> list[Source]:
     return [s for s in sources if s.folder not in around or results not in Path(os.path.realpath(s.path)).parents]
 
 
-def _folder_of(source: Source, output: Path | None, label: str) -> Path:
+def _folder_of(source: InputFile, output: Path | None, label: str) -> Path:
     if source.folder is None:
         return output or source.path.parent
     results = output or _beside(source.folder, label)
@@ -206,7 +206,7 @@ def result_name(path: PurePath, suffix: str, extension: Extension = "auto") -> s
     return f"{path.stem}{suffix}{kept if extension == 'auto' else '.' + extension}"
 
 
-def _job(source: Source, target: Path) -> Job:
+def _job(source: InputFile, target: Path) -> Job:
     return Job(source.path, target, "failed" if source.problem else "planned", source.problem)
 
 

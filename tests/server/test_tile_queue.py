@@ -12,26 +12,26 @@ import torch
 from elansr.errors import DeviceError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
+from elansr.server.tile_queue import TileQueue
+from elansr.upscaling import TiledNetwork
 from elansr.upscaling.rows import Array
-from elansr.upscaling.shared_engine import Turns
 from elansr.upscaling.tiling import Samples
-from elansr.upscaling.upscaler import Upscaler
 
 SLOW = 60
 """Seconds that a busy machine may take."""
 
 
 @pytest.fixture
-def upscaler() -> Upscaler:
+def upscaler() -> TiledNetwork:
     torch.set_num_threads(1)
     torch.manual_seed(2)
     network = ELAN(ELANConfig(scale=2, channels=6, blocks=2, n_share=1)).eval()
-    return Upscaler(network, device="cpu", precision="fp32", tile=32)
+    return TiledNetwork.open(network, device="cpu", precision="fp32", tile=32)
 
 
 @pytest.fixture
-def turns() -> Iterator[Turns]:
-    made = Turns(threads=1)
+def turns() -> Iterator[TileQueue]:
+    made = TileQueue(threads=1)
     yield made
     made.close()
 
@@ -44,7 +44,7 @@ def nothing() -> None:
     """A check that lets everything go on."""
 
 
-def watched(upscaler: Upscaler, see: Callable[[Samples], None]) -> None:
+def watched(upscaler: TiledNetwork, see: Callable[[Samples], None]) -> None:
     """Has `see` told of every batch before it goes through the network."""
     network = upscaler._network
 
@@ -55,12 +55,12 @@ def watched(upscaler: Upscaler, see: Callable[[Samples], None]) -> None:
     upscaler._network = seen  # type: ignore[assignment]
 
 
-def two_together(upscaler: Upscaler) -> None:
+def two_together(upscaler: TiledNetwork) -> None:
     """As on a GPU, where tiles of one shape gain by going together."""
     upscaler.together = MethodType(lambda _self, _height, _width: 2, upscaler)  # type: ignore[method-assign]
 
 
-def test_several_at_once_are_as_one_alone(upscaler: Upscaler, turns: Turns) -> None:
+def test_several_at_once_are_as_one_alone(upscaler: TiledNetwork, turns: TileQueue) -> None:
     pictures = [noise(h, w, seed) for seed, (h, w) in enumerate([(70, 50), (20, 20), (33, 90), (20, 20)])]
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(turns.share(upscaler, nothing), pictures))
@@ -68,7 +68,9 @@ def test_several_at_once_are_as_one_alone(upscaler: Upscaler, turns: Turns) -> N
         np.testing.assert_array_equal(result, upscaler(picture))
 
 
-def test_equal_tiles_of_several_requests_go_together_and_come_out_the_same(upscaler: Upscaler, turns: Turns) -> None:
+def test_equal_tiles_of_several_requests_go_together_and_come_out_the_same(
+    upscaler: TiledNetwork, turns: TileQueue
+) -> None:
     """The first tile is held up until the others wait: three of one shape and one of another."""
     started, go_on, batches = Event(), Event(), list[tuple[int, ...]]()
 
@@ -99,7 +101,7 @@ def test_equal_tiles_of_several_requests_go_together_and_come_out_the_same(upsca
         np.testing.assert_allclose(result.astype(int), wanted.astype(int), atol=1)
 
 
-def test_a_thumbnail_does_not_wait_for_a_large_picture(upscaler: Upscaler, turns: Turns) -> None:
+def test_a_thumbnail_does_not_wait_for_a_large_picture(upscaler: TiledNetwork, turns: TileQueue) -> None:
     """A picture of 24 tiles begins; when the small one that came after is done, most of them are still to come."""
     sizes, begun = list[int](), Event()
 
@@ -119,7 +121,7 @@ def test_a_thumbnail_does_not_wait_for_a_large_picture(upscaler: Upscaler, turns
     assert len(sizes) == 25
 
 
-def test_what_is_not_wanted_any_more_ends_at_its_next_tile(upscaler: Upscaler, turns: Turns) -> None:
+def test_what_is_not_wanted_any_more_ends_at_its_next_tile(upscaler: TiledNetwork, turns: TileQueue) -> None:
     class GoneError(Exception):
         pass
 
@@ -138,7 +140,7 @@ def test_what_is_not_wanted_any_more_ends_at_its_next_tile(upscaler: Upscaler, t
     assert turns.share(upscaler, nothing)(noise(8, 8)).shape == (16, 16, 3)
 
 
-def test_a_batch_that_is_too_large_for_the_memory_is_done_one_by_one(upscaler: Upscaler, turns: Turns) -> None:
+def test_a_batch_that_is_too_large_for_the_memory_is_done_one_by_one(upscaler: TiledNetwork, turns: TileQueue) -> None:
     started, go_on = Event(), Event()
 
     def see(tile: Samples) -> None:
@@ -164,7 +166,7 @@ def test_a_batch_that_is_too_large_for_the_memory_is_done_one_by_one(upscaler: U
         np.testing.assert_array_equal(result, wanted)
 
 
-def test_the_networks_failure_is_that_of_the_request_alone(upscaler: Upscaler, turns: Turns) -> None:
+def test_the_networks_failure_is_that_of_the_request_alone(upscaler: TiledNetwork, turns: TileQueue) -> None:
     def see(tile: Samples) -> None:
         if tile.shape[-1] == 8:
             raise RuntimeError("broken")
@@ -176,15 +178,15 @@ def test_the_networks_failure_is_that_of_the_request_alone(upscaler: Upscaler, t
     assert shared(noise(9, 9)).shape == (18, 18, 3)
 
 
-def test_after_the_end_nothing_is_taken(upscaler: Upscaler) -> None:
-    turns = Turns(threads=1)
+def test_after_the_end_nothing_is_taken(upscaler: TiledNetwork) -> None:
+    turns = TileQueue(threads=1)
     turns.close()
     with pytest.raises(DeviceError, match="shut down"):
         turns.share(upscaler, nothing)(noise(8, 8))
 
 
-def test_the_network_thread_has_its_own_number_of_threads(upscaler: Upscaler) -> None:
-    turns, threads = Turns(threads=2), list[int]()
+def test_the_network_thread_has_its_own_number_of_threads(upscaler: TiledNetwork) -> None:
+    turns, threads = TileQueue(threads=2), list[int]()
     watched(upscaler, lambda tile: threads.append(torch.get_num_threads()))
     turns.share(upscaler, nothing)(noise(8, 8))
     turns.close()

@@ -19,9 +19,17 @@ from elansr.errors import ConfigError, PictureError
 from elansr.images import Picture, Pixels, read, write, writing
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.upscaling import batch, large
-from elansr.upscaling.batch import Choice, FinalSize, Job, Options, Outcome, Ready
-from elansr.upscaling.upscaler import Upscaler
+from elansr.upscaling import (
+    Choice,
+    ChosenUpscaler,
+    FileResult,
+    FinalSize,
+    Job,
+    Options,
+    TiledNetwork,
+    on_disk,
+    upscale_file,
+)
 
 RNG = np.random.default_rng(5)
 
@@ -33,13 +41,13 @@ def network() -> ELAN:
 
 
 @pytest.fixture
-def upscaler(network: ELAN) -> Upscaler:
-    return Upscaler(network, device="cpu", precision="fp32", tile=32)
+def upscaler(network: ELAN) -> TiledNetwork:
+    return TiledNetwork.open(network, device="cpu", precision="fp32", tile=32)
 
 
 @pytest.fixture(autouse=True)
 def _lowered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large, "LARGE", 0)
+    monkeypatch.setattr(on_disk, "LARGE", 0)
 
 
 def pixels(height: int, width: int, channels: int, dtype: type = np.uint8) -> Pixels:
@@ -55,17 +63,17 @@ def pixels(height: int, width: int, channels: int, dtype: type = np.uint8) -> Pi
 def upscale(
     source: Path,
     target: Path,
-    upscaler: Upscaler,
+    upscaler: TiledNetwork,
     on_progress: Callable[[Job, int, int], None] = lambda job, done, total: None,
     **options: object,
-) -> Outcome:
-    ready = Ready(upscaler, Choice("tiny", ""))
-    return batch.upscale_file(Job(source, target), lambda _: ready, Options(**options), on_progress)  # type: ignore[arg-type]
+) -> FileResult:
+    ready = ChosenUpscaler(upscaler, Choice("tiny", ""))
+    return upscale_file(Job(source, target), lambda _: ready, Options(**options), on_progress)  # type: ignore[arg-type]
 
 
-def in_memory(source: Path, target: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch) -> Picture:
+def in_memory(source: Path, target: Path, upscaler: TiledNetwork, monkeypatch: pytest.MonkeyPatch) -> Picture:
     with monkeypatch.context() as patch:
-        patch.setattr(large, "LARGE", 2**40)
+        patch.setattr(on_disk, "LARGE", 2**40)
         upscale(source, target, upscaler)
     return read(target)
 
@@ -103,7 +111,7 @@ def hidden(folder: Path) -> list[str]:
 @pytest.mark.parametrize("size", [(109, 51), (5, 40)])
 def test_it_is_equal_to_the_path_in_memory_in_every_byte(
     tmp_path: Path,
-    upscaler: Upscaler,
+    upscaler: TiledNetwork,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     channels: int,
@@ -122,7 +130,7 @@ def test_it_is_equal_to_the_path_in_memory_in_every_byte(
 
 @pytest.mark.parametrize("alpha", [0, 77, 255])
 def test_alpha_that_does_not_vary_stays_as_it_is(
-    tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch, alpha: int
+    tmp_path: Path, upscaler: TiledNetwork, monkeypatch: pytest.MonkeyPatch, alpha: int
 ) -> None:
     picture = pixels(70, 50, 4)
     picture[..., 3] = alpha
@@ -132,7 +140,9 @@ def test_alpha_that_does_not_vary_stays_as_it_is(
     assert np.array_equal(read(tmp_path / "out.png").pixels, expected.pixels)
 
 
-def test_what_the_file_says_goes_with_it(tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_file_says_goes_with_it(
+    tmp_path: Path, upscaler: TiledNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Profile, EXIF and XMP, through a TIFF and through a PNG, into which XMP is put afterwards."""
     icc = pyvips.Image.black(4, 4, bands=3).copy(interpretation="srgb").icc_transform("p3").get("icc-profile-data")
     exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x03\0\0\0Me\0\0" + bytes(4)
@@ -149,7 +159,7 @@ def test_what_the_file_says_goes_with_it(tmp_path: Path, upscaler: Upscaler, mon
 
 
 @pytest.mark.parametrize("orientation", [2, 6])
-def test_turned_pictures_come_upright(tmp_path: Path, upscaler: Upscaler, orientation: int) -> None:
+def test_turned_pictures_come_upright(tmp_path: Path, upscaler: TiledNetwork, orientation: int) -> None:
     """Mirrored in rows; turned in memory, where that is allowed."""
     picture = pixels(50, 70, 3)
     image = pyvips.Image.new_from_array(picture).copy(interpretation="srgb")
@@ -171,7 +181,7 @@ def test_turned_pictures_come_upright(tmp_path: Path, upscaler: Upscaler, orient
 
 @pytest.mark.parametrize(("channels", "share"), [(3, 0.1), (3, 0.5), (3, 0.9), (4, 0.4), (4, 0.8)])
 def test_stopped_and_taken_up_it_is_the_same(
-    tmp_path: Path, upscaler: Upscaler, channels: int, share: float, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, upscaler: TiledNetwork, channels: int, share: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     source, target = tmp_path / "in.tif", tmp_path / "out.tif"
     picture = pixels(110, 40, channels)
@@ -188,7 +198,7 @@ def test_stopped_and_taken_up_it_is_the_same(
     assert ("goes on" in caplog.text) == (share > 0.1)
 
 
-def test_taken_up_it_does_not_begin_anew(tmp_path: Path, upscaler: Upscaler) -> None:
+def test_taken_up_it_does_not_begin_anew(tmp_path: Path, upscaler: TiledNetwork) -> None:
     source, target = tmp_path / "in.tif", tmp_path / "out.tif"
     write(Picture((pixels(300, 30, 3),)), source)
     with pytest.raises(Stopped):
@@ -199,7 +209,7 @@ def test_taken_up_it_does_not_begin_anew(tmp_path: Path, upscaler: Upscaler) -> 
 
 
 def test_stopped_in_the_encoder_it_only_encodes_again(
-    tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, upscaler: TiledNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = pixels(40, 40, 3)
     write(Picture((picture,)), tmp_path / "in.tif")
@@ -209,7 +219,7 @@ def test_stopped_in_the_encoder_it_only_encodes_again(
         raise Stopped
 
     with monkeypatch.context() as patch:
-        patch.setattr(large, "write_rows", stop)
+        patch.setattr(on_disk, "write_rows", stop)
         with pytest.raises(Stopped):
             upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler)
     monkeypatch.setattr(upscaler, "strips", stop)
@@ -217,7 +227,7 @@ def test_stopped_in_the_encoder_it_only_encodes_again(
     assert np.array_equal(read(tmp_path / "out.tif").pixels, expected)
 
 
-def test_ctrl_c_says_what_is_kept_and_that_the_same_command_goes_on(tmp_path: Path, upscaler: Upscaler) -> None:
+def test_ctrl_c_says_what_is_kept_and_that_the_same_command_goes_on(tmp_path: Path, upscaler: TiledNetwork) -> None:
     def interrupt(job: Job, done: int, total: int) -> None:
         if done > total / 2:
             raise KeyboardInterrupt
@@ -239,17 +249,16 @@ def test_killed_and_taken_up_it_is_the_same(tmp_path: Path, network: ELAN) -> No
     program = f"""
 import time, torch
 from pathlib import Path
-from elansr.upscaling import batch, large
-from elansr.upscaling.upscaler import Upscaler
+from elansr.upscaling import Choice, ChosenUpscaler, Job, Options, TiledNetwork, on_disk, upscale_file
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 torch.set_num_threads(1)
-large.LARGE = 0
+on_disk.LARGE = 0
 network = ELAN(ELANConfig(scale=2, channels=6, blocks=2, n_share=1)).eval()
 network.load_state_dict(torch.load({str(tmp_path / "tiny.pt")!r}, weights_only=True))
-ready = batch.Ready(Upscaler(network, device="cpu", precision="fp32", tile=32), batch.Choice("tiny", ""))
-job = batch.Job(Path({str(source)!r}), Path({str(target)!r}))
-batch.upscale_file(job, lambda _: ready, batch.Options(), lambda job, done, total: time.sleep(0.02))
+ready = ChosenUpscaler(TiledNetwork.open(network, device="cpu", precision="fp32", tile=32), Choice("tiny", ""))
+job = Job(Path({str(source)!r}), Path({str(target)!r}))
+upscale_file(job, lambda _: ready, Options(), lambda job, done, total: time.sleep(0.02))
 """
     environment = os.environ | {"PYTHONPATH": str(Path(elansr.__file__).parents[1])}
     process = subprocess.Popen([sys.executable, "-c", program], env=environment)
@@ -260,14 +269,14 @@ batch.upscale_file(job, lambda _: ready, batch.Options(), lambda job, done, tota
     assert process.wait() == -signal.SIGKILL
     [journal] = tmp_path.glob(".elansr-*.rows/journal.json")
     assert 0 < json.loads(journal.read_bytes())["parts"][0][0] < 600
-    upscaler = Upscaler(network, device="cpu", precision="fp32", tile=32)
+    upscaler = TiledNetwork.open(network, device="cpu", precision="fp32", tile=32)
     upscale(source, target, upscaler)
     assert np.array_equal(read(target).pixels, upscaler(picture))
 
 
 @pytest.mark.parametrize("change", ["source", "tile", "journal", "rows"])
 def test_what_was_made_of_something_else_is_made_anew(
-    tmp_path: Path, upscaler: Upscaler, network: ELAN, caplog: pytest.LogCaptureFixture, change: str
+    tmp_path: Path, upscaler: TiledNetwork, network: ELAN, caplog: pytest.LogCaptureFixture, change: str
 ) -> None:
     source, target = tmp_path / "in.tif", tmp_path / "out.tif"
     picture = pixels(110, 40, 3)
@@ -279,7 +288,7 @@ def test_what_was_made_of_something_else_is_made_anew(
         picture = 255 - picture
         write(Picture((picture,)), source, overwrite=True)
     elif change == "tile":
-        upscaler = Upscaler(network, device="cpu", precision="fp32", tile=48)
+        upscaler = TiledNetwork.open(network, device="cpu", precision="fp32", tile=48)
     elif change == "journal":
         (spool / "journal.json").write_bytes(b'{"settings": {"sou')
     else:
@@ -291,7 +300,7 @@ def test_what_was_made_of_something_else_is_made_anew(
     assert (told or "") in caplog.text
 
 
-def test_two_runs_do_not_write_the_same_rows(tmp_path: Path, upscaler: Upscaler) -> None:
+def test_two_runs_do_not_write_the_same_rows(tmp_path: Path, upscaler: TiledNetwork) -> None:
     write(Picture((pixels(110, 40, 3),)), tmp_path / "in.tif")
     refused: list[str] = []
 
@@ -310,10 +319,10 @@ def test_two_runs_do_not_write_the_same_rows(tmp_path: Path, upscaler: Upscaler)
 
 
 def test_too_little_disk_space_is_told_before_the_work(
-    tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, upscaler: TiledNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(Picture((pixels(110, 40, 3),)), tmp_path / "in.tif")
-    monkeypatch.setattr(large.shutil, "disk_usage", lambda _: os.terminal_size((0, 0)) and _Usage(10**5))
+    monkeypatch.setattr(on_disk.shutil, "disk_usage", lambda _: os.terminal_size((0, 0)) and _Usage(10**5))
     with pytest.raises(PictureError, match=r"out.tif: 0.0 GB of free disk space are needed in .*0.0 GB are there"):
         upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler, stopping_at(0))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.tif"]
@@ -325,7 +334,7 @@ class _Usage:
 
 
 @pytest.mark.parametrize("name", ["in.tif", "in.png", "in.jpg"])
-def test_a_truncated_file_is_one_line_and_leaves_nothing(tmp_path: Path, upscaler: Upscaler, name: str) -> None:
+def test_a_truncated_file_is_one_line_and_leaves_nothing(tmp_path: Path, upscaler: TiledNetwork, name: str) -> None:
     source = tmp_path / name
     noise = RNG.integers(0, 256, (400, 40, 3), np.uint8)
     write(Picture((noise,)), source)
@@ -339,7 +348,7 @@ def test_a_truncated_file_is_one_line_and_leaves_nothing(tmp_path: Path, upscale
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_picture_that_exists_is_not_replaced_unasked(tmp_path: Path, upscaler: Upscaler) -> None:
+def test_a_picture_that_exists_is_not_replaced_unasked(tmp_path: Path, upscaler: TiledNetwork) -> None:
     source, target = tmp_path / "in.tif", tmp_path / "out.tif"
     write(Picture((pixels(70, 50, 3),)), source)
     target.write_bytes(b"mine")
@@ -359,7 +368,7 @@ def test_a_picture_that_exists_is_not_replaced_unasked(tmp_path: Path, upscaler:
     ],
 )
 def test_what_cannot_be_done_in_rows_is_refused_above_the_limit_in_memory(
-    tmp_path: Path, upscaler: Upscaler, name: str, options: dict[str, object], words: str
+    tmp_path: Path, upscaler: TiledNetwork, name: str, options: dict[str, object], words: str
 ) -> None:
     write(Picture((pixels(70, 50, 3),)), tmp_path / "in.tif")
     with pytest.raises((PictureError, ConfigError), match=words):
@@ -367,7 +376,7 @@ def test_what_cannot_be_done_in_rows_is_refused_above_the_limit_in_memory(
     assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
 
 
-def test_what_cannot_be_done_in_rows_is_done_in_memory_below_it(tmp_path: Path, upscaler: Upscaler) -> None:
+def test_what_cannot_be_done_in_rows_is_done_in_memory_below_it(tmp_path: Path, upscaler: TiledNetwork) -> None:
     write(Picture((pixels(70, 50, 3),)), tmp_path / "in.tif")
     upscale(tmp_path / "in.tif", tmp_path / "out.webp", upscaler)
     upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler, size=FinalSize(outscale=1.5))
@@ -383,8 +392,8 @@ def test_a_pyramid_holds_smaller_copies(
     tmp_path: Path, network: ELAN, monkeypatch: pytest.MonkeyPatch, lowered: int
 ) -> None:
     """From disk and from memory."""
-    monkeypatch.setattr(large, "LARGE", lowered)
-    picture, upscaler = pixels(150, 200, 3), Upscaler(network, device="cpu", precision="fp32", tile=256)
+    monkeypatch.setattr(on_disk, "LARGE", lowered)
+    picture, upscaler = pixels(150, 200, 3), TiledNetwork.open(network, device="cpu", precision="fp32", tile=256)
     write(Picture((picture,)), tmp_path / "in.png")
     upscale(tmp_path / "in.png", tmp_path / "out.tif", upscaler, pyramid=True)
     levels = [pyvips.Image.tiffload(str(tmp_path / "out.tif"), page=page) for page in range(2)]
@@ -392,7 +401,7 @@ def test_a_pyramid_holds_smaller_copies(
     assert np.array_equal(read(tmp_path / "out.tif").pixels, upscaler(picture))
 
 
-def test_beyond_4_gib_it_is_a_big_tiff(tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beyond_4_gib_it_is_a_big_tiff(tmp_path: Path, upscaler: TiledNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x03\0\0\0Me\0\0" + bytes(4)
     write(Picture((pixels(70, 50, 3),), exif=exif), tmp_path / "in.tif")
     assert (tmp_path / "in.tif").read_bytes()[2] == 42

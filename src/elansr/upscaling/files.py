@@ -1,0 +1,211 @@
+"""One picture file on its way: options, the choice of weights, the final size, and what became of it.
+
+begin     a picture that was read -> the work on it, or why its result cannot be written
+attempt   work that may fail -> its answer, or the failure as the result of the file
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from elansr.errors import ElansrError, OutputExistsError, PictureError
+from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED, Picture, Pixels, check_output, write
+from elansr.text import shown
+from elansr.upscaling.choice import Choice, ChosenUpscaler
+from elansr.upscaling.final_size import FinalSize, fit
+from elansr.upscaling.plan import Job
+
+if TYPE_CHECKING:
+    from elansr.upscaling.tiled import TiledNetwork
+
+Existing = Literal["refuse", "skip", "replace"]
+"""What becomes of a job whose target exists already."""
+Progress = Callable[[Job, int, int], None]
+"""Told the job, the pixels of its source that are done, and all of them."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What holds for every file of a run.
+
+    Attributes:
+        size: of the results.
+        existing: what becomes of a file whose result exists already.
+        quality: of lossy results, 1 to 100; None is the format's default.
+        max_pixels: refuse pictures with more pixels, all pages counted.
+        max_streamed: the same for pictures that are read in rows and never held in memory, see `large`.
+        pyramid: whether results, which must be TIFF then, hold smaller copies too.
+    """
+
+    size: FinalSize = field(default_factory=FinalSize)
+    existing: Existing = "refuse"
+    quality: int | None = None
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    max_streamed: int = DEFAULT_MAX_STREAMED
+    pyramid: bool = False
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of one job.
+
+    Attributes:
+        source: the file read.
+        target: the file written, or that would have been.
+        status: done, skipped or failed.
+        reason: why it was skipped or failed, in one line that names the file; "" if done.
+        seconds: of work on it: reading, network (an equal share where pictures went through it together) and writing,
+            without waiting between them. Files overlap, so that a run of several takes less than the sum.
+        input_size: width and height of the first page, in pixels; None unless done.
+        output_size: the same of the result.
+        pages: how many; 0 unless done.
+        scale: of the network used; None unless done.
+        choice: the weights used, and why "auto" chose them; None unless done.
+        error: what was raised; None unless it failed while it was worked on.
+    """
+
+    source: Path
+    target: Path
+    status: Literal["done", "skipped", "failed"]
+    reason: str = ""
+    seconds: float = 0.0
+    input_size: tuple[int, int] | None = None
+    output_size: tuple[int, int] | None = None
+    pages: int = 0
+    scale: int | None = None
+    choice: Choice | None = None
+    error: Exception | None = field(default=None, compare=False, repr=False)
+
+
+def attempt(job: Job, options: Options, work: Callable[[], T], spent: float = 0.0) -> T | FileResult:
+    """What `work` gives; if it fails because of the file, the outcome of the job.
+
+    Args:
+        job: what the work is about.
+        options: of the run.
+        work: any part of the job.
+        spent: seconds that the job took before.
+    """
+    started = time.perf_counter()
+    try:
+        return work()
+    # torch reports what one picture asks too much of as RuntimeError: no reason to leave the others undone.
+    except (ElansrError, OSError, MemoryError, RuntimeError) as error:
+        seconds = spent + time.perf_counter() - started
+        if isinstance(error, OutputExistsError) and options.existing == "skip":
+            return FileResult(job.source, job.target, "skipped", f"{shown(job.target)}: is there already", seconds)
+        return FileResult(job.source, job.target, "failed", _sentence(error, job), seconds, error=error)
+
+
+def _sentence(error: Exception, job: Job) -> str:
+    """The error in one line that names a file."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if not isinstance(error, ElansrError):
+        text = f"{type(error).__name__}: {text}"
+    named = text.startswith(tuple(f"{shown(path)}:" for path in (job.source, job.target, job.target.parent)))
+    return text if named else f"{shown(job.source)}: {text}"
+
+
+Choose = Callable[[Picture], ChosenUpscaler]
+"""Gives the upscaler for a picture."""
+
+
+def check_target(job: Job, options: Options) -> None:
+    """Looks before anything is read whether the result may be written.
+
+    Raises:
+        OutputExistsError: the target exists and `options.existing` is not "replace".
+    """
+    if os.path.lexists(job.target):
+        check_output(job.target, overwrite=options.existing == "replace")
+
+
+@dataclass(frozen=True)
+class FileTask:
+    """A picture that was read, may be upscaled and has a place to go to.
+
+    Attributes:
+        job: where it comes from and goes to.
+        picture: the pixels.
+        upscaler: for them.
+        choice: the weights behind it.
+        final: width and height of the result.
+        options: of the run.
+    """
+
+    job: Job
+    picture: Picture
+    upscaler: "TiledNetwork"
+    choice: Choice
+    final: tuple[int, int]
+    options: Options
+
+    @property
+    def area(self) -> int:
+        """Pixels of a page."""
+        height, width = self.picture.pages[0].shape[:2]
+        return height * width
+
+    @property
+    def together(self) -> int:
+        """How many pictures of this size are to go through the network at once."""
+        height, width = self.picture.pages[0].shape[:2]
+        return self.upscaler.together(height, width) if len(self.picture.pages) == 1 else 1
+
+    def upscaled(self, on_progress: Progress) -> Picture:
+        """The picture with every page in its final size; progress counts the pixels of all pages."""
+        area, total = self.area, self.area * len(self.picture.pages)
+        on_progress(self.job, 0, total)
+
+        def upscaled(index: int) -> Pixels:
+            def report(done: int, of: int) -> None:
+                on_progress(self.job, area * index + area * done // of, total)
+
+            return fit(self.upscaler(self.picture.pages[index], progress=report), *self.final)
+
+        return self.picture.with_pages([upscaled(index) for index in range(len(self.picture.pages))])
+
+    def write(self, result: Picture) -> None:
+        """Writes the result whole or not at all."""
+        overwrite = self.options.existing == "replace"
+        options = self.options
+        write(result, self.job.target, quality=options.quality, overwrite=overwrite, pyramid=options.pyramid)
+
+    def done(self, seconds: float) -> FileResult:
+        """The outcome of a result that is written."""
+        given, pages = _size(self.picture), len(self.picture.pages)
+        source, target, scale = self.job.source, self.job.target, self.upscaler.scale
+        return FileResult(source, target, "done", "", seconds, given, self.final, pages, scale, self.choice)
+
+
+def begin(job: Job, picture: Picture, choose: Choose, options: Options) -> FileTask:
+    """Chooses the upscaler and makes sure of the result's place before the work.
+
+    Raises:
+        ElansrError: weights that cannot be loaded, or a result that cannot be written.
+    """
+    upscaler, choice = choose(picture)
+    final = options.size.of(*_size(picture), upscaler.scale)
+    _make_folder(job.target.parent)
+    replace, pages = options.existing == "replace", len(picture.pages)
+    check_output(job.target, size=final, pages=pages, overwrite=replace, pyramid=options.pyramid)
+    return FileTask(job, picture, upscaler, choice, final, options)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PictureError(f"{shown(folder)}: cannot be made ({error.strerror}); choose another folder") from error
+    if not os.access(folder, os.W_OK):
+        raise PictureError(f"{shown(folder)}: no permission to write there; choose another folder")
+
+
+def _size(picture: Picture) -> tuple[int, int]:
+    height, width = picture.pages[0].shape[:2]
+    return width, height
