@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -227,3 +229,14 @@ def test_what_cannot_be_evaluated_is_refused_before_the_run(two_sets: list[Path]
     for error, arguments in refused:
         with pytest.raises(error):
             elansr.evaluate(**{"models": model, "data": two_sets} | arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("model", ["bicubic"])
+def test_pytorch_is_not_needed(two_sets: list[Path], tmp_path: Path, model: str) -> None:
+    program = (
+        "import sys, elansr\n"
+        f"elansr.evaluate({model!r}, {list(map(str, two_sets))}, scale=2, html={str(tmp_path / 'r.html')!r})\n"
+        "print('torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (run.stdout, run.stderr) == ("False\n", "")

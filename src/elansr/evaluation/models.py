@@ -109,7 +109,7 @@ def _is_ours(path: Path) -> bool:
         with safe_open(path, framework="np") as file:
             return "format_version" in (file.metadata() or {})
     except (SafetensorError, OSError):
-        return False  # the one who reads it says what is wrong
+        return False  # an error comes from whoever reads the weights
 
 
 def bicubic(scale: int) -> Callable[[RGB], RGB]:
