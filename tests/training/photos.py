@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from elansr.evaluation import RGB, read_rgb
@@ -30,3 +31,9 @@ def through_jpeg(picture: RGB, quality: int, subsampling: int = 2) -> RGB:
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=quality, subsampling=subsampling)
     return np.array(Image.open(file))
+
+
+def numbered(index: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Every pixel tells its picture, row and column."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([np.full_like(y, index), y, x], axis=2).astype(np.uint8)

@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from elansr.errors import ConfigError, DataError
 from elansr.evaluation import read_rgb
-from elansr.images import is_picture_name
 from elansr.text import shown
 from elansr.training.check.duplicates import BITS, SAME, Fingerprint, closest, fingerprint
 from elansr.training.check.picture import FLAT, KINDS, Finding, PictureMeasures, faults, measure
+from elansr.training.data import find_pictures
 
 LR_FOLDER = "LR_bicubic"
 """Of the EDSR layout; benchmark pictures below are copies of those beside it."""
@@ -74,7 +74,7 @@ def check_data(
     """
     if scale < 1 or patch < 1:
         raise ConfigError(f"scale {scale} and patch {patch}: both are at least 1")
-    files, benchmark_files = _pictures(folders), _benchmark_files(against)
+    files, benchmark_files = find_pictures(folders), _benchmark_files(against)
     benchmark = list(_in_threads(lambda file: fingerprint(read_rgb(file)), benchmark_files, "benchmark", progress))
     seen = list(_in_threads(measure, files, "pictures", progress))
     pictures = [item for item in seen if isinstance(item, PictureMeasures)]
@@ -87,21 +87,8 @@ def check_data(
     return DataCheck(tuple(folders), tuple(against), scale, patch, tuple(pictures), tuple(findings))
 
 
-def _pictures(folders: Sequence[Path]) -> list[Path]:
-    """All picture files below the folders, sorted, each once."""
-    found: set[Path] = set()
-    for folder in folders:
-        if not folder.is_dir():
-            raise DataError(f"{shown(folder)}: not a folder; name folders of pictures")
-        pictures = {file for file in folder.rglob("*") if is_picture_name(file) and not file.is_dir()}
-        if not pictures:
-            raise DataError(f"{shown(folder)}: holds no picture; name folders of pictures")
-        found |= pictures
-    return sorted(found)
-
-
 def _benchmark_files(against: Sequence[Path]) -> list[Path]:
-    files = [file for file in _pictures(against) if LR_FOLDER not in file.parts]
+    files = [file for file in find_pictures(against) if LR_FOLDER not in file.parts]
     if against and not files:
         raise DataError(f"{shown(against[0])}: holds LR pictures only; name the folder of the HR ones")
     return files
