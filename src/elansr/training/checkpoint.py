@@ -4,6 +4,7 @@ A checkpoint holds everything the next step depends on, so that interrupted and 
 """
 
 import contextlib
+import io
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from elansr.disk import atomic_file
-from elansr.errors import DataError
-from elansr.training.run_folder import errors_of_writing
+from elansr.disk import write_atomically, writing_errors
+from elansr.errors import DataError, TrainingError
 
 PATTERN = "step_*.ckpt"
 
@@ -51,8 +51,10 @@ class TrainState:
         Raises:
             TrainingError: it cannot be written; what stood at `path` is untouched.
         """
-        with errors_of_writing(path), atomic_file(path, overwrite=True) as file:
-            torch.save(self._tensors(), file)
+        buffer = io.BytesIO()  # as PyTorch's writer has errors of its own for a full disk
+        torch.save(self._tensors(), buffer)
+        with writing_errors(path, TrainingError):
+            write_atomically(path, buffer.getvalue(), overwrite=True)
 
     def restore(self, path: Path) -> None:
         """Takes up the state that `save` wrote.

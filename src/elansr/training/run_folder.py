@@ -2,12 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from elansr.disk import write_atomically
+from elansr.disk import write_atomically, writing_errors
 from elansr.errors import ConfigError, TrainingError
 from elansr.nn.elan import ELAN
 from elansr.training.config import Recipe
@@ -101,7 +99,7 @@ class RunFolder:
             TrainingError: it cannot be written.
         """
         path = self.path / LOG
-        with errors_of_writing(path), path.open("a", encoding="utf-8") as file:
+        with writing_errors(path, TrainingError), path.open("a", encoding="utf-8") as file:
             file.write(_line(entry))
 
     def forget_after(self, step: int) -> None:
@@ -116,25 +114,12 @@ class RunFolder:
         Raises:
             TrainingError: it cannot be written; the older one is untouched.
         """
-        with errors_of_writing(self.path / name):
+        with writing_errors(self.path / name, TrainingError):
             write_atomically(self.path / name, data, overwrite=True)
 
     def save_weights(self, network: ELAN, recipe: Recipe, result: ValidationEntry) -> None:
         """Puts the best weights in place of the earlier best."""
         save(network, self.path / WEIGHTS, provenance(recipe, result), overwrite=True)
-
-
-@contextmanager
-def errors_of_writing(path: Path) -> Iterator[None]:
-    """Turns what goes wrong while `path` is written into a TrainingError that says how to go on."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:  # PyTorch's zip writer turns a full disk into a RuntimeError
-        reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
-        raise TrainingError(
-            f"{path}: cannot be written: {reason}; make room, then start the same command again, which goes on from "
-            "the last checkpoint"
-        ) from error
 
 
 def provenance(recipe: Recipe, result: ValidationEntry) -> Provenance:
