@@ -59,7 +59,7 @@ def split_size(job: Job, settings: Settings, longest: int) -> tuple[int, int] | 
     """
     if not settings.split_pixels or settings.pyramid or settings.size.label:
         return None
-    stream = open_picture(job.source)
+    stream = open_picture(job.source, name=job.source_name)
     if stream.obstacle or format_of_suffix(job.target) not in _KINDS:
         return None
     height, width, channels = stream.picture.pixels.shape
@@ -79,7 +79,7 @@ class SplitPicture:
     """
 
     def __init__(self, file: Path, item: Item, output: Store, settings: Settings) -> None:
-        stream = open_picture(file)
+        stream = open_picture(file, name=item.source)
         if stream.obstacle:
             raise PictureError(f"{item.source}: the file has changed since it was looked at; run again")
         self._stream = stream
@@ -128,7 +128,15 @@ class SplitPicture:
             self.delete()
             raise PictureError(f"{self._item.source}: its shares were not whole; run again to make them anew")
         picture = self._stream.picture.with_pages([page])
-        write_rows([Plane(rows, channels)], picture, job.target, quality=quality, overwrite=True, progress=_unwatched)
+        write_rows(
+            [Plane(rows, channels)],
+            picture,
+            job.target,
+            quality=quality,
+            overwrite=True,
+            name=job.target_name,
+            progress=_unwatched,
+        )
         rows.unlink()
         seconds = time.perf_counter() - started
         given, scale = (width, height), upscaler.scale

@@ -16,19 +16,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from elansr.cluster.manifest import Manifest, ManifestRow, Status, now
 from elansr.cluster.settings import Settings
 from elansr.cluster.sources import STATE, Columns, Item, ParquetCells
 from elansr.cluster.storage import Store, fetch
+from elansr.cluster.strips import SplitPicture, split_size
 from elansr.disk import TemporaryFolder
+from elansr.engines.device import set_cpu_threads
 from elansr.errors import ElansrError, PictureError
+from elansr.images import set_threads
 from elansr.text import shown
-
-if TYPE_CHECKING:
-    from elansr.cluster.strips import SplitPicture
-    from elansr.upscaling import DecodedFile, FileResult, FileStages, Job
+from elansr.upscaling import DecodedFile, FileResult, FileStages, Job, attempt, overlapped, upscale_file
 
 ATTEMPTS = 2
 """How many workers may die of one picture, after the one that died of its chunk."""
@@ -41,6 +41,82 @@ UNFINISHED = f"{STATE}/unfinished"
 
 Begin = Callable[[str], int]
 """Counts how often something was begun, this time included."""
+
+
+class TransferStages:
+    """The stages of files that come from a store and go to one; see `pipeline.Stages`.
+
+    Args:
+        inner: the stages of files on the disk.
+        fetched: for each file of a job, what is done when it is on the disk.
+        output: where results go.
+        targets: the names of the results there, by the file that is written first.
+        split_size: of a picture, on the disk, that is left to several workers its width and height, else None.
+
+    Attributes:
+        bytes: of the results that are in their places, by the file that was written first.
+        split: width and height of the sources that are left to several workers.
+    """
+
+    def __init__(
+        self,
+        inner: FileStages,
+        fetched: Mapping[Path, "Future[None]"],
+        output: Store,
+        targets: Mapping[Path, str],
+        split_size: Callable[[Job], tuple[int, int] | None],
+    ) -> None:
+        self._inner, self._fetched, self._output = inner, fetched, output
+        self._targets, self._split_size = targets, split_size
+        self.bytes: dict[Path, int] = {}
+        self.split: dict[Path, tuple[int, int]] = {}
+
+    @property
+    def most(self) -> int:
+        """See `Stages`."""
+        return self._inner.most
+
+    def read(self, job: Job) -> DecodedFile | None:
+        """See `Stages`; what could not be fetched fails with its reason in `alone`."""
+        try:
+            self._fetched[job.source].result()
+            if self._split_size(job):
+                return None
+        except (ElansrError, OSError):
+            return None
+        return self._inner.read(job)
+
+    def pixels(self, opened: DecodedFile) -> int:
+        """See `Stages`."""
+        return self._inner.pixels(opened)
+
+    def upscale(self, window: Sequence[DecodedFile]) -> Iterator[tuple[int, Callable[[], FileResult]]]:
+        """See `Stages`."""
+        for position, finish in self._inner.upscale(window):
+            yield position, partial(self._delivered, finish)
+
+    def alone(self, job: Job) -> FileResult:
+        """See `Stages`."""
+        try:
+            self._fetched[job.source].result()
+            if size := self._split_size(job):
+                self.split[job.source] = size
+                return FileResult(job.source, job.target, "skipped")
+        except (ElansrError, OSError) as error:
+            return FileResult(job.source, job.target, "failed", str(error))
+        return self._delivered(lambda: self._inner.alone(job))
+
+    def _delivered(self, finish: Callable[[], FileResult]) -> FileResult:
+        outcome = finish()
+        if outcome.status != "done":
+            return outcome
+        try:
+            size = outcome.target.stat().st_size
+            self._output.put(outcome.target, self._targets[outcome.target])
+        except (ElansrError, OSError) as error:
+            return replace(outcome, status="failed", reason=str(error))
+        self.bytes[outcome.target] = size
+        return outcome
 
 
 @dataclass(frozen=True)
@@ -108,7 +184,7 @@ class Worker:
     def joined(self, name: str, item: Item, spent: float) -> ManifestRow:
         """Joins the parts of a picture, which took so many seconds, and puts it on record."""
 
-        def join(split: "SplitPicture", job: "Job") -> ManifestRow:
+        def join(split: SplitPicture, job: Job) -> ManifestRow:
             outcome = split.join(job, self.upscalers, self.options.quality)
             size = job.target.stat().st_size
             self.output.put(job.target, item.target)
@@ -126,10 +202,8 @@ class Worker:
 
     def pictures(self, items: Sequence[Item], attempt: int) -> Iterator[ManifestRow]:
         """Upscales pictures, stores the results and yields their rows, which get the number `attempt`."""
-        from elansr.upscaling import Job, overlapped
-
         with self._folder.folder() as folder, ThreadPoolExecutor(FETCHERS) as pool:
-            jobs = [Job(self._file(item, folder, n), self._place(item, folder)) for n, item in enumerate(items)]
+            jobs = [self._job(item, folder, n) for n, item in enumerate(items)]
             stages = self._stages(items, jobs, pool)
             for item, job, found in zip(items, jobs, overlapped(jobs, stages), strict=True):
                 row = self._row(item, found, stages, attempt)
@@ -155,13 +229,11 @@ class Worker:
             item.key, item.source, item.target, status, error, self._fingerprint, now(), **where, **about
         )
 
-    def row_of(self, item: Item, outcome: "FileResult", size: int | None, attempt: int) -> ManifestRow:
-        """An outcome as a row; messages name the picture as the user knows it."""
+    def row_of(self, item: Item, outcome: FileResult, size: int | None, attempt: int) -> ManifestRow:
+        """The row of a result."""
         spent: dict[str, Any] = {"seconds": outcome.seconds, "attempt": attempt}
         if outcome.status != "done" or not (outcome.input_size and outcome.output_size and outcome.choice):
-            error = outcome.reason.replace(shown(outcome.source), item.source)
-            error = error.replace(shown(outcome.target), self.output.shown(item.target))
-            return self.row(item, "failed", error, **spent)
+            return self.row(item, "failed", outcome.reason, **spent)
         sizes = dict(zip(("width", "height"), outcome.input_size, strict=True))
         results = dict(zip(("result_width", "result_height"), outcome.output_size, strict=True))
         model = self.settings.model if outcome.choice.model == self._weights else outcome.choice.model
@@ -182,12 +254,8 @@ class Worker:
         finally:
             self.manifest.write_part(name, kept)
 
-    def _on_split(
-        self, name: str, item: Item, work: "Callable[[SplitPicture, Job], ManifestRow | None]"
-    ) -> ManifestRow:
+    def _on_split(self, name: str, item: Item, work: Callable[[SplitPicture, Job], ManifestRow | None]) -> ManifestRow:
         """Does some work on a picture that is split; returns its row."""
-        from elansr.cluster.strips import SplitPicture
-        from elansr.upscaling import FileResult, Job, attempt
 
         def begun() -> ManifestRow | None:
             if self._begin(name) > ATTEMPTS:
@@ -197,7 +265,7 @@ class Worker:
 
         started = time.perf_counter()
         with self._folder.folder() as folder:
-            job = Job(self._file(item, folder, 0), self._place(item, folder))
+            job = self._job(item, folder, 0)
             found = attempt(job, self.options, begun)
         row = self.row_of(item, found, None, 1) if isinstance(found, FileResult) else found
         if self.output.local:
@@ -216,11 +284,7 @@ class Worker:
         self.manifest.write_part(name, [row])
         return row
 
-    def _stages(self, items: Sequence[Item], jobs: "Sequence[Job]", pool: ThreadPoolExecutor) -> "TransferStages":
-        from elansr.cluster.strips import split_size
-        from elansr.cluster.worker import TransferStages
-        from elansr.upscaling import FileResult, FileStages, Job, attempt, upscale_file
-
+    def _stages(self, items: Sequence[Item], jobs: Sequence[Job], pool: ThreadPoolExecutor) -> TransferStages:
         def alone(job: Job) -> FileResult:
             return attempt(job, self.options, partial(upscale_file, job, self.upscalers, self.options, unwatched))
 
@@ -233,14 +297,16 @@ class Worker:
         split = partial(split_size, settings=self.settings, longest=self.options.max_streamed)
         return TransferStages(stages, fetched, self.output, targets, split)
 
-    def _row(self, item: Item, outcome: "FileResult", stages: "TransferStages", attempt: int) -> ManifestRow:
+    def _row(self, item: Item, outcome: FileResult, stages: TransferStages, attempt: int) -> ManifestRow:
         if size := stages.split.get(outcome.source):
             return self.row(item, "split", width=size[0], height=size[1])
         return self.row_of(item, outcome, stages.bytes.get(outcome.target), attempt)
 
-    def _file(self, item: Item, folder: Path, number: int) -> Path:
-        """Where the picture can be opened."""
-        return Path(item.path) if self.source.local and item.row < 0 else folder / str(number)
+    def _job(self, item: Item, folder: Path, number: int) -> Job:
+        """Files on this machine, which messages call as the user knows them."""
+        source = Path(item.path) if self.source.local and item.row < 0 else folder / str(number)
+        target = self._place(item, folder)
+        return Job(source, target, source_name=item.source, target_name=self.output.shown(item.target))
 
     def _place(self, item: Item, folder: Path) -> Path:
         """Where the result is written before it is moved; the same at the next attempt, which may go on there."""
@@ -257,93 +323,13 @@ class Worker:
                 raise PictureError(f"{shown(store.root)}: {where}: name one that all machines of the cluster share")
 
 
-class TransferStages:
-    """The stages of files that come from a store and go to one; see `pipeline.Stages`.
-
-    Args:
-        inner: the stages of files on the disk.
-        fetched: for each file of a job, what is done when it is on the disk.
-        output: where results go.
-        targets: the names of the results there, by the file that is written first.
-        split_size: of a picture, on the disk, that is left to several workers its width and height, else None.
-
-    Attributes:
-        bytes: of the results that are in their places, by the file that was written first.
-        split: width and height of the sources that are left to several workers.
-    """
-
-    def __init__(
-        self,
-        inner: "FileStages",
-        fetched: Mapping[Path, "Future[None]"],
-        output: Store,
-        targets: Mapping[Path, str],
-        split_size: "Callable[[Job], tuple[int, int] | None]",
-    ) -> None:
-        self._inner, self._fetched, self._output = inner, fetched, output
-        self._targets, self._split_size = targets, split_size
-        self.bytes: dict[Path, int] = {}
-        self.split: dict[Path, tuple[int, int]] = {}
-
-    @property
-    def most(self) -> int:
-        """See `Stages`."""
-        return self._inner.most
-
-    def read(self, job: "Job") -> "DecodedFile | None":
-        """See `Stages`; what could not be fetched fails with its reason in `alone`."""
-        try:
-            self._fetched[job.source].result()
-            if self._split_size(job):
-                return None
-        except (ElansrError, OSError):
-            return None
-        return self._inner.read(job)
-
-    def pixels(self, opened: "DecodedFile") -> int:
-        """See `Stages`."""
-        return self._inner.pixels(opened)
-
-    def upscale(self, window: "Sequence[DecodedFile]") -> "Iterator[tuple[int, Callable[[], FileResult]]]":
-        """See `Stages`."""
-        for position, finish in self._inner.upscale(window):
-            yield position, partial(self._delivered, finish)
-
-    def alone(self, job: "Job") -> "FileResult":
-        """See `Stages`."""
-        from elansr.upscaling import FileResult
-
-        try:
-            self._fetched[job.source].result()
-            if size := self._split_size(job):
-                self.split[job.source] = size
-                return FileResult(job.source, job.target, "skipped")
-        except (ElansrError, OSError) as error:
-            return FileResult(job.source, job.target, "failed", str(error))
-        return self._delivered(lambda: self._inner.alone(job))
-
-    def _delivered(self, finish: "Callable[[], FileResult]") -> "FileResult":
-        outcome = finish()
-        if outcome.status != "done":
-            return outcome
-        try:
-            size = outcome.target.stat().st_size
-            self._output.put(outcome.target, self._targets[outcome.target])
-        except (ElansrError, OSError) as error:
-            return replace(outcome, status="failed", reason=str(error))
-        self.bytes[outcome.target] = size
-        return outcome
-
-
 def unwatched(_job: object, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
 
 def _use_threads(threads: int) -> None:
-    """Limits the CPU threads of libvips, which looks when it is loaded, and of PyTorch."""
-    os.environ["VIPS_CONCURRENCY"] = str(threads)
-    from elansr.engines.device import set_cpu_threads
-
+    """Limits the CPU threads of libvips and of the network."""
+    set_threads(threads)
     set_cpu_threads(threads)
 
 

@@ -25,6 +25,7 @@ from elansr.images.reading import (
     PictureFile,
     open_picture,
     read,
+    set_threads,
 )
 from elansr.images.resize import crop_to_multiple, downscale, imresize
 from elansr.images.samples import LARGEST, from_float, in_8_bits, rounded, rounded_half_up, to_float
@@ -69,6 +70,7 @@ __all__ = [
     "rgb_to_ycbcr",
     "rounded",
     "rounded_half_up",
+    "set_threads",
     "sniff",
     "to_float",
     "write",

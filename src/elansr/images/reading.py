@@ -62,6 +62,11 @@ def read(source: PathOrBytes, *, name: str | None = None, max_pixels: int = DEFA
     return open_picture(source, name=name).read(max_pixels=max_pixels)
 
 
+def set_threads(threads: int) -> None:
+    """Has libvips use so many CPU threads, wherever it decodes and encodes."""
+    pyvips.vips_lib.vips_concurrency_set(threads)
+
+
 def open_picture(source: PathOrBytes, *, name: str | None = None) -> "PictureFile":
     """Reads the header of a picture.
 

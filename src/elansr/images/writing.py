@@ -47,6 +47,7 @@ def write(
     quality: int | None = None,
     overwrite: bool = False,
     pyramid: bool = False,
+    name: str | None = None,
 ) -> None:
     """Writes a picture; the file appears whole or not at all.
 
@@ -58,12 +59,13 @@ def write(
             and AVIF. PNG, TIFF, BMP and GIF have no such setting and ignore it.
         overwrite: Whether to replace a file that is already there.
         pyramid: Whether a TIFF gets tiles and smaller copies, so that a viewer opens any part of it at once.
+        name: What errors call the file; the path if None.
 
     Raises:
         OutputExistsError: The file is there and `overwrite` is off.
         PictureError: The format is unknown or cannot hold the picture, or the file cannot be written.
     """
-    _write(picture, Path(path), format, quality, overwrite, pyramid)
+    _write(picture, Path(path), format, quality, overwrite, pyramid, name)
 
 
 def encode(
@@ -105,6 +107,7 @@ def write_rows(
     quality: int | None = None,
     overwrite: bool = False,
     pyramid: bool = False,
+    name: str | None = None,
     progress: Callable[[int, int], None],
 ) -> BaseException | None:
     """Writes a picture whose pixels are in files, without holding it in memory; it appears whole or not at all.
@@ -112,7 +115,7 @@ def write_rows(
     Args:
         planes: Its channels, in order; the first are in a file.
         picture: Everything else about it; its one page only stands in for the pixels, see `blank`.
-        path, quality, overwrite, pyramid: As in `write`.
+        path, quality, overwrite, pyramid, name: As in `write`.
         progress: Called with the rows written and in all, as often as libvips finds time to. What it raises ends the
             writing.
 
@@ -127,7 +130,7 @@ def write_rows(
     image = _from_planes(planes, maps, picture)
     watch = _Watch(image, maps, width, height, progress)
     try:
-        _write(picture, Path(path), None, quality, overwrite, pyramid, image)
+        _write(picture, Path(path), None, quality, overwrite, pyramid, name, image)
     except PictureError:
         if watch.stopped is None:
             raise
@@ -143,11 +146,12 @@ def check_output(
     pages: int = 1,
     overwrite: bool = False,
     pyramid: bool = False,
+    name: str | None = None,
 ) -> FormatName:
     """Checks before the work what `write` would refuse after it.
 
     Args:
-        path, format, overwrite: As in `write`.
+        path, format, overwrite, name: As in `write`.
         size, pages, pyramid: As in `check_format`.
 
     Returns:
@@ -157,9 +161,10 @@ def check_output(
         OutputExistsError: The file is there and `overwrite` is off.
         PictureError: The format is unknown or cannot hold such a picture, or the folder is not there.
     """
-    name = check_format(format or format_of_suffix(path), size=size, pages=pages, pyramid=pyramid, name=shown(path))
+    name = name or shown(path)
+    kind = check_format(format or format_of_suffix(path), size=size, pages=pages, pyramid=pyramid, name=name)
     check_place(Path(path), overwrite)
-    return name
+    return kind
 
 
 def check_format(
@@ -218,11 +223,12 @@ def _write(
     quality: int | None,
     overwrite: bool,
     pyramid: bool,
+    name: str | None,
     image: Any = None,
 ) -> None:
     """Writes a picture, whose pixels may be those of a libvips image instead."""
     size, pages = _size(picture), len(picture.pages)
-    kind = check_output(path, format=to, size=size, pages=pages, overwrite=overwrite, pyramid=pyramid)
+    kind = check_output(path, format=to, size=size, pages=pages, overwrite=overwrite, pyramid=pyramid, name=name)
     number = _quality(quality, kind)
     name = shown(path)
     with writing_errors(path, PictureError), _encoding_errors(name), atomic_file(path, overwrite=overwrite) as file:

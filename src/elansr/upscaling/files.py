@@ -98,7 +98,7 @@ def attempt(job: Job, options: Options, work: Callable[[], T], spent: float = 0.
     except (ElansrError, OSError, MemoryError, RuntimeError) as error:
         seconds = spent + time.perf_counter() - started
         if isinstance(error, OutputExistsError) and options.existing == "skip":
-            return FileResult(job.source, job.target, "skipped", f"{shown(job.target)}: is there already", seconds)
+            return FileResult(job.source, job.target, "skipped", f"{job.shown_target}: is there already", seconds)
         return FileResult(job.source, job.target, "failed", _sentence(error, job), seconds, error=error)
 
 
@@ -107,8 +107,10 @@ def _sentence(error: Exception, job: Job) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     if not isinstance(error, ElansrError):
         text = f"{type(error).__name__}: {text}"
-    named = text.startswith(tuple(f"{shown(path)}:" for path in (job.source, job.target, job.target.parent)))
-    return text if named else f"{shown(job.source)}: {text}"
+    named = text.startswith(
+        tuple(f"{name}:" for name in (job.shown_source, job.shown_target, shown(job.target.parent)))
+    )
+    return text if named else f"{job.shown_source}: {text}"
 
 
 Choose = Callable[[Picture], ChosenUpscaler]
@@ -122,7 +124,7 @@ def check_target(job: Job, options: Options) -> None:
         OutputExistsError: the target exists and `options.existing` is not "replace".
     """
     if os.path.lexists(job.target):
-        check_output(job.target, overwrite=options.existing == "replace")
+        check_output(job.target, overwrite=options.existing == "replace", name=job.target_name)
 
 
 @dataclass(frozen=True)
@@ -172,9 +174,14 @@ class FileTask:
 
     def write(self, result: Picture) -> None:
         """Writes the result whole or not at all."""
-        overwrite = self.options.existing == "replace"
-        options = self.options
-        write(result, self.job.target, quality=options.quality, overwrite=overwrite, pyramid=options.pyramid)
+        write(
+            result,
+            self.job.target,
+            quality=self.options.quality,
+            overwrite=self.options.existing == "replace",
+            pyramid=self.options.pyramid,
+            name=self.job.target_name,
+        )
 
     def done(self, seconds: float) -> FileResult:
         """The outcome of a result that is written."""
@@ -192,8 +199,14 @@ def begin(job: Job, picture: Picture, choose: Choose, options: Options) -> FileT
     upscaler, choice = choose(picture)
     final = options.size.of(*_size(picture), upscaler.scale)
     _make_folder(job.target.parent)
-    replace, pages = options.existing == "replace", len(picture.pages)
-    check_output(job.target, size=final, pages=pages, overwrite=replace, pyramid=options.pyramid)
+    check_output(
+        job.target,
+        size=final,
+        pages=len(picture.pages),
+        overwrite=options.existing == "replace",
+        pyramid=options.pyramid,
+        name=job.target_name,
+    )
     return FileTask(job, picture, upscaler, choice, final, options)
 
 

@@ -106,13 +106,13 @@ class OnDiskWork:
             ElansrError: the picture cannot be read, upscaled or written. If it cannot be read, nothing is kept.
         """
         started, job = time.perf_counter(), self._task.job
-        with RowsFolder(job.target, self._settings()) as folder:
+        with RowsFolder(job.target, self._settings(), job.target_name) as folder:
             self._require_space(folder)
             self._announce(folder)
             try:
                 late = self._work(folder, on_progress)
             except KeyboardInterrupt:
-                kept = f"{shown(job.target)}: {self._share_done(folder)} are kept in {shown(folder.folder)}"
+                kept = f"{job.shown_target}: {self._share_done(folder)} are kept in {shown(folder.folder)}"
                 message = f"{kept}; the same command goes on from there" if folder.start(COLOR)[0] else ""
                 raise KeyboardInterrupt(message) from None
             folder.remove()
@@ -152,7 +152,7 @@ class OnDiskWork:
         needed, free = rows + encoded + levels - folder.size, shutil.disk_usage(target.parent).free
         if needed > free:
             text = f"{_in_gb(needed)} of free disk space are needed in {shown(target.parent)}, {_in_gb(free)} are there"
-            raise PictureError(f"{shown(target)}: {text}; free some or choose another folder")
+            raise PictureError(f"{self._task.job.shown_target}: {text}; free some or choose another folder")
 
     def _work(self, folder: RowsFolder, on_progress: Progress) -> BaseException | None:
         """All that there is to do; gives what `write_rows` gives."""
@@ -169,6 +169,7 @@ class OnDiskWork:
             quality=task.options.quality,
             overwrite=task.options.existing == "replace",
             pyramid=task.options.pyramid,
+            name=task.job.target_name,
             progress=report.encoded,
         )
 

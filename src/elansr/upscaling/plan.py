@@ -47,12 +47,25 @@ class Job:
         target: the file to write.
         status: "planned", or what was decided without opening it: "skipped" or "failed".
         reason: why it was skipped or failed; "" if planned.
+        source_name, target_name: what messages call the files; their paths if None.
     """
 
     source: Path
     target: Path
     status: Literal["planned", "skipped", "failed"] = "planned"
     reason: str = ""
+    source_name: str | None = None
+    target_name: str | None = None
+
+    @property
+    def shown_source(self) -> str:
+        """The source in messages."""
+        return self.source_name or shown(self.source)
+
+    @property
+    def shown_target(self) -> str:
+        """The target in messages."""
+        return self.target_name or shown(self.target)
 
 
 def find_files(inputs: Iterable[str | os.PathLike[str]], recursive: bool = False) -> list[InputFile]:

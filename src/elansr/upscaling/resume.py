@@ -33,6 +33,7 @@ class WorkFolder:
     Args:
         target: the file that it will become.
         settings: what decides its contents, as JSON knows it. What was made with others is deleted.
+        name: what errors call the target; its path if None.
 
     Attributes:
         kind: ends the name of the folder, and names the contents in errors.
@@ -45,11 +46,11 @@ class WorkFolder:
 
     kind = "parts"
 
-    def __init__(self, target: Path, settings: dict[str, Any]) -> None:
-        name = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
-        self.folder = target.with_name(f".elansr-{name}.{self.kind}")
+    def __init__(self, target: Path, settings: dict[str, Any], name: str | None = None) -> None:
+        digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
+        self.folder = target.with_name(f".elansr-{digest}.{self.kind}")
         self.changed: list[str] = []
-        self._target, self._settings = target, json.loads(json.dumps(settings))
+        self._name, self._settings = name or shown(target), json.loads(json.dumps(settings))
         self._lock: IO[bytes] | None = None
 
     def __enter__(self: Self) -> Self:
@@ -120,7 +121,7 @@ class WorkFolder:
 
     def _take_lock(self, file: IO[bytes]) -> None:
         if locked(file) is False:
-            raise PictureError(f"{shown(self._target)}: another run is writing it; wait for that one")
+            raise PictureError(f"{self._name}: another run is writing it; wait for that one")
 
     @contextlib.contextmanager
     def _complaints(self) -> Iterator[None]:
@@ -129,7 +130,7 @@ class WorkFolder:
         except OSError as error:
             why = f"unfinished {self.kind} cannot be kept in {shown(self.folder)} ({error.strerror or error})"
             way_out = "free space or choose another folder" if self.folder.parent.is_dir() else "its folder is gone"
-            raise PictureError(f"{shown(self._target)}: {why}; {way_out}") from error
+            raise PictureError(f"{self._name}: {why}; {way_out}") from error
 
 
 class _Finished(NamedTuple):
@@ -144,8 +145,8 @@ class RowsFolder(WorkFolder):
 
     kind = "rows"
 
-    def __init__(self, target: Path, settings: dict[str, Any]) -> None:
-        super().__init__(target, settings)
+    def __init__(self, target: Path, settings: dict[str, Any], name: str | None = None) -> None:
+        super().__init__(target, settings, name)
         self._parts: list[_Finished] = []
         self._alpha: int | None = None
 
