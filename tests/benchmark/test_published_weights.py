@@ -108,7 +108,7 @@ def test_elan_is_no_baseline(tmp_path: Path) -> None:
         ({"upsampler.0.weight": torch.ones(28, 64, 3, 3)}, "has the shape [28, 64, 3, 3] where this network has [27,"),
         ({"upsampler.0.bias": torch.ones(12)}, "upsampler.0.bias has the shape [12] where this network has [27]"),
         ({"fea_conv.bias": torch.full((64,), float("nan"))}, "fea_conv.bias has NaN"),
-        ({"fea_conv.bias": torch.ones(64, dtype=torch.int64)}, "fea_conv.bias is torch.int64"),
+        ({"fea_conv.bias": torch.ones(64, dtype=torch.int64)}, "fea_conv.bias is int64"),
         ({"fea_conv.bias": torch.ones(64).to_sparse()}, "is no plain tensor"),
     ],
 )

@@ -14,8 +14,8 @@ from elansr.export import Target, export
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling.upscaler import Upscaler
-from elansr.weights.convert import write_foreign
 from elansr.weights.files import save
+from elansr.weights.foreign import write_foreign
 from elansr.weights.provenance import Provenance
 
 LR = np.random.default_rng(0).integers(0, 256, (19, 30, 3), np.uint8)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -27,12 +28,12 @@ def test_our_tensors_say_all_but_windows_and_mean(config: ELANConfig) -> None:
     found = contents_of(network.state_dict(), config.windows)
     assert (found.layout, found.config) == ("elansr", config)
     assert found.state.keys() == network.state_dict().keys()
-    assert all(torch.equal(found.state[name], tensor) for name, tensor in network.state_dict().items())
+    assert all(np.array_equal(found.state[name], tensor.numpy()) for name, tensor in network.state_dict().items())
 
 
 def test_half_precision_comes_back_as_float32() -> None:
     state = {name: t.half() if t.is_floating_point() else t for name, t in random_network().state_dict().items()}
-    assert {tensor.dtype for tensor in contents_of(state, TINY.windows).state.values()} == {torch.float32, torch.int64}
+    assert {str(array.dtype) for array in contents_of(state, TINY.windows).state.values()} == {"float32", "int64"}
 
 
 def test_the_authors_tensors_compute_what_they_compute() -> None:

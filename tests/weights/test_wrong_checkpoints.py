@@ -11,7 +11,8 @@ from torch import Tensor
 from elansr.errors import WeightsError
 from elansr.nn.elan import ELAN
 from elansr.weights import load_network
-from elansr.weights.convert import convert, read_foreign, write_foreign
+from elansr.weights.convert import convert, read_file
+from elansr.weights.foreign import write_foreign
 from tests.weights.by_hand import MEAN, TINY, official_state
 
 WINDOWS = TINY.windows
@@ -67,7 +68,7 @@ def test_a_wrong_checkpoint_is_refused(changes: dict[Any, Any], says: str, tmp_p
     path = tmp_path / "w.pt"
     torch.save({"model_state_dict": {k: v for k, v in state.items() if v is not None}}, path)
     with pytest.raises(WeightsError) as caught:
-        read_foreign(path, WINDOWS)
+        read_file(path, WINDOWS)
     assert str(caught.value).startswith(f"{path}: ")
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -77,19 +78,19 @@ def test_a_wrong_checkpoint_is_refused(changes: dict[Any, Any], says: str, tmp_p
 def test_a_file_without_a_network_is_refused(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "w.pt")
     with pytest.raises(WeightsError, match=r"w\.pt: (holds a|not an ELAN)"):
-        read_foreign(tmp_path / "w.pt")
+        read_file(tmp_path / "w.pt")
 
 
 def test_the_authors_wrapping_always_has_the_mean_shift(tmp_path: Path) -> None:
     torch.save({"model_state_dict": official_state(mean_shift=False)}, tmp_path / "w.pt")
     with pytest.raises(WeightsError, match=r"'add_mean\.bias', .* and 1 more missing"):
-        read_foreign(tmp_path / "w.pt", WINDOWS)
+        read_file(tmp_path / "w.pt", WINDOWS)
 
 
 def test_windows_must_fit_the_channels(tmp_path: Path) -> None:
     torch.save(official_state(), tmp_path / "w.pt")
     with pytest.raises(WeightsError, match="channels=6: must be at least 5 and a multiple of the 4 windows"):
-        read_foreign(tmp_path / "w.pt", (2, 4, 8, 16))
+        read_file(tmp_path / "w.pt", (2, 4, 8, 16))
 
 
 def test_a_mean_that_the_file_could_not_tell_is_refused(tmp_path: Path) -> None:
@@ -118,15 +119,15 @@ def test_outputs_that_no_program_would_open(output: str, to: Any, says: str, tmp
 def test_paths_that_are_no_weights(tmp_path: Path) -> None:
     for name in "missing.pt", "missing.safetensors", "missing":
         with pytest.raises(WeightsError, match="No such file"):
-            read_foreign(tmp_path / name)
+            read_file(tmp_path / name)
     with pytest.raises(WeightsError, match="not a file"):
-        read_foreign(tmp_path)
+        read_file(tmp_path)
     (tmp_path / "w.bin").write_bytes(b"x")
     with pytest.raises(WeightsError, match=r"weights files end in \.safetensors, \.pth, \.pt"):
-        read_foreign(tmp_path / "w.bin")
+        read_file(tmp_path / "w.bin")
     (tmp_path / "w.onnx").write_bytes(b"x")
     with pytest.raises(WeightsError, match="an exported model, .*: name the weights it was made from"):
-        read_foreign(tmp_path / "w.onnx")
+        read_file(tmp_path / "w.onnx")
 
 
 def test_another_network_is_refused(data_dir: Path) -> None:

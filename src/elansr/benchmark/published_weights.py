@@ -29,9 +29,9 @@ from elansr.benchmark.networks.swinir import SwinIR, SwinIRConfig, SwinTransform
 from elansr.errors import WeightsError
 from elansr.nn.config import MAX_SCALE
 from elansr.text import listed
-from elansr.weights.checks import check_tensors
-from elansr.weights.convert import unwrapped
 from elansr.weights.disk import PICKLES, SUFFIXES, read_pickle, read_safetensors, require_readable
+from elansr.weights.foreign import unwrapped
+from elansr.weights.tensors import check_tensors
 
 Baseline: TypeAlias = IMDN | SwinIR | EDSR | RRDBNet
 """A network with `scale` whose `forward` takes and returns RGB (N, 3, H, W) in [0, 1]."""

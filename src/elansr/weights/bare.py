@@ -11,10 +11,11 @@ from torch import Tensor
 
 from elansr.errors import ConfigError, WeightsError
 from elansr.nn.config import ELANConfig
-from elansr.weights.checks import check_tensors, require_room
-from elansr.weights.contents import Contents, skeleton
+from elansr.weights.checks import require_room
+from elansr.weights.contents import Contents
 from elansr.weights.convert import DEFAULT_WINDOWS
 from elansr.weights.layouts import FIRST_EXPAND, HEAD, TAIL, from_theirs
+from elansr.weights.tensors import arrays, check_tensors, skeleton
 
 OUR_HEAD, OUR_EXPAND = "head.weight", "body.0.local.0.expand.conv.weight"
 OUR_TAIL = "tail.0.weight"
@@ -48,9 +49,9 @@ def contents_of(tensors: Mapping[str, object], windows: tuple[int, ...] = DEFAUL
     if state.keys() >= OURS:
         config = _config_of_ours(state, windows)
         require_room(config, state)
-        return Contents("elansr", config, check_tensors(state, skeleton(config)))
+        return Contents("elansr", config, arrays(check_tensors(state, skeleton(config))))
     config, ours, white = from_theirs(state, windows, may_lack_mean=True)
-    return Contents("trainner" if white == 1 else "official", config, ours)
+    return Contents("trainner" if white == 1 else "official", config, arrays(ours))
 
 
 def _plain(tensors: Mapping[str, object]) -> dict[str, Tensor]:

@@ -1,15 +1,18 @@
-"""What a weights file holds, whoever wrote it: a config and the state of our network."""
+"""What a weights file holds, whoever wrote it: a config and the state of our network, as NumPy arrays."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from elansr.nn.config import ELANConfig
-from elansr.nn.elan import ELAN
 from elansr.weights.inference import InferenceForm, fold
 from elansr.weights.provenance import Provenance
+
+if TYPE_CHECKING:
+    from elansr.nn.elan import ELAN
 
 Layout = Literal["elansr", "official", "basicsr", "trainner"]
 UNKNOWN = Provenance(created="", elansr_version="")
@@ -22,28 +25,31 @@ class Contents:
     Attributes:
         layout: whose format the file has.
         config: the network that the weights are for.
-        state: every entry of `ELAN(config).state_dict()`, float32 and int64, finite, on the CPU.
+        state: every entry of `ELAN(config).state_dict()`, float32 and int64, finite.
         provenance: where they come from, `UNKNOWN` where the layout does not say.
     """
 
     layout: Layout
     config: ELANConfig
-    state: dict[str, Tensor]
+    state: dict[str, NDArray[Any]]
     provenance: Provenance = UNKNOWN
 
     def network(self) -> ELAN:
         """The network with these weights, in eval mode. Leaves torch's random numbers as they were."""
+        import torch
+
+        from elansr.nn.elan import ELAN
+
         with torch.random.fork_rng(devices=[]):
             network = ELAN(self.config)
-        network.load_state_dict(self.state)
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in self.state.items()})
         return network.eval()
 
     def inference_form(self) -> InferenceForm:
         """What engines and exporters are made from."""
-        return fold(self.config, {name: tensor.numpy() for name, tensor in self.state.items()})
+        return fold(self.config, self.state)
 
-
-def skeleton(config: ELANConfig) -> dict[str, Tensor]:
-    """Names, shapes and kinds of a network's state, without memory for the values (meta tensors)."""
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        return ELAN(config).state_dict()
+    def parameters(self) -> int:
+        """How many numbers training adjusts."""
+        statistics = ("running_mean", "running_var", "num_batches_tracked")
+        return sum(array.size for name, array in self.state.items() if not name.endswith(statistics))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from elansr.nn.config import ELANConfig
 from elansr.weights.contents import Layout
-from elansr.weights.convert import DEFAULT_WINDOWS, read_foreign
+from elansr.weights.convert import DEFAULT_WINDOWS, read_file
 from elansr.weights.provenance import Provenance
 from elansr.weights.released import resolve
 
@@ -49,7 +49,7 @@ def describe(
         WeightsError: an unknown name or an unusable file.
     """
     path = resolve(name_or_file, scale)
-    contents = read_foreign(path, windows)
+    contents = read_file(path, windows)
     data = path.read_bytes()
     return Description(
         path=path,
@@ -57,6 +57,6 @@ def describe(
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         config=contents.config,
-        parameters=sum(parameter.numel() for parameter in contents.network().parameters()),
+        parameters=contents.parameters(),
         provenance=contents.provenance,
     )

@@ -7,14 +7,18 @@ import os
 import re
 import stat
 import warnings
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from elansr import disk
 from elansr.errors import WeightsError
 from elansr.text import one_line, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -23,8 +27,72 @@ SAFETENSORS = ".safetensors"
 PICKLES = (".pth", ".pt")
 SUFFIXES = (SAFETENSORS, *PICKLES)
 """The endings of weights files."""
+NUMPY_TYPES = {
+    "F16": "float16",
+    "F32": "float32",
+    "F64": "float64",
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "U16": "uint16",
+    "I16": "int16",
+    "U32": "uint32",
+    "I32": "int32",
+    "U64": "uint64",
+    "I64": "int64",
+}
+"""NumPy's names of the types of a safetensors file."""
 EXPORTED = (".onnx", ".xml", ".pt2")
 """The endings of files that `elansr export` writes."""
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a safetensors file.
+
+    Raises:
+        WeightsError: no such file, no permission, or not a safetensors file.
+    """
+    require_readable(path)
+    with _reading(path), open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > os.path.getsize(path):
+            raise ValueError("its header is longer than the file")
+        metadata = json.loads(file.read(size)).get("__metadata__") or {}
+        return {str(name): str(text) for name, text in metadata.items()}
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file; bfloat16 becomes float32.
+
+    Raises:
+        WeightsError: no such file, no permission, not a complete safetensors file, or an unusual type.
+    """
+    import safetensors
+
+    deserialize: Any = safetensors.deserialize  # not annotated
+    require_readable(path)
+    with _reading(path):
+        return {name: _array(entry) for name, entry in deserialize(path.read_bytes())}
+
+
+def _array(entry: Mapping[str, Any]) -> NDArray[Any]:
+    if entry["dtype"] == "BF16":
+        words = np.frombuffer(entry["data"], np.uint16).astype(np.uint32) << 16
+        return words.view(np.float32).reshape(entry["shape"])
+    return np.frombuffer(entry["data"], NUMPY_TYPES[entry["dtype"]]).reshape(entry["shape"])
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Reports what goes wrong in a safetensors file as a WeightsError."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
+        raise WeightsError(
+            f"{path}: not a complete safetensors file ({one_line(error)}): copy or download it again"
+        ) from error
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -33,16 +101,11 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         WeightsError: no such file, no permission, or not a complete safetensors file.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     require_readable(path)
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
-        raise WeightsError(
-            f"{path}: not a complete safetensors file ({one_line(error)}): copy or download it again"
-        ) from error
+    with _reading(path), safe_open(path, framework="pt", device="cpu") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
 
 
 def read_pickle(path: Path) -> object:
@@ -90,16 +153,16 @@ def require_readable(path: Path) -> None:
         raise WeightsError(f"{path}: an empty file: copy or download it again")
 
 
-def to_safetensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """The safetensors file of `tensors`; the same input gives the same bytes.
+def to_safetensors(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
+    """The safetensors file of `arrays`; the same input gives the same bytes.
 
     Args:
-        tensors: on the CPU, contiguous.
+        arrays: by name.
         metadata: text by name; the library writes it in random order, here it is sorted.
     """
-    from safetensors.torch import save
+    from safetensors.numpy import save
 
-    data = save(dict(tensors))
+    data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size]) | {"__metadata__": dict(sorted(metadata.items()))}
     text = json.dumps(header, separators=(",", ":")).encode()

@@ -8,20 +8,24 @@ Tensors carry the names of `ELAN.state_dict()` and are float32 (BatchNorm's coun
     provenance      JSON object, every field of `Provenance`
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from elansr.errors import WeightsError
-from elansr.nn.elan import ELAN
-from elansr.weights.checks import check_tensors, require_finite, require_room
-from elansr.weights.contents import Contents, skeleton
-from elansr.weights.disk import SAFETENSORS, read_safetensors, to_safetensors, write_atomically
+from elansr.weights.checks import checked_state, require_finite, require_room
+from elansr.weights.contents import Contents
+from elansr.weights.disk import SAFETENSORS, read_arrays, read_metadata, to_safetensors, write_atomically
 from elansr.weights.header import config_from_json, config_to_json
 from elansr.weights.provenance import Provenance
+
+if TYPE_CHECKING:
+    from elansr.nn.elan import ELAN
 
 FORMAT = "elansr"
 FORMAT_VERSION = "1"
@@ -41,20 +45,29 @@ def save(network: ELAN, path: str | os.PathLike[str], provenance: Provenance, ov
         OutputExistsError: `path` exists and `overwrite` is False.
         WeightsError: NaN or infinite weights, another ending, or a path that cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() != SAFETENSORS:
-        raise WeightsError(f"{path}: our weights files end in {SAFETENSORS}: choose such a name")
+    path = _checked_path(path)
+    try:
+        state = storable(network)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: not written, {error}") from error
+    save_contents(Contents("elansr", network.config, state), path, provenance, overwrite)
+
+
+def save_contents(
+    contents: Contents, path: str | os.PathLike[str], provenance: Provenance, overwrite: bool = False
+) -> None:
+    """Writes what was read from another file, see `save`."""
+    path = _checked_path(path)
     try:
         metadata = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "config": config_to_json(network.config),
+            "config": config_to_json(contents.config),
             "provenance": provenance.to_json(),
         }
-        state = storable(network)
     except WeightsError as error:
         raise WeightsError(f"{path}: not written, {error}") from error
-    write_atomically(path, to_safetensors(state, metadata), overwrite)
+    write_atomically(path, to_safetensors(contents.state, metadata), overwrite)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[ELAN, Provenance]:
@@ -66,29 +79,27 @@ def load(path: str | os.PathLike[str]) -> tuple[ELAN, Provenance]:
     Raises:
         WeightsError: anything but a complete, consistent file of our format.
     """
-    path = Path(path)
-    tensors, metadata = read_safetensors(path)
-    contents = from_safetensors(path, tensors, metadata)
+    contents = read_ours(Path(path))
     return contents.network(), contents.provenance
 
 
-def from_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Contents:
+def read_ours(path: Path) -> Contents:
     """The contents of a file of our format, checked.
-
-    Args:
-        path: of the file, for messages.
-        tensors: as read.
-        metadata: as read.
 
     Raises:
         WeightsError: see `load`.
     """
+    metadata = read_metadata(path)
     try:
         _require_format(metadata)
         config = config_from_json(metadata["config"])
-        require_room(config, tensors)
-        state = check_tensors(tensors, skeleton(config))
-        return Contents("elansr", config, state, Provenance.from_json(metadata["provenance"]))
+        provenance = Provenance.from_json(metadata["provenance"])
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    found = read_arrays(path)
+    try:
+        require_room(config, found)
+        return Contents("elansr", config, checked_state(found, config), provenance)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
 
@@ -98,18 +109,25 @@ def is_ours(metadata: Mapping[str, str]) -> bool:
     return metadata.get("format") == FORMAT
 
 
-def storable(network: ELAN) -> dict[str, Tensor]:
-    """The network's state as files hold it: float32 and int64, on the CPU, contiguous.
+def storable(network: ELAN) -> dict[str, NDArray[Any]]:
+    """The network's state as files hold it: float32 and int64.
 
     Raises:
         WeightsError: NaN or infinite weights.
     """
     state = {}
     for name, tensor in network.state_dict().items():
-        dtype = torch.float32 if tensor.is_floating_point() else torch.int64
-        state[name] = tensor.detach().to("cpu", dtype, memory_format=torch.contiguous_format)
+        value = tensor.detach().cpu()
+        state[name] = (value.float() if value.is_floating_point() else value.long()).numpy()
         require_finite(name, state[name])
     return state
+
+
+def _checked_path(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if path.suffix.lower() != SAFETENSORS:
+        raise WeightsError(f"{path}: our weights files end in {SAFETENSORS}: choose such a name")
+    return path
 
 
 def _require_format(metadata: Mapping[str, str]) -> None:

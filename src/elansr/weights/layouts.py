@@ -22,9 +22,9 @@ from torch import Tensor
 from elansr.errors import ConfigError, WeightsError
 from elansr.nn.config import SHIFT_GROUPS, ELANConfig
 from elansr.text import listed
-from elansr.weights.checks import check_tensors, require_room
-from elansr.weights.contents import skeleton
+from elansr.weights.checks import require_room
 from elansr.weights.mean_shift import MEAN_KEYS, mean_shift_of, mean_shift_tensors
+from elansr.weights.tensors import check_tensors, skeleton
 
 HEAD, TAIL = "head.0.weight", "tail.0.weight"
 FIRST_EXPAND = "body.0.modules_lfe.lfe_0.conv0.shift_conv.conv1x1.weight"
