@@ -40,6 +40,7 @@ NUMPY_TYPES = {
     "I32": "int32",
     "U64": "uint64",
     "I64": "int64",
+    "C64": "complex64",
 }
 """NumPy's names of the types of a safetensors file."""
 EXPORTED = (".onnx", ".xml", ".pt2")
