@@ -35,7 +35,7 @@ def test_json_has_everything(call: Call, weights: dict[int, Path]) -> None:
     assert set(found) == {
         "command", "machine", "scale", "lr", "sr", "device", "engine", "warm_up", "rounds", "methods", "models"
     }  # fmt: skip
-    assert (found["scale"], found["device"], found["engine"]) == (2, "cpu", "torch")
+    assert (found["scale"], found["device"], found["engine"]) == (2, "cpu", "auto")
     assert (found["lr"], found["sr"]) == ({"width": 19, "height": 13}, {"width": 38, "height": 26})
     assert found["rounds"] == {"planned": 3, "measured": 3}
     machine = found["machine"]
@@ -103,7 +103,7 @@ def test_ctrl_c_ends_with_what_was_measured(call: Call, monkeypatch: pytest.Monk
         (("-n", "elan-lite"), "unknown model 'elan-lite': did you mean elan-light"),
         (("-n", "imdn:int8"), "unknown precision 'int8'"),
         (("-n", "swinir-light", "-s", 7), "swinir-light: scale=7: must be one of 2, 3, 4, 8"),
-        (("--engine", "tpu"), "unknown engine 'tpu': there is torch, onnx, openvino"),
+        (("--engine", "tpu"), "unknown engine 'tpu': there is auto, torch, onnx, openvino"),
         (("--device", "gpu"), "unknown device 'gpu'"),
     ],
 )

@@ -9,6 +9,7 @@ import torch
 
 from elansr import __version__
 from elansr.engines.cpu import bindings as native
+from elansr.engines.device import cpu_threads
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Machine:
         cpu: its model, as the system names it.
         logical_cores: of the machine.
         usable_cores: of them, those that this process may use.
-        threads: CPU threads of PyTorch.
+        threads: CPU threads that the networks run on.
         device: name of what runs the networks, the CPU's or the GPU's.
         native: level of elansr's native library; None where there is none.
         torch, cuda, python, elansr: versions; cuda is None without a GPU.
@@ -46,7 +47,7 @@ def machine(device: torch.device) -> Machine:
         cpu=_cpu(),
         logical_cores=os.cpu_count() or 1,
         usable_cores=_usable_cores(),
-        threads=torch.get_num_threads(),
+        threads=cpu_threads(),
         device=torch.cuda.get_device_name(device) if on_gpu else _cpu() if device.type == "cpu" else device.type,
         native=native.level(),
         torch=torch.__version__,

@@ -17,6 +17,7 @@ import torch
 
 from elansr.benchmark.speed import built, wait_for
 from elansr.benchmark.timed_models import BenchmarkModel, ModelSpec, Workload, benchmark_models, timed_forward
+from elansr.engines.device import cpu_threads, set_cpu_threads
 from elansr.errors import DeviceError
 from elansr.memory import keep_freed_memory
 from elansr.text import one_line
@@ -62,7 +63,7 @@ def _in_a_process(model: BenchmarkModel, workload: Workload) -> int:
         "height": workload.height,
         "engine": workload.engine,
         "folder": str(workload.folder),
-        "threads": torch.get_num_threads(),
+        "threads": cpu_threads(),
     }
     command = [sys.executable, "-m", "elansr.benchmark.peak_memory", json.dumps(order)]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -76,7 +77,7 @@ def _in_a_process(model: BenchmarkModel, workload: Workload) -> int:
 def main() -> None:
     """The process that measures one network: its argument is the order as JSON, it writes bytes to stdout."""
     order = json.loads(sys.argv[1])
-    torch.set_num_threads(order["threads"])
+    set_cpu_threads(order["threads"])
     workload = Workload(torch.device("cpu"), order["width"], order["height"], order["engine"], Path(order["folder"]))
     spec = ModelSpec(order["name"], order["precision"])
     (model,) = benchmark_models([spec], order["scale"], workload.device, workload.engine)

@@ -24,6 +24,7 @@ from elansr.benchmark.networks.swinir import PRESETS as SWINIR_PRESETS
 from elansr.benchmark.networks.swinir import SwinIR
 from elansr.benchmark.published_weights import Baseline, find_baseline
 from elansr.benchmark.speed import Run, TimedForward
+from elansr.engines import open_engine
 from elansr.engines.device import pick_precision
 from elansr.engines.exported import ENGINE_OF_SUFFIX, open_exported
 from elansr.engines.fused import inference_form
@@ -34,7 +35,7 @@ from elansr.nn.elan import ELAN, create_model
 from elansr.weights import load_network
 from elansr.weights.released import RELEASED, family, is_path, resolve
 
-AUTO, TORCH = "auto", "torch"
+AUTO = "auto"
 SUFFIX_OF_ENGINE: dict[str, str] = {engine: suffix for suffix, engine in ENGINE_OF_SUFFIX.items()}
 DEFAULT_SCALE = 4
 DEFAULT_MODELS = ("swinir-light", "elan-light-authors", "elan-light:fp32", "elan-light")
@@ -98,7 +99,7 @@ class Workload:
     device: torch.device
     width: int
     height: int
-    engine: str = TORCH
+    engine: str = AUTO
     folder: Path = Path()
 
 
@@ -124,7 +125,7 @@ def parse(text: str, precision: str = AUTO) -> list[ModelSpec]:
 
 
 def benchmark_models(
-    specs: Sequence[ModelSpec], scale: int | None, device: torch.device, engine: str = TORCH
+    specs: Sequence[ModelSpec], scale: int | None, device: torch.device, engine: str = AUTO
 ) -> list[BenchmarkModel]:
     """Loads or builds models, all of one scale.
 
@@ -197,6 +198,15 @@ def exported_file(model: BenchmarkModel, workload: Workload) -> Path:
     return workload.folder / (hashlib.sha256(model.label.encode()).hexdigest()[:16] + SUFFIX_OF_ENGINE[workload.engine])
 
 
+def _own_engine(model: BenchmarkModel, workload: Workload) -> Forward:
+    """What `elansr upscale` takes: on a CPU the native library where it can, else PyTorch on the device."""
+    if workload.device.type != "cpu":
+        return _torch_engine(model, workload)
+    assert isinstance(model.network, ELAN)
+    engine = open_engine(model.network, device="cpu", precision=model.precision)
+    return lambda x: torch.from_numpy(engine(x.reshape(1, -1, *x.shape[-2:]).numpy()))
+
+
 def _torch_engine(model: BenchmarkModel, workload: Workload) -> Forward:
     """`TorchEngine`, which brings its answer back to the CPU, without the way there and back."""
     assert isinstance(model.network, ELAN)
@@ -209,7 +219,7 @@ def _file_engine(model: BenchmarkModel, workload: Workload) -> Forward:
     return lambda x: torch.from_numpy(engine(x.reshape(1, -1, *x.shape[-2:]).cpu().numpy()))
 
 
-ENGINES = {TORCH: _torch_engine, "onnx": _file_engine, "openvino": _file_engine}
+ENGINES = {AUTO: _own_engine, "torch": _torch_engine, "onnx": _file_engine, "openvino": _file_engine}
 """What runs our networks, a row each."""
 
 
@@ -221,7 +231,7 @@ def _model(spec: ModelSpec, scale: int | None, device: torch.device, engine: str
 
 def _precision(spec: ModelSpec, ours: bool, device: torch.device, engine: str) -> str:
     """Automatic is for ours what `elansr upscale` takes; for the others fp16 on CUDA and else fp32; in files fp32."""
-    if spec.precision == AUTO and ours and engine != TORCH:
+    if spec.precision == AUTO and ours and engine in SUFFIX_OF_ENGINE:
         return "fp32"
     if spec.precision == AUTO and not ours:
         return "fp16" if device.type == "cuda" else "fp32"

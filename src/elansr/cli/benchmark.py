@@ -27,7 +27,7 @@ MODELS_HELP = (
 )
 SCALE_HELP = "Scale of the networks. Default: the weights' own, else 4."
 SIZE_HELP = "Width and height of the LR picture, in pixels."
-ENGINE_HELP = "What runs our networks; onnx and openvino export them first, to a temporary folder."
+ENGINE_HELP = "What runs our networks; auto is what upscale takes. onnx and openvino export them to a temporary folder."
 ROUNDS_HELP = "How often each model is timed. Default: as often as takes about 30 s, 5 to 200 times."
 JSON_HELP = "Print one JSON document, with every latency, the machine and the command."
 
@@ -40,8 +40,8 @@ def benchmark(
     device: o.Device = "auto",
     precision: o.Precision = "auto",
     engine: Annotated[
-        str, typer.Option("--engine", metavar="torch|onnx|openvino", rich_help_panel=o.SPEED, help=ENGINE_HELP)
-    ] = "torch",
+        str, typer.Option("--engine", metavar="auto|torch|onnx|openvino", rich_help_panel=o.SPEED, help=ENGINE_HELP)
+    ] = "auto",
     threads: o.Threads = 0,
     json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
@@ -50,6 +50,9 @@ def benchmark(
     Multiply-adds, activations, latency, peak memory and throughput of ELAN, as elansr runs it and as its authors do,
     and of SwinIR, EDSR, IMDN and Real-ESRGAN, on one random picture.
     """
+    from elansr.engines.device import require_torch
+
+    require_torch("elansr benchmark")
     from elansr.benchmark.machine import machine
     from elansr.benchmark.speed import timings
     from elansr.cli.benchmark_report import BenchmarkResult, as_json, as_text
@@ -96,9 +99,9 @@ def _plan(
 
 def _exported(models: "Sequence[BenchmarkModel]", workload: "Workload", progress: "Progress") -> "Workload":
     """Writes what an engine that runs files needs into the workload's folder."""
-    from elansr.benchmark.timed_models import TORCH, exported_file
+    from elansr.benchmark.timed_models import SUFFIX_OF_ENGINE, exported_file
 
-    if workload.engine != TORCH:
+    if workload.engine in SUFFIX_OF_ENGINE:
         from elansr.engines.fused import inference_form
         from elansr.export import write_unchecked
         from elansr.nn.elan import ELAN

@@ -154,7 +154,7 @@ def _head(result: BenchmarkResult) -> str:
 
 
 def _where(result: BenchmarkResult) -> str:
-    it, engine = result.machine, "" if result.workload.engine == "torch" else f", ours in {result.workload.engine}"
+    it, engine = result.machine, "" if result.workload.engine == "auto" else f", ours in {result.workload.engine}"
     if result.workload.device.type != "cpu":
         return f"{it.device}, PyTorch {it.torch}{engine}"
     threads = "1 thread" if it.threads == 1 else f"{it.threads} threads"

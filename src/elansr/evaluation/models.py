@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.engines import open_engine
+from elansr.engines.device import require_torch
 from elansr.engines.exported import open_exported
 from elansr.errors import ConfigError, DeviceError, WeightsError
 from elansr.evaluation.datasets import RGB
@@ -91,9 +92,11 @@ def find_baseline_file(model: str) -> Baseline | None:
 
     Raises:
         WeightsError: a file that cannot be used.
+        DeviceError: PyTorch, which such a network needs, is not installed.
     """
     if not is_path(model) or model.lower().endswith(EXPORTED) or _is_ours(Path(model)):
         return None
+    require_torch(model)
     from elansr.benchmark.published_weights import find_baseline
 
     return find_baseline(model)
