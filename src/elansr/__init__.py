@@ -1,11 +1,12 @@
 """ELAN, the Efficient Long-Range Attention Network, as software: upscale, train, evaluate, export.
 
     >>> import elansr
+    >>> elansr.upscale("photo.jpg", "photo_x4.png", scale=4)  # files, as the command line does
     >>> upscaler = elansr.load("elan-light-x4")
-    >>> large = upscaler(small)  # arrays (H, W[, C]), uint8, uint16 or float: in and out of the same kind
+    >>> large = upscaler(small)  # a NumPy array, a PIL.Image or a torch tensor: in and out of the same kind
 
-Names are looked up when they are first used, so that `import elansr` costs nothing and a program pays for torch only
-if it runs the network. The errors are in `elansr.errors`, and `elansr.hub` is there without an import of its own.
+Names are looked up when they are first used, so that `import elansr` costs nothing, and PyTorch is imported only for
+what needs it. The errors are in `elansr.errors`, and `elansr.hub` is there without an import of its own.
 """
 
 from typing import TYPE_CHECKING
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from elansr.images import Picture, read, write
     from elansr.nn.config import ELANConfig
     from elansr.nn.elan import ELAN, create_model
-    from elansr.upscaling import Upscaler, load
+    from elansr.upscaling import Upscaler, load, upscale
     from elansr.weights import load_network
     from elansr.weights.convert import convert
     from elansr.weights.describe import describe
+    from elansr.weights.files import save
+    from elansr.weights.released import list_models
 
     __version__: str
 
@@ -34,9 +37,12 @@ __all__ = [
     "create_model",
     "describe",
     "evaluate",
+    "list_models",
     "load",
     "load_network",
     "read",
+    "save",
+    "upscale",
     "write",
 ]
 
@@ -45,14 +51,17 @@ _HOMES = {
     "ELANConfig": "elansr.nn.config",
     "ElansrError": "elansr.errors",
     "Picture": "elansr.images",
-    "Upscaler": "elansr.upscaling.upscaler",
+    "Upscaler": "elansr.upscaling",
     "convert": "elansr.weights.convert",
     "create_model": "elansr.nn.elan",
     "describe": "elansr.weights.describe",
     "evaluate": "elansr.evaluation.scoring",
-    "load": "elansr.upscaling.upscaler",
+    "list_models": "elansr.weights.released",
+    "load": "elansr.upscaling",
     "load_network": "elansr.weights",
     "read": "elansr.images",
+    "save": "elansr.weights.files",
+    "upscale": "elansr.upscaling",
     "write": "elansr.images",
 }
 """The module of each public name."""

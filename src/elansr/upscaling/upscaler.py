@@ -2,6 +2,7 @@
 
 import os
 import sys
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
@@ -10,7 +11,7 @@ from elansr.engines.exported import EngineName
 from elansr.errors import PictureError
 from elansr.upscaling.paths import Precision
 from elansr.upscaling.tiled import Array, Border, TiledNetwork
-from elansr.upscaling.tiling import Progress
+from elansr.upscaling.tiling import Network, Progress, Samples
 from elansr.weights.released import RELEASED, family
 
 if TYPE_CHECKING:
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 
     from elansr.nn.elan import ELAN
 
+_KEEP_PROFILE = ("L", "LA", "P", "PA", "RGB", "RGBA")
+"""Modes of Pillow whose colour profile holds for the result too."""
+
 Picture = TypeVar("Picture", bound="Array | Image | Tensor")
 
 
 class Upscaler:
-    """Super-resolves pictures of any size with one network. Safe to call from several threads.
+    """Super-resolves pictures of any size with one network. Several threads may call it: their tiles take turns.
 
     Args:
         network: an ELAN, see `elansr.load_network`; or what `elansr.load` takes, a released name or a path.
@@ -67,7 +71,7 @@ class Upscaler:
             margin=margin,
             tta=tta,
             engine=engine,
-        )
+        ).through(_one_at_a_time)
         self.config = self._network.config
         """Of the network, an `ELANConfig`."""
         self.scale: int = self._network.scale
@@ -161,10 +165,10 @@ class Upscaler:
     def _upscale_image(self, image: "Image", progress: Progress | None) -> "Image":
         from PIL import Image
 
-        result = self._network(_pixels(image), progress)
-        if result.dtype == np.uint16:
-            return Image.fromarray(result)  # mode I;16
-        return Image.fromarray(result[..., 0] if result.ndim == 3 and result.shape[2] == 1 else result)
+        result = Image.fromarray(self._network(_pixels(image), progress))
+        if image.mode in _KEEP_PROFILE and "icc_profile" in image.info:
+            result.info["icc_profile"] = image.info["icc_profile"]
+        return result
 
 
 def load(
@@ -216,20 +220,19 @@ def _is_image(picture: object) -> bool:
 
 def _pixels(image: "Image") -> Array:
     """Any mode as an array: uint8 grey, RGB or RGBA, or uint16 grey."""
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)  # whatever its byte order
-    if image.mode == "I":  # what Pillow opens 16-bit grey as
-        pixels = np.asarray(image)
-        if pixels.min() < 0 or pixels.max() > np.iinfo(np.uint16).max:
-            raise PictureError(
-                f"an image of mode I with values from {pixels.min()} to {pixels.max()}: must be in 16 bits"
-            )
-        return pixels.astype(np.uint16)
-    if image.mode == "F":
-        raise PictureError("an image of mode F: floats have no range that is known; give an array in [0, 1]")
-    transparent = "transparency" in image.info or image.mode in ("PA", "La", "RGBa", "LA", "RGBA")
-    if image.mode in ("L", "1") and not transparent:
-        return np.asarray(image.convert("L"))
-    if image.mode in ("LA", "La"):
-        return np.asarray(image.convert("LA"))
+    if image.mode == "I" or image.mode.startswith("I;16"):  # as Pillow opens 16-bit grey
+        return np.asarray(image).clip(0, np.iinfo(np.uint16).max).astype(np.uint16)
+    transparent = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
+    if image.mode in ("1", "L", "F", "LA", "La"):
+        return np.asarray(image.convert("LA" if transparent else "L"))
     return np.asarray(image.convert("RGBA" if transparent else "RGB"))
+
+
+def _one_at_a_time(network: Network) -> Network:
+    lock = Lock()
+
+    def locked(tile: Samples) -> Samples:
+        with lock:
+            return network(tile)
+
+    return locked

@@ -106,6 +106,11 @@ RELEASED: dict[str, ReleasedWeights] = {
 }
 
 
+def list_models() -> list[str]:
+    """The names of the released weights: "elan-light-x2", "elan-light-x3" ..."""
+    return list(RELEASED)
+
+
 def find(name: str, scale: int | None = None) -> ReleasedWeights:
     """The row that a name means.
 
