@@ -50,14 +50,14 @@ def benchmark(
     Multiply-adds, activations, latency, peak memory and throughput of ELAN, as elansr runs it and as its authors do,
     and of SwinIR, EDSR, IMDN and Real-ESRGAN, on one random picture.
     """
-    from elansr.engines.device import require_torch
+    from elansr.engines.device import cpu_threads, require_torch, set_cpu_threads
 
     require_torch("elansr benchmark")
     from elansr.benchmark.machine import machine
     from elansr.benchmark.speed import timings
     from elansr.cli.benchmark_report import BenchmarkResult, as_json, as_text
 
-    _use_threads(threads)
+    set_cpu_threads(threads or cpu_threads())  # as many for PyTorch as for the native library
     workload, found = _plan(models, scale, size, device, precision, engine)
     with _progress() as progress, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         workload = _exported(found, dataclasses.replace(workload, folder=Path(folder)), progress)
@@ -71,13 +71,6 @@ def benchmark(
     typer.echo(as_json(result) if json else as_text(result))
     if len(measured) < planned:
         raise KeyboardInterrupt(f"{len(measured)} of {planned} rounds were measured")
-
-
-def _use_threads(threads: int) -> None:
-    if threads:
-        from elansr.engines.device import set_cpu_threads
-
-        set_cpu_threads(threads)
 
 
 def _plan(
