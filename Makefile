@@ -1,4 +1,4 @@
-# make demo | make test | make check: each sets up .venv by itself, once.
+# make demo | make test | make check | make wheel: each sets up .venv by itself, once.
 #
 # It needs Python 3.10 or newer with its venv module, and nothing else. Every path below is relative, so the folder of
 # the repository may have spaces in its name. PYTHON and PHOTO may have spaces too.
@@ -8,7 +8,7 @@ PHOTO ?= examples/otter.jpg
 SCALE ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check figures curves before-after clean
+.PHONY: help demo test check wheel figures curves before-after clean
 .DELETE_ON_ERROR:
 
 # Windows keeps the programs of a virtual environment elsewhere.
@@ -20,11 +20,13 @@ endif
 VENV_PYTHON := $(VENV_BIN)/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 READY := .venv/.ready
+NATIVE := $(wildcard src/elansr/engines/cpu/source/*.* src/elansr/engines/cpu/source/*/*.*)
 
 help:
 	@echo "make demo    upscale $(PHOTO) $(SCALE) times and show before and after (PHOTO=..., SCALE=2|3|4)"
 	@echo "make test    run the tests (quick ones only: $(VENV_BIN)/pytest -m 'not slow')"
 	@echo "make check   lint, format and types"
+	@echo "make wheel   one wheel for every Python and every processor of this platform, in dist/ (Linux)"
 	@echo "make figures after a released weights file was replaced: measure it, write cards, READMEs, pictures (ACCEPT=1)"
 	@echo "make clean   remove .venv and everything that was built"
 	@echo
@@ -45,6 +47,13 @@ check: $(READY)
 	$(VENV_PYTHON) -m ruff check
 	$(VENV_PYTHON) -m ruff format --check
 	$(VENV_PYTHON) -m mypy
+	$(VENV_BIN)/clang-format --dry-run -Werror $(NATIVE)
+
+# auditwheel names the oldest Linux that the wheel runs on; setup.py makes it one for any Python 3.
+wheel: $(READY)
+	rm -rf build/wheel
+	$(VENV_PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps -w build/wheel .
+	PATH="$(CURDIR)/$(VENV_BIN):$$PATH" $(VENV_PYTHON) -m auditwheel repair -w dist build/wheel/*.whl
 
 # Keeps what it has measured: stopped, it goes on from there. FIGURES=--check only compares.
 figures: $(READY)
@@ -66,7 +75,7 @@ clean:
 # torch goes first and alone: it is nearly all of the download, and whichever build of it (CPU, CUDA) the machine's pip
 # settings lead to is then there to stay. spandrel comes without what it needs: einops is in `dev`, and torchvision breaks
 # beside a torch of another build; the tests do without it.
-$(READY): pyproject.toml setup.py constraints.txt $(wildcard src/elansr/engines/cpu/source/* src/elansr/engines/cpu/source/*/*)
+$(READY): pyproject.toml setup.py constraints.txt $(NATIVE)
 	@"$(PYTHON)" -c "" 2>/dev/null || \
 	{ echo "error: '$(PYTHON)' does not run: install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -c "import sys; sys.exit(sys.version_info < (3, 10))" || \

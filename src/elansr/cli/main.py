@@ -41,6 +41,11 @@ class Commands(TyperGroup):
         except ElansrError as error:
             typer.echo(f"error: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(BAD_INPUT) from error
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            typer.echo("error: this command needs PyTorch: pip install 'elansr[torch]'", err=True)
+            raise typer.Exit(BAD_INPUT) from error
         except KeyboardInterrupt as error:
             word, code = interrupts.how_it_ended()
             typer.echo(f"{word}{'' if not str(error) else f': {error}'}", err=True)

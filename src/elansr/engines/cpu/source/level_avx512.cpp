@@ -8,4 +8,5 @@
 using Float32 = Fp32Arithmetic<Avx512, Avx512Narrow, Float32In>;
 using Bfloat16 = Fp32Arithmetic<Avx512, Avx512Narrow, Bfloat16In>;
 
-const elansr::LevelKernels elansr::kAvx512Kernels = {inference_kernels<Float32>(), training_kernels<Float32, Bfloat16>()};
+const elansr::LevelKernels elansr::kAvx512Kernels = {inference_kernels<Float32>(),
+                                                     training_kernels<Float32, Bfloat16>()};

@@ -9,4 +9,5 @@
 using Float32 = Fp32Arithmetic<Paired<Portable>, Portable, Float32In>;
 using Bfloat16 = Fp32Arithmetic<Paired<Portable>, Portable, Bfloat16In>;
 
-const elansr::LevelKernels elansr::kPortableKernels = {inference_kernels<Float32>(), training_kernels<Float32, Bfloat16>()};
+const elansr::LevelKernels elansr::kPortableKernels = {inference_kernels<Float32>(),
+                                                       training_kernels<Float32, Bfloat16>()};

@@ -1,5 +1,5 @@
-// The kernels of each level. Everything that a level compiles has internal linkage but for its table: an inline function
-// shared with another unit could be linked from the one with the wrong instructions.
+// The kernels of each level. Everything that a level compiles has internal linkage but for its table: an inline
+// function shared with another unit could be linked from the one with the wrong instructions.
 #pragma once
 
 #include "infer/calls.h"

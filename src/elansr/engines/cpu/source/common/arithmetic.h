@@ -21,7 +21,8 @@
 //   origin, weight, weight_base2         exp or 2^ of a logit less the largest of its row
 //   read_columns, read_rows, write_columns                  pixels of (N, H, W, C) to words and back (memory.h)
 //   add_word, join, split_words, join_arrays, add_arrays    words to and from one float for each number
-//   store_paired, store_plain            weights of two neighbouring pixels as `weighted_sum` and as `scatter` read them
+//   store_paired, store_plain            weights of two neighbouring pixels as `weighted_sum` and as `scatter` read
+//   them
 #pragma once
 
 #include "exponential.h"

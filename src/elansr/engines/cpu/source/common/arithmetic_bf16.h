@@ -114,7 +114,7 @@ struct Bf16Arithmetic {
 
   // Columns of words, which are pairs of channels, to columns of channels, whose words are pairs of pixels.
   static ELANSR_INLINE const Word* split_words(const Word* columns, Index words, Index padded, Index stride,
-                                                Word* room) {
+                                               Word* room) {
     for (Index word = 0; word < words; ++word) {
       char* low = reinterpret_cast<char*>(room + word * stride);
       char* high = low + 2 * stride;

@@ -12,7 +12,8 @@ namespace {
 // out[j][lane] = sum over words of broadcast[word][j] * lanes[word][lane] for all j < count, a multiple of the tile;
 // returns the largest of them, lane by lane.
 template <class A>
-typename A::F dot(const typename A::Word* broadcast, const typename A::Word* lanes, Index words, Index stride, Index count, float* out) {
+typename A::F dot(const typename A::Word* broadcast, const typename A::Word* lanes, Index words, Index stride,
+                  Index count, float* out) {
   using S = typename A::Simd;
   constexpr int kTile = S::kDotTile;
   typename A::F largest = S::zero();  // never too large: the logit of a pixel with itself is a square
@@ -37,8 +38,8 @@ typename A::F dot(const typename A::Word* broadcast, const typename A::Word* lan
 }
 
 template <class A, int kTile>
-ELANSR_INLINE void sum_tile(const typename A::Word* weights, const typename A::Word* rows, Index count, Index row_stride,
-                            typename A::F factor, float* out, Index out_stride) {
+ELANSR_INLINE void sum_tile(const typename A::Word* weights, const typename A::Word* rows, Index count,
+                            Index row_stride, typename A::F factor, float* out, Index out_stride) {
   using S = typename A::Simd;
   typename A::F sum[kTile];
   ELANSR_UNROLL
@@ -55,8 +56,8 @@ ELANSR_INLINE void sum_tile(const typename A::Word* weights, const typename A::W
 // out[channel][lane] = factor[lane] * sum over j < count of weights[j][lane] * rows[j][channel]; whole fours of
 // channels are written, which rows and out must have room for.
 template <class A>
-void weighted_sum(const typename A::Word* weights, const typename A::Word* rows, Index count, Index row_stride, Index channels,
-                  typename A::F factor, float* out, Index out_stride) {
+void weighted_sum(const typename A::Word* weights, const typename A::Word* rows, Index count, Index row_stride,
+                  Index channels, typename A::F factor, float* out, Index out_stride) {
   constexpr int kTile = A::Simd::kSumTile;
   for (Index c = 0; c < channels;) {
     const Index left = channels - c;

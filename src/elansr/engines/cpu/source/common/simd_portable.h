@@ -16,9 +16,9 @@ struct Float4 {
   float& operator[](int k) { return lane[k]; }
   float operator[](int k) const { return lane[k]; }
 };
-#define ELANSR_LANEWISE(op)                                                \
-  ELANSR_INLINE Float4 operator op(Float4 a, Float4 b) {                   \
-    return {{a[0] op b[0], a[1] op b[1], a[2] op b[2], a[3] op b[3]}};     \
+#define ELANSR_LANEWISE(op)                                            \
+  ELANSR_INLINE Float4 operator op(Float4 a, Float4 b) {               \
+    return {{a[0] op b[0], a[1] op b[1], a[2] op b[2], a[3] op b[3]}}; \
   }
 ELANSR_LANEWISE(+)
 ELANSR_LANEWISE(-)

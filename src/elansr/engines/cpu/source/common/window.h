@@ -20,8 +20,8 @@ struct Sizes {
   }
 };
 
-// A window by its number, row by row, picture by picture. Shifted windows that reach over the border go on at the opposite
-// one; where borders are closed, every window ends there.
+// A window by its number, row by row, picture by picture. Shifted windows that reach over the border go on at the
+// opposite one; where borders are closed, every window ends there.
 struct Region {
   Index picture, top, left, rows, columns;
 

@@ -102,7 +102,8 @@ struct WindowAttention {
       const Index begin = pixel > first ? pixel : first;
       const Index end = pixel + count < first + W ? pixel + count : first + W;
       if (begin >= end) return;
-      copy_pixels(static_cast<Word*>(call.out) + at + begin - pixel, call.pitch, static_cast<const Word*>(rounded + begin - first), W, size.words, end - begin);
+      copy_pixels(static_cast<Word*>(call.out) + at + begin - pixel, call.pitch,
+                  static_cast<const Word*>(rounded + begin - first), W, size.words, end - begin);
     });
   }
 
@@ -127,7 +128,8 @@ struct WindowAttention {
     turn_values();
     const Index rows = (size.pixels + A::kPair - 1) / A::kPair;
     for (Index i = 0; i < size.pixels; i += W) {
-      fetch(group, i * window.rows / size.pixels, (i + W < size.pixels ? i + W : size.pixels) * window.rows / size.pixels);
+      fetch(group, i * window.rows / size.pixels,
+            (i + W < size.pixels ? i + W : size.pixels) * window.rows / size.pixels);
       const F largest = dot<A>(q, q + i, size.words, size.stride, size.padded, map);
       const F sum = weigh<A>(map, size.pixels, weights, [=](F logit) { return A::weight_base2(logit, largest); });
       weighted_sum<A>(weights, v, rows, size.row_stride, size.channels, S::div(S::set(1.0f), sum), out, W);

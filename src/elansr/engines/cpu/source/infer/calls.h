@@ -2,13 +2,13 @@
 //
 //     head -> layers -> attention -> layers -> attention ... -> layers -> tail
 //
-// Features lie as (N, H, words, pitch): each row of a picture holds, word after word of its channels, its pixels side by
-// side. A word is a float, or a pair of bfloat16 channels. So every vector holds neighbouring pixels, the shift of
+// Features lie as (N, H, words, pitch): each row of a picture holds, word after word of its channels, its pixels side
+// by side. A word is a float, or a pair of bfloat16 channels. So every vector holds neighbouring pixels, the shift of
 // shift-conv is another address, and nothing is ever packed. `pitch` leaves kMargin words before each row and at least
 // as many behind it, of which the first ones next to the picture are zero: what the shift finds beyond the border.
 //
-// The structures are mirrored field by field in bindings.py. `type` is that of the features; `rows`, the rows of a task,
-// is set by the library.
+// The structures are mirrored field by field in bindings.py. `type` is that of the features; `rows`, the rows of a
+// task, is set by the library.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +29,8 @@ struct Layer {
 };
 
 // out = layer(picture), a 3x3 convolution with zeros around the picture, planes (N, colors, H, W) to features. With
-// `by_color`, its weights and sums run in the order [color][dy][dx], as PyTorch's do for a small picture, so that results
-// are the same to the last bit; there are at most kMostColors.
+// `by_color`, its weights and sums run in the order [color][dy][dx], as PyTorch's do for a small picture, so that
+// results are the same to the last bit; there are at most kMostColors.
 struct HeadCall {
   const float* picture;
   void* out;

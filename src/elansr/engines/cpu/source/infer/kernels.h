@@ -9,16 +9,11 @@ namespace {
 
 template <class Float32>
 constexpr elansr::InferenceKernels inference_kernels() {
-  return {{head_rows<Float32, Float32>, nullptr},
-          {head_bytes<Float32, Float32>, nullptr},
-          {layer_rows<Float32>, nullptr},
-          {layer_bytes<Float32>, nullptr},
-          {tail_rows<Float32, Float32>, nullptr},
-          {tail_bytes<Float32, Float32>, nullptr},
-          {window_attention<Float32>, nullptr},
-          {window_attention_bytes<Float32>, nullptr},
-          Region::count<elansr::WindowCall>,
-          Tile<Float32>::kOutputs};
+  return {{head_rows<Float32, Float32>, nullptr}, {head_bytes<Float32, Float32>, nullptr},
+          {layer_rows<Float32>, nullptr},         {layer_bytes<Float32>, nullptr},
+          {tail_rows<Float32, Float32>, nullptr}, {tail_bytes<Float32, Float32>, nullptr},
+          {window_attention<Float32>, nullptr},   {window_attention_bytes<Float32>, nullptr},
+          Region::count<elansr::WindowCall>,      Tile<Float32>::kOutputs};
 }
 
 template <class Float32, class Bfloat16>

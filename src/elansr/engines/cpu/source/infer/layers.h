@@ -1,5 +1,5 @@
-// Merging, local feature extraction and projection, a few rows of a picture at a time: what lies in between stays in the
-// cache, and the rows at the edges of a task are computed twice.
+// Merging, local feature extraction and projection, a few rows of a picture at a time: what lies in between stays in
+// the cache, and the rows at the edges of a task are computed twice.
 #pragma once
 
 #include "product.h"
@@ -85,7 +85,8 @@ class LayerRows {
     Ahead<Word> ahead = {};
     const Index words = call_.project.outputs / A::kPair;
     if (y + 1 < call_.height) {
-      ahead.write[0] = static_cast<const Word*>(call_.projected) + (picture_ * call_.height + y + 1) * words * call_.pitch;
+      ahead.write[0] =
+          static_cast<const Word*>(call_.projected) + (picture_ * call_.height + y + 1) * words * call_.pitch;
       ahead.write_words[0] = words * call_.pitch;
     }
     return ahead;
@@ -115,10 +116,11 @@ class LayerRows {
     shifted([this](Index at) { return y_row(at); }, y, words_, sources);
     Word* out = hidden_row(y);
     const Index pitch = call_.pitch;
-    row_product<A>(sources, call_.expand, call_.width, after(y, 2, merged_ ? nullptr : call_.x, nullptr, call_.out), [=](Index word, Index column, F* sums) {
-      for (int k = 0; k < A::kPair; ++k) sums[k] = S::max(S::zero(), sums[k]);
-      A::store(out + word * pitch + column, A::join(sums));
-    });
+    row_product<A>(sources, call_.expand, call_.width, after(y, 2, merged_ ? nullptr : call_.x, nullptr, call_.out),
+                   [=](Index word, Index column, F* sums) {
+                     for (int k = 0; k < A::kPair; ++k) sums[k] = S::max(S::zero(), sums[k]);
+                     A::store(out + word * pitch + column, A::join(sums));
+                   });
     close_row(out, hidden_words_, call_.pitch, call_.width);
   }
 
@@ -132,9 +134,8 @@ class LayerRows {
     const Source<Word> sources[1] = {{row<const Word>(call_.out, words_, y), call_.pitch, words_}};
     Word* out = row<Word>(call_.projected, call_.project.outputs / A::kPair, y);
     const Index pitch = call_.pitch;
-    row_product<A>(sources, call_.project, call_.width, Ahead<Word>(), [=](Index word, Index column, F* sums) {
-      A::store(out + word * pitch + column, A::join(sums));
-    });
+    row_product<A>(sources, call_.project, call_.width, Ahead<Word>(),
+                   [=](Index word, Index column, F* sums) { A::store(out + word * pitch + column, A::join(sums)); });
   }
 
   const elansr::LayersCall& call_;

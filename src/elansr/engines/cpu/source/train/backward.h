@@ -15,10 +15,10 @@ template <class A>
 struct BackwardScratch {
   using Word = typename A::Word;
   char **q_pixels, **v_pixels, **out_pixels, **dq_pixels, **dv_pixels, **sums;
-  Word *q, *v, *g, *q_rows, *g_rows;      // columns and rows of q, v and dO
-  float *map, *products;                  // of one block: P and G
-  Word *plain_p, *plain_s, *paired_s;     // of one block: P and S
-  float *dq, *dv, *block;                 // sums over the blocks, and S q of one block
+  Word *q, *v, *g, *q_rows, *g_rows;   // columns and rows of q, v and dO
+  float *map, *products;               // of one block: P and G
+  Word *plain_p, *plain_s, *paired_s;  // of one block: P and S
+  float *dq, *dv, *block;              // sums over the blocks, and S q of one block
 
   BackwardScratch(Arena& arena, const Sizes& size) {
     constexpr Index W = A::Simd::W;

@@ -6,8 +6,8 @@
 namespace {
 
 template <class A, int kVectors>
-ELANSR_INLINE void scatter_tile(const typename A::Word* weights, Index weight_stride, Index depth, const typename A::Word* rows,
-                                float* out, Index row_stride) {
+ELANSR_INLINE void scatter_tile(const typename A::Word* weights, Index weight_stride, Index depth,
+                                const typename A::Word* rows, float* out, Index row_stride) {
   using N = typename A::Narrow;
   constexpr int kRows = N::kRows;
   typename N::F sum[kRows][kVectors];
@@ -37,8 +37,8 @@ ELANSR_INLINE void scatter_tile(const typename A::Word* weights, Index weight_st
 // out[j][channel] += sum over i < depth of weights[j][i] * rows[i][channel] for all j < count, a multiple of four;
 // whole vectors of channels are read and written.
 template <class A>
-void scatter(const typename A::Word* weights, Index weight_stride, Index depth, Index count, const typename A::Word* rows, Index channels,
-             float* out, Index row_stride) {
+void scatter(const typename A::Word* weights, Index weight_stride, Index depth, Index count,
+             const typename A::Word* rows, Index channels, float* out, Index row_stride) {
   using N = typename A::Narrow;
   for (Index c = 0; c < channels;) {
     const Index vectors = (channels - c + N::W - 1) / N::W;

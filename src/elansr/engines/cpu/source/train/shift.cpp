@@ -69,8 +69,8 @@ void shift_row(const void* context, std::int64_t row, char*) {
 }  // namespace elansr
 
 ELANSR_EXPORT std::int32_t elansr_shift(const elansr::ShiftCall* call) {
-  const elansr::Task task = call->type == elansr::kBfloat16 ? elansr::shift_row<elansr::Bfloat16>
-                                                            : elansr::shift_row<elansr::Float32>;
+  const elansr::Task task =
+      call->type == elansr::kBfloat16 ? elansr::shift_row<elansr::Bfloat16> : elansr::shift_row<elansr::Float32>;
   elansr::share_out(call->threads, call->pictures * call->height, 0, task, call);
   return 0;
 }
