@@ -14,6 +14,7 @@ import pytest
 
 from elansr.disk import (
     TemporaryFolder,
+    WorkFolder,
     atomic_file,
     delete_abandoned,
     move_into_place,
@@ -22,7 +23,7 @@ from elansr.disk import (
     write_atomically,
     writing_errors,
 )
-from elansr.errors import BusyError, OutputExistsError, PictureError, WeightsError
+from elansr.errors import BusyError, ConfigError, OutputExistsError, PictureError, WeightsError
 
 locks = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks that end with their process")
 
@@ -120,7 +121,12 @@ def test_failures_become_one_line_that_names_the_file(
     assert caught.value.__cause__ is error
 
 
-# --- folders ---
+def test_errors_of_ours_stay_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError), writing_errors(tmp_path / "x", PictureError):
+        raise ConfigError("a ValueError too")
+
+
+# --- temporary folders ---
 
 KILLED = """
 import os, signal
@@ -167,6 +173,63 @@ def test_what_a_killed_process_left_is_deleted_and_what_lives_is_not(temporary: 
         assert list(temporary.rglob("picture.png")) == []
         delete_abandoned()
         assert kept.path.is_dir()
+
+
+# --- work folders ---
+
+
+class Words(WorkFolder):
+    """Keeps words, one in a file."""
+
+    kind, error = "words", WeightsError
+
+    def __init__(self, target: Path, settings: dict[str, object]) -> None:
+        super().__init__(target, settings)
+        self.found: list[str] = []
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.found
+
+    def load(self) -> None:
+        self.found = [word for n in range(9) if (word := self.read_json(f"{n}.json").get("word"))]
+
+    def add(self, word: str) -> None:
+        self.write(f"{len(self.found)}.json", [b'{"word": ', f'"{word}"'.encode(), b"}"])
+        self.found.append(word)
+
+
+def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
+    target = tmp_path / "book.txt"
+    with Words(target, {"language": "en"}) as words:
+        words.add("one")
+        (words.folder / ".elansr-1.part").write_text("half")  # what a power cut leaves
+    with Words(target, {"language": "en"}) as words:
+        assert (words.found, words.changed) == (["one"], [])
+        assert not (words.folder / ".elansr-1.part").exists()
+        words.add("two")
+    with Words(target, {"language": "de"}) as words:
+        assert (words.found, words.changed) == ([], ["language"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_settings_begin_anew(tmp_path: Path) -> None:
+    with Words(tmp_path / "x", {}) as words:
+        words.add("one")
+    (words.folder / "settings.json").write_text("{")
+    with Words(tmp_path / "x", {}) as words:
+        assert words.found == []
+
+
+def test_a_work_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="x.txt"), Words(tmp_path / "none" / "x.txt", {}):
+        pass
+
+
+@locks
+def test_a_work_folder_belongs_to_one_run(tmp_path: Path) -> None:
+    with Words(tmp_path / "x.txt", {}), pytest.raises(BusyError, match="x.txt"), Words(tmp_path / "x.txt", {}):
+        pass
 
 
 # --- locks ---

@@ -1,26 +1,32 @@
 """Files that are written whole or not at all, folders that are gone after use, and locks that end with their process.
 
-`require_free`, `atomic_file`, `write_atomically`, `move_into_place`, `writing_errors`; `TemporaryFolder`; `only_run`.
+`require_free`, `atomic_file`, `write_atomically`, `move_into_place`, `writing_errors`; `TemporaryFolder`; `WorkFolder`,
+with which an interrupted run goes on; `only_run`.
 """
 
+import hashlib
+import json
 import os
 import secrets
 import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar
 
-from elansr.errors import BusyError, ElansrError, OutputExistsError
+from elansr.errors import BusyError, ElansrError, OutputExistsError, PictureError
 from elansr.text import reason, shown
 
 if sys.platform != "win32":
     import fcntl
 
-Self = TypeVar("Self", bound="TemporaryFolder")
+Self = TypeVar("Self", bound="WorkFolder")
+
+_LOCK, _SETTINGS = "lock", "settings.json"
+_NEW, _NAME, _PART = "elansr-new-", "elansr-work-", ".elansr-"
 
 
 def require_free(path: Path, overwrite: bool) -> None:
@@ -48,7 +54,7 @@ def atomic_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         OutputExistsError: It is there, or came up meanwhile, and `overwrite` is off.
         OSError: It cannot be written.
     """
-    beside = path.with_name(f".elansr-{secrets.token_hex(8)}.part")
+    beside = path.with_name(f"{_PART}{secrets.token_hex(8)}.part")
     try:
         with open(beside, "x+b") as file:
             yield file
@@ -79,25 +85,29 @@ def move_into_place(file: Path, path: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def writing_errors(path: str | os.PathLike[str], kind: type[ElansrError]) -> Iterator[None]:
+def writing_errors(path: str | os.PathLike[str], kind: type[ElansrError], name: str | None = None) -> Iterator[None]:
     """Turns what goes wrong when a file is written into an error of ours, in one line that starts with the path.
 
     Args:
         path: The file.
         kind: Of the error.
+        name: What the error calls the file; its path if None.
     """
+    name = name or shown(path)
     try:
         yield
+    except ElansrError:  # some are a ValueError too
+        raise
     except IsADirectoryError as error:
-        raise kind(f"{shown(path)}: is a folder; name a file in it") from error
+        raise kind(f"{name}: is a folder; name a file in it") from error
     except PermissionError as error:
-        raise kind(f"{shown(path)}: no permission to write there; choose another folder") from error
+        raise kind(f"{name}: no permission to write there; choose another folder") from error
     except (OSError, ValueError) as error:
         folder = Path(path).parent
         if isinstance(error, FileNotFoundError) and not folder.is_dir():
-            raise kind(f"{shown(path)}: the folder {shown(folder)} does not exist; create it first") from error
+            raise kind(f"{name}: the folder {shown(folder)} does not exist; create it first") from error
         why = reason(error)
-        raise kind(f"{shown(path)}: cannot be written ({why}); free space or choose another folder") from error
+        raise kind(f"{name}: cannot be written ({why}); free space or choose another folder") from error
 
 
 def _rename(file: Path, path: Path, overwrite: bool) -> None:
@@ -133,11 +143,11 @@ class TemporaryFolder:
         delete_abandoned()
         new = Path(tempfile.mkdtemp(prefix=_NEW))
         lock = open(new / _LOCK, "wb")  # noqa: SIM115 - open as long as it is locked
-        locked(lock)
+        _locked(lock)
         self.path = new.rename(new.with_name(_NAME + new.name.removeprefix(_NEW)))  # locked when others see it
         self.close = weakref.finalize(self, _delete, self.path, lock)
 
-    def __enter__(self: Self) -> Self:
+    def __enter__(self) -> "TemporaryFolder":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -150,14 +160,11 @@ class TemporaryFolder:
             yield Path(folder)
 
 
-_NEW, _NAME, _LOCK = "elansr-new-", "elansr-work-", "lock"
-
-
 def delete_abandoned() -> None:
     """Deletes the temporary folders of processes that are gone."""
     for lock in Path(tempfile.gettempdir()).glob(f"{_NAME}*/{_LOCK}"):
         with suppress(OSError), open(lock, "rb") as file:  # an error: it is another user's
-            if locked(file):
+            if _locked(file):
                 shutil.rmtree(lock.parent, ignore_errors=True)
 
 
@@ -166,25 +173,115 @@ def _delete(root: Path, lock: IO[bytes]) -> None:
     shutil.rmtree(root, ignore_errors=True)
 
 
+class WorkFolder:
+    """A hidden folder beside a file that is being made, for finished parts of it: an interrupted run goes on from them.
+
+    Use it in a `with` statement. A subclass that keeps parts says so in `load` and `is_empty`; else nothing stays.
+
+    Args:
+        target: The file.
+        settings: What decides its contents, as JSON. What was made with other settings is deleted.
+        name: What errors call the file; its path if None.
+
+    Attributes:
+        kind: Ends the name of the folder.
+        error: Raised where it cannot be written.
+        folder: The folder.
+        changed: The names of the settings that differ from those of the interrupted run; empty if there was none.
+
+    Raises:
+        BusyError: Another run is at work on the file.
+    """
+
+    kind = "parts"
+    error: type[ElansrError] = PictureError
+
+    def __init__(self, target: Path, settings: dict[str, Any], name: str | None = None) -> None:
+        digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
+        self.folder = target.with_name(f".elansr-{digest}.{self.kind}")
+        self.changed: list[str] = []
+        self._target, self._name, self._settings = target, name or shown(target), json.loads(json.dumps(settings))
+        self._lock = ExitStack()
+
+    def __enter__(self: Self) -> Self:
+        with self.errors():
+            self.folder.mkdir(exist_ok=True)
+            self._lock.enter_context(only_run(self.folder / _LOCK, self._name))
+        try:
+            with self.errors():
+                self._resume()
+        except BaseException:
+            self._lock.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_empty:
+            self.remove()
+        self._lock.close()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is finished; such a folder does not stay."""
+        return True
+
+    def load(self) -> None:
+        """Finds what is finished; called if it was made with the same settings."""
+
+    def remove(self) -> None:
+        """Deletes the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Turns what goes wrong with the folder's files into `error`."""
+        return writing_errors(self._target, self.error, self._name)
+
+    def write(self, name: str, parts: Iterable[bytes]) -> None:
+        """Writes a file in the folder, whole or not at all."""
+        with atomic_file(self.folder / name, overwrite=True) as file:
+            file.writelines(parts)
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The object in a file of the folder; empty if there is none, or it is damaged."""
+        try:
+            found = json.loads((self.folder / name).read_bytes())
+            return found if isinstance(found, dict) else {}
+        except (OSError, ValueError):
+            return {}
+
+    def _resume(self) -> None:
+        for half in self.folder.glob(f"{_PART}*"):
+            half.unlink()
+        found = self.read_json(_SETTINGS)
+        self.changed = [name for name in self._settings if found and found.get(name) != self._settings[name]]
+        if found and not self.changed:
+            self.load()
+        if self.is_empty:
+            for file in self.folder.iterdir():
+                if file.name != _LOCK:
+                    file.unlink()
+            self.write(_SETTINGS, [json.dumps(self._settings).encode()])
+
+
 @contextmanager
-def only_run(lock: Path, target: str | os.PathLike[str]) -> Iterator[None]:
+def only_run(lock: Path, name: str) -> Iterator[None]:
     """Lets one process at a time be at work on something, by the lock of a file.
 
     Args:
         lock: The file; it is made, and stays.
-        target: What is worked on, for the error.
+        name: What the error calls that on which the process is at work.
 
     Raises:
         BusyError: Another process is at work on it.
         OSError: The file cannot be opened.
     """
     with open(lock, "wb") as file:
-        if locked(file) is False:
-            raise BusyError(f"{shown(target)}: another run is at work on it; wait for that one")
+        if _locked(file) is False:
+            raise BusyError(f"{name}: another run is at work on it; wait for that one")
         yield
 
 
-def locked(file: IO[Any]) -> bool | None:
+def _locked(file: IO[Any]) -> bool | None:
     """Takes the lock of an open file, which is held until the file is closed.
 
     Returns:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from elansr.engines.exported import Exported, FileEngine, open_exported
-from elansr.errors import ConfigError, ExportError, OutputExistsError, PictureError, WeightsError
+from elansr.errors import BusyError, ConfigError, ExportError, OutputExistsError, WeightsError
 from elansr.export import write
 from elansr.export.parity import Parity
 from elansr.nn.elan import ELAN
@@ -118,7 +118,7 @@ def left(path: Path) -> "write._Draft":
 
 def test_what_a_killed_run_left_goes_with_the_next(weights: Path, tmp_path: Path) -> None:
     draft = left(tmp_path / "m.onnx")
-    with pytest.raises(PictureError, match=r"m\.onnx: another run is writing it; wait for that one"):
+    with pytest.raises(BusyError, match=r"m\.onnx"):
         write.export(str(weights), tmp_path / "m.onnx")
     assert (draft.folder / "m.onnx").read_text() == "half"
     assert draft._lock is not None

@@ -15,7 +15,7 @@ import pyvips
 import torch
 
 import elansr
-from elansr.errors import ConfigError, PictureError
+from elansr.errors import BusyError, ConfigError, PictureError
 from elansr.images import Picture, Pixels, read, write, writing
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
@@ -307,7 +307,7 @@ def test_two_runs_do_not_write_the_same_rows(tmp_path: Path, upscaler: TiledNetw
     def second(job: Job, done: int, total: int) -> None:
         if done and not refused:
             refused.append("")
-            with pytest.raises(PictureError, match=r"out.tif: another run is writing it") as error:
+            with pytest.raises(BusyError, match=r"out.tif") as error:
                 upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler)
             refused[0] = str(error.value)
 

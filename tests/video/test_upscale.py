@@ -274,7 +274,7 @@ def test_a_full_disk_ends_in_one_line_and_the_finished_segments_stay(
 
     with monkeypatch.context() as patch:
         patch.setattr(segments.Segments, "add", full)
-        with pytest.raises(PictureError, match=r"cannot be kept in .* \(No space left on device\); free space"):
+        with pytest.raises(PictureError, match=r"b\.mp4: .*No space left on device"):
             upscaled(source, target)
     monkeypatch.undo()
     monkeypatch.setattr(segments, "SEGMENT", 5)

@@ -22,7 +22,7 @@ from elansr.cluster.settings import Settings
 from elansr.cluster.sources import Item
 from elansr.cluster.storage import Store, fetch
 from elansr.errors import DeviceError, PictureError
-from elansr.images import Plane, blank, format_of_suffix, open_picture, write_rows
+from elansr.images import FORMATS, Plane, blank, format_of_suffix, open_picture, write_rows
 from elansr.upscaling import Axis, FileResult, Job, Mark
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ ROWS_OF_TILES = 4
 """Of a share, at least: each makes one more, which is thrown away."""
 WIDEST = 2**31
 """Bytes of one row of tiles of the result, in float32, up to which a picture is split: a worker holds a few of them."""
-_KINDS = ("tiff", "png", "jpeg")
-"""Formats that are encoded row by row."""
 
 
 def tile_of(settings: Settings) -> int:
@@ -60,7 +58,7 @@ def split_size(job: Job, settings: Settings, longest: int) -> tuple[int, int] | 
     if not settings.split_pixels or settings.pyramid or settings.size.label:
         return None
     stream = open_picture(job.source, name=job.source_name)
-    if stream.obstacle or format_of_suffix(job.target) not in _KINDS:
+    if stream.obstacle or not FORMATS[format_of_suffix(job.target)].rows:
         return None
     height, width, channels = stream.picture.pixels.shape
     wide = width * tile_of(settings) * (settings.scale or 4) ** 2 * channels * 4 > WIDEST

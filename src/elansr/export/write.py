@@ -1,20 +1,18 @@
 """`export`: writes the file that other run times take, runs that file on a photo, and only then puts it in place."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from elansr.disk import WorkFolder, move_into_place, writing_errors
 from elansr.engines.exported import BYTES_PER_CHANNEL, KEY, Exported, FileEngine, open_exported
 from elansr.errors import ConfigError, MissingExtraError, WeightsError
 from elansr.export.archive import open_archive, write_archive
 from elansr.export.parity import Parity, parity
 from elansr.memory import available_memory
 from elansr.nn.config import ELANConfig
-from elansr.text import reason
-from elansr.upscaling import WorkFolder
 from elansr.weights.convert import read_weights
 from elansr.weights.disk import require_free
 from elansr.weights.inference import InferenceForm
@@ -83,15 +81,13 @@ def export(
     _check_size(size, contents.config, to)
     form, licence = contents.inference_form(), contents.provenance.licence
     exported = Exported(_name(model, scale), contents.config, closed, precision, size, licence)
-    with _Draft(place, {}) as draft, _reported(place):
+    with _Draft(place, {}) as draft, writing_errors(place, WeightsError):
         part = draft.folder / place.name
         file_format.write(form, part, exported)
         found = parity(form, file_format.open(part))
         found.require(precision)
         for file in reversed(file_format.files(part)):  # what names the others last
-            _sync(file)
-            require_free(place.with_name(file.name), overwrite)
-            os.replace(file, place.with_name(file.name))
+            move_into_place(file, place.with_name(file.name), overwrite=overwrite)
     return Written(tuple(file_format.files(place)), exported, found)
 
 
@@ -205,34 +201,7 @@ def _name(model: str, scale: int | None) -> str:
     return Path(model).name if is_path(model) else find(model, scale).name
 
 
-def _sync(file: Path) -> None:
-    """So that a power cut after the move does not leave an empty file."""
-    with open(file, "r+b") as opened:
-        os.fsync(opened.fileno())
-
-
 class _Draft(WorkFolder):
-    """A folder beside the file, on the same disk. It goes whatever happens: after a kill, with the next export."""
+    """A folder beside the file, on the same disk, of which nothing stays."""
 
-    kind = "export"
-
-    @property
-    def is_empty(self) -> bool:
-        """Always: nothing in it is worth keeping."""
-        return True
-
-    @contextmanager
-    def _complaints(self) -> Iterator[None]:
-        with _reported(self._target):
-            yield
-
-
-@contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    """Turns what the disk refuses into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise WeightsError(
-            f"{path}: cannot be written ({reason(error)}): check the folder, its permissions and the free space"
-        ) from error
+    kind, error = "export", WeightsError

@@ -163,7 +163,7 @@ def check_output(
     """
     name = name or shown(path)
     kind = check_format(format or format_of_suffix(path), size=size, pages=pages, pyramid=pyramid, name=name)
-    check_place(Path(path), overwrite)
+    check_place(Path(path), overwrite, name)
     return kind
 
 
@@ -203,14 +203,14 @@ def check_format(
     return kind
 
 
-def check_place(path: Path, overwrite: bool) -> None:
-    """Refuses a path that is a folder, lies in none, or is taken.
+def check_place(path: Path, overwrite: bool, name: str | None = None) -> None:
+    """Refuses a path that is a folder, lies in none, or is taken; errors call it `name`.
 
     Raises:
         OutputExistsError: It is taken and `overwrite` is off.
         PictureError: The others.
     """
-    with writing_errors(path, PictureError):
+    with writing_errors(path, PictureError, name):
         require_free(path, overwrite)
         if not path.parent.is_dir():
             raise FileNotFoundError(path)
@@ -230,8 +230,9 @@ def _write(
     size, pages = _size(picture), len(picture.pages)
     kind = check_output(path, format=to, size=size, pages=pages, overwrite=overwrite, pyramid=pyramid, name=name)
     number = _quality(quality, kind)
-    name = shown(path)
-    with writing_errors(path, PictureError), _encoding_errors(name), atomic_file(path, overwrite=overwrite) as file:
+    name = name or shown(path)
+    problems = writing_errors(path, PictureError, name)
+    with problems, _encoding_errors(name), atomic_file(path, overwrite=overwrite) as file:
         _encode(_joined(picture) if image is None else image, picture, kind, number, file, pyramid)
 
 

@@ -24,7 +24,6 @@ from elansr.upscaling.plan import (
     plan_jobs,
     result_name,
 )
-from elansr.upscaling.resume import WorkFolder
 from elansr.upscaling.rows import Mark
 from elansr.upscaling.tiled import Border, TiledNetwork
 from elansr.upscaling.tiling import Axis, Network, Samples
@@ -55,7 +54,6 @@ __all__ = [
     "TiledNetwork",
     "Upscaler",
     "Upscalers",
-    "WorkFolder",
     "attempt",
     "find_files",
     "fit",

@@ -18,6 +18,7 @@ import numpy as np
 from elansr.errors import PictureError, TooManyPixelsError
 from elansr.images import (
     DEFAULT_MAX_PIXELS,
+    FORMATS,
     PictureFile,
     Pixels,
     blank,
@@ -35,7 +36,6 @@ from elansr.upscaling.rows import ALPHA, COLOR, ReadRows, upscale_rows
 LARGE = 2**28
 """Bytes of a result, before it is encoded, from which on it is made on disk."""
 
-_FROM_DISK = ("tiff", "png", "jpeg")
 _HIGHEST_SCALE = 8
 _ENCODING = 16
 """Encoding counts as a 16th of the network's work in the progress."""
@@ -52,7 +52,7 @@ def work_on_disk(file: PictureFile, job: Job, choose: Choose, options: Options) 
         ElansrError: the picture is larger than the limit of those that are read in rows; or, where it or its result
             cannot be handled in rows, of those that are held in memory; or as `begin` does.
     """
-    if file.picture.format not in _FROM_DISK or len(file.picture.pages) > 1:
+    if not FORMATS[file.picture.format].rows or len(file.picture.pages) > 1:
         return None
     if file.picture.pixels.nbytes * _HIGHEST_SCALE**2 <= LARGE:
         return None
@@ -70,7 +70,7 @@ def _obstacle(task: FileTask) -> str:
     """Why the result cannot be encoded from disk; "" if it can."""
     height, width = task.picture.pixels.shape[:2]
     kind = format_of_suffix(task.job.target)
-    if kind not in _FROM_DISK:
+    if not FORMATS[kind].rows:
         return f"{kind.upper()} is encoded in memory"
     scale = task.upscaler.scale
     if task.final != (width * scale, height * scale):

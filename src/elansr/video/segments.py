@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
+from elansr.disk import WorkFolder
 from elansr.errors import ConfigError
 from elansr.images import Pixels
-from elansr.upscaling import WorkFolder
 from elansr.video.encoding import Encoder, EncoderSettings, Packet
 from elansr.video.frames import FromRGB
 from elansr.video.reading import Frame, FramePosition
@@ -94,25 +94,26 @@ class Segments(WorkFolder):
         """
         number = len(self.finished)
         listed = {"packets": segment.packets, "last": segment.last, "repeated": segment.repeated, "end": segment.end}
-        with self._complaints():
-            self._write(_data(number), data)
-            self._write(_list(number), [json.dumps(listed).encode()])
+        with self.errors():
+            self.write(_data(number), data)
+            self.write(_list(number), [json.dumps(listed).encode()])
         self.finished.append(segment)
 
     def data(self) -> Iterator[bytes]:
         """The bytes of all packets, in the order of decoding."""
         for number, segment in enumerate(self.finished):
-            with self._complaints(), open(self.folder / _data(number), "rb") as file:
+            with self.errors(), open(self.folder / _data(number), "rb") as file:
                 for packet in segment.packets:
                     yield file.read(packet.size)
 
-    def _load(self) -> None:
+    def load(self) -> None:
+        """See `WorkFolder`."""
         while (segment := self._stored(len(self.finished))) is not None:
             self.finished.append(segment)
 
     def _stored(self, number: int) -> Segment | None:
         """A segment, if it is finished and whole."""
-        listed = self._json(_list(number))
+        listed = self.read_json(_list(number))
         try:
             packets = [StoredPacket(*packet) for packet in listed["packets"]]
             if (self.folder / _data(number)).stat().st_size != sum(packet.size for packet in packets):
