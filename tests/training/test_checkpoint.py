@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from elansr.errors import DataError, TrainingError
-from elansr.training.checkpoint import Checkpoints, TrainState, update_ema
+from elansr.training.checkpoint import Checkpoints, TrainState
 
 
 def state(step: int = 0, width: int = 4) -> TrainState:
@@ -96,17 +96,3 @@ def test_where_no_more_can_be_written_the_last_good_one_survives(tmp_path: Path)
 def test_a_folder_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(TrainingError):
         Checkpoints(tmp_path / "gone", keep=1).save(state(1))
-
-
-def test_the_ema_is_the_weighted_mean_of_all_floats() -> None:
-    network, ema = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
-    nn.init.constant_(network.weight, 3.0)
-    network.running_mean = torch.tensor([1.0, 2.0])
-    network.num_batches_tracked = torch.tensor(7)
-    update_ema(ema, network, decay=0.75, step=1000)
-    assert ema.weight.tolist() == [1.5, 1.5]
-    assert ema.running_mean is not None
-    assert ema.running_mean.tolist() == [0.25, 0.5]
-    assert ema.num_batches_tracked == 7
-    update_ema(ema, network, decay=0.99, step=0)  # early averages forget the start: decay 1/10
-    assert ema.weight.tolist() == pytest.approx([2.85, 2.85])

@@ -1,4 +1,4 @@
-"""Muon against the singular value decomposition, its AdamW part against PyTorch's."""
+"""Muon against the singular value decomposition, its AdamW part against PyTorch's; the moving average."""
 
 import copy
 import math
@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from elansr.nn.elan import create_model
+from elansr.nn.config import ELANConfig
+from elansr.nn.elan import ELAN, create_model
 from elansr.training.config import ScheduleRecipe
-from elansr.training.optimizer import ADAMW_RMS, Muon, build_optimizer, is_matrix, orthogonalise
+from elansr.training.optimizer import ADAMW_RMS, Muon, build_optimizer, is_matrix, orthogonalise, update_ema
 
 
 @pytest.mark.parametrize("shape", [(60, 120), (120, 60), (60, 60), (3, 1)])
@@ -81,3 +82,30 @@ def test_the_recipe_names_the_optimizer(name: str, kind: type) -> None:
     assert (
         len({p for group in optimizer.param_groups for p in group["params"]}) == 24 * 10 + 4
     )  # four weights, four biases and a norm a block; head and tail
+
+
+def test_the_ema_is_the_weighted_mean_of_all_floats() -> None:
+    network, ema = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
+    nn.init.constant_(network.weight, 3.0)
+    network.running_mean = torch.tensor([1.0, 2.0])
+    network.num_batches_tracked = torch.tensor(7)
+    update_ema(ema, network, decay=0.75, step=1000)
+    assert ema.weight.tolist() == [1.5, 1.5]
+    assert ema.running_mean is not None
+    assert ema.running_mean.tolist() == [0.25, 0.5]
+    assert ema.num_batches_tracked == 7
+    update_ema(ema, network, decay=0.99, step=0)  # early averages forget the start: decay 1/10
+    assert ema.weight.tolist() == pytest.approx([2.85, 2.85])
+
+
+def test_the_average_covers_running_statistics_and_counts() -> None:
+    network = ELAN(ELANConfig(scale=1, channels=6, blocks=1, n_share=0))
+    ema = copy.deepcopy(network)
+    before = copy.deepcopy(ema.state_dict())
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            value.add_(1)
+    update_ema(ema, network, decay=0.75, step=10**6)
+    for name, value in ema.state_dict().items():
+        step = 0.25 if value.is_floating_point() else 1
+        torch.testing.assert_close(value, before[name] + step)

@@ -1,6 +1,5 @@
-"""Starting from other weights, and the average that is released."""
+"""Starting from other weights."""
 
-import copy
 import dataclasses
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import torch
 from elansr.errors import ConfigError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN, create_model
-from elansr.training.checkpoint import update_ema
 from elansr.training.config import DataRecipe, NetworkRecipe, Recipe, RunRecipe, ScheduleRecipe
 from elansr.training.start import resample_tail, starting_network
 from elansr.weights.files import save
@@ -59,16 +57,3 @@ def test_a_network_that_cannot_be_is_refused_by_its_rule() -> None:
     impossible = dataclasses.replace(recipe(3, None), network=NetworkRecipe("elan-light", 3, n_share=4))
     with pytest.raises(ConfigError, match=r"\[network\] of the recipe: blocks=24: must be .* multiple of n_share"):
         starting_network(impossible)
-
-
-def test_the_average_covers_running_statistics_and_counts() -> None:
-    network = ELAN(ELANConfig(scale=1, channels=6, blocks=1, n_share=0))
-    ema = copy.deepcopy(network)
-    before = copy.deepcopy(ema.state_dict())
-    with torch.no_grad():
-        for value in network.state_dict().values():
-            value.add_(1)
-    update_ema(ema, network, decay=0.75, step=10**6)
-    for name, value in ema.state_dict().items():
-        step = 0.25 if value.is_floating_point() else 1
-        torch.testing.assert_close(value, before[name] + step)

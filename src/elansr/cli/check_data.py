@@ -30,7 +30,7 @@ def check_data(
     try:
         from elansr.training.check import check_data as run
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"check-data needs {error.name}: pip install 'elansr[train]'") from error
+        raise MissingExtraError(f"check-data needs {error.name}: pip install '.[train]' in elansr's folder") from error
     from elansr.cli.progress import ProgressBars
 
     with ProgressBars() as bars:

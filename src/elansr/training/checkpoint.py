@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from elansr.disk import write_atomically, writing_errors
@@ -137,21 +137,3 @@ class Checkpoints:
                 state.restore(candidate)
                 return
         state.restore(candidates[0])
-
-
-@torch.no_grad()
-def update_ema(ema: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Moves every float of `ema`, BatchNorm's running statistics among them, towards `network`.
-
-    The decay grows with the step, so that an average over few steps does not remember the initial weights.
-    """
-    decay = min(decay, (1 + step) / (10 + step))
-    current: dict[str, Tensor] = network.state_dict()
-    averages, values = [], []
-    for name, average in ema.state_dict().items():
-        if average.is_floating_point():
-            averages.append(average)
-            values.append(current[name].to(average.dtype))
-        else:
-            average.copy_(current[name])
-    torch._foreach_lerp_(averages, values, 1 - decay)

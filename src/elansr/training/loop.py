@@ -17,11 +17,11 @@ from torch.optim import Optimizer
 from elansr.errors import TrainingError
 from elansr.memory import keep_freed_memory
 from elansr.training.batches import Batches
-from elansr.training.checkpoint import Checkpoints, TrainState, update_ema
+from elansr.training.checkpoint import Checkpoints, TrainState
 from elansr.training.config import Recipe, ScheduleRecipe
 from elansr.training.distributed import start_fabric, synchronise_norm
 from elansr.training.loss import l1
-from elansr.training.optimizer import build_optimizer
+from elansr.training.optimizer import build_optimizer, update_ema
 from elansr.training.run_folder import WEIGHTS, LogEntry, RunFolder
 from elansr.training.run_log import RunLog, StepResult
 from elansr.training.schedule import check_batches, check_steps, crop_size, crop_sizes, freeze_norm, learning_rate

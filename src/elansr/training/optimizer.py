@@ -1,4 +1,6 @@
-"""The optimisers: AdamW, and Muon for the matrices of the body with AdamW for everything else.
+"""The optimisers and the moving average (EMA) of what they train.
+
+The optimisers are AdamW, and Muon for the matrices of the body with AdamW for everything else.
 
 Nearly all parameters of ELAN's body are 1x1 convolutions, that is matrices. Muon (K. Jordan et al. 2024,
 kellerjordan.github.io/posts/muon) replaces the momentum of a matrix by the nearest semi-orthogonal matrix, found by a
@@ -112,6 +114,24 @@ class Muon(Optimizer):
             eps=ADAMW_EPS,
             maximize=False,
         )
+
+
+@torch.no_grad()
+def update_ema(ema: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Moves every float of `ema`, BatchNorm's running statistics among them, towards `network`.
+
+    The decay grows with the step, so that an average over few steps does not remember the initial weights.
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    current: dict[str, Tensor] = network.state_dict()
+    averages, values = [], []
+    for name, average in ema.state_dict().items():
+        if average.is_floating_point():
+            averages.append(average)
+            values.append(current[name].to(average.dtype))
+        else:
+            average.copy_(current[name])
+    torch._foreach_lerp_(averages, values, 1 - decay)
 
 
 def is_matrix(parameter: Tensor) -> bool:
