@@ -35,7 +35,7 @@ def elan_light(scale: int = 4, pretrained: bool = True) -> ELAN:
         elansr.ElansrError: a scale that there is not.
     """
     _require_number(scale)
-    return _elansr.load_network("elan-light", scale) if pretrained else _elansr.create_model("elan-light", scale)
+    return _fast(_elansr.load_network("elan-light", scale) if pretrained else _elansr.create_model("elan-light", scale))
 
 
 def elan_light_real(scale: int = 4) -> ELAN:
@@ -51,7 +51,7 @@ def elan_light_real(scale: int = 4) -> ELAN:
         elansr.ElansrError: a scale without such weights.
     """
     _require_number(scale)
-    return _elansr.load_network("elan-light-real", scale)
+    return _fast(_elansr.load_network("elan-light-real", scale))
 
 
 def elan(scale: int = 4, pretrained: bool = False) -> ELAN:
@@ -73,7 +73,14 @@ def elan(scale: int = 4, pretrained: bool = False) -> ELAN:
             f"elan: no weights of full ELAN are released, only {', '.join(_released())}: "
             "take elan_light() or elan_light_real(), or pretrained=False to train it"
         )
-    return _elansr.create_model("elan", scale)
+    return _fast(_elansr.create_model("elan", scale))
+
+
+def _fast(network: ELAN) -> ELAN:
+    """With native layers on a CPU, if the clone's native library was built."""
+    from elansr.engines.cpu.training import accelerate
+
+    return accelerate(network)
 
 
 def _released() -> list[str]:

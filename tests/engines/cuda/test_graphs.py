@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from elansr.engines.cuda.graphs import MOST_GRAPHS, Graphed, Run
+from elansr.engines.cuda.graphs import MOST_GRAPHS, Graphed, TensorFunction
 
 
 class Recorder:
@@ -22,7 +22,7 @@ class Recorder:
         self.ran.append(len(x))
         return x + 1
 
-    def capture(self, function: Run, like: Tensor) -> Run:
+    def capture(self, function: TensorFunction, like: Tensor) -> TensorFunction:
         assert function == self.run
         self.captured.append(len(like))
         if self.error:

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Run = Callable[[Tensor], Tensor]
-Capture = Callable[[Run, Tensor], Run]
+TensorFunction = Callable[[Tensor], Tensor]
+Capture = Callable[[TensorFunction, Tensor], TensorFunction]
 """Makes of a function, and of a tensor like those that it will get, one that does the same sooner."""
 
 RUNS_BEFORE = 2
@@ -37,10 +37,10 @@ class Graphed:
         capture: see `Capture`.
     """
 
-    def __init__(self, function: Run, capture: Capture | None = None) -> None:
+    def __init__(self, function: TensorFunction, capture: Capture | None = None) -> None:
         self._function, self._capture = function, capture or CUDAGraphs()
         self._counts: Counter[torch.Size] = Counter()
-        self._graphs: OrderedDict[torch.Size, Run] = OrderedDict()
+        self._graphs: OrderedDict[torch.Size, TensorFunction] = OrderedDict()
         self._refused = False
         self._lock = threading.Lock()
 
@@ -55,7 +55,7 @@ class Graphed:
                 self._counts.clear()
                 raise
 
-    def _graph(self, x: Tensor) -> Run | None:
+    def _graph(self, x: Tensor) -> TensorFunction | None:
         """The graph for the shape of `x`, made where it is due; None: there is none."""
         if x.shape in self._graphs:
             self._graphs.move_to_end(x.shape)
@@ -67,7 +67,7 @@ class Graphed:
             return None
         return self._captured(x)
 
-    def _captured(self, x: Tensor) -> Run | None:
+    def _captured(self, x: Tensor) -> TensorFunction | None:
         if len(self._graphs) >= MOST_GRAPHS:
             forgotten, _ = self._graphs.popitem(last=False)
             self._counts.pop(forgotten, None)  # or two sets of shapes would be captured in turns, run by run
@@ -88,7 +88,7 @@ class CUDAGraphs:
     def __init__(self) -> None:
         self._pool: Any = None
 
-    def __call__(self, function: Run, like: Tensor) -> Run:
+    def __call__(self, function: TensorFunction, like: Tensor) -> TensorFunction:
         """See `Capture`. The function has run on a tensor of this shape before."""
         graph = torch.cuda.CUDAGraph()
         self._pool = self._pool or torch.cuda.graph_pool_handle()
