@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from elansr.engines.fused import FusedELAN, inference_form
+from elansr.engines.pytorch import FusedELAN, inference_form
 from elansr.nn.elan import ELAN
 from tests.export.conftest import tiny
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from elansr.engines.exported import Exported, FileEngine
-from elansr.engines.fused import inference_form
+from elansr.engines.pytorch import inference_form
 from elansr.errors import ExportError
 from elansr.export.parity import PHOTO, Parity, parity
 from elansr.nn.elan import ELAN

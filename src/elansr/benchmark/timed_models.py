@@ -27,8 +27,7 @@ from elansr.benchmark.speed import Run, TimedForward
 from elansr.engines import open_engine
 from elansr.engines.device import pick_precision
 from elansr.engines.exported import ENGINE_OF_SUFFIX, open_exported
-from elansr.engines.fused import inference_form
-from elansr.engines.pytorch import DTYPES, TorchEngine
+from elansr.engines.pytorch import DTYPES, TorchEngine, inference_form
 from elansr.errors import ConfigError
 from elansr.nn.config import MAX_SCALE, PRESETS, PresetName
 from elansr.nn.elan import ELAN, create_model
@@ -210,7 +209,7 @@ def _own_engine(model: BenchmarkModel, workload: Workload) -> Forward:
 def _torch_engine(model: BenchmarkModel, workload: Workload) -> Forward:
     """`TorchEngine`, which brings its answer back to the CPU, without the way there and back."""
     assert isinstance(model.network, ELAN)
-    return TorchEngine(inference_form(model.network), workload.device, model.precision, closed=True).run
+    return TorchEngine(inference_form(model.network), str(workload.device), model.precision, closed=True).run
 
 
 def _file_engine(model: BenchmarkModel, workload: Workload) -> Forward:

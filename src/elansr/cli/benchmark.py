@@ -95,7 +95,7 @@ def _exported(models: "Sequence[BenchmarkModel]", workload: "Workload", progress
     from elansr.benchmark.timed_models import SUFFIX_OF_ENGINE, exported_file
 
     if workload.engine in SUFFIX_OF_ENGINE:
-        from elansr.engines.fused import inference_form
+        from elansr.engines.pytorch import inference_form
         from elansr.export import write_unchecked
         from elansr.nn.elan import ELAN
 

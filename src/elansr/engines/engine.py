@@ -16,7 +16,6 @@ from elansr.nn.config import ELANConfig
 
 if TYPE_CHECKING:
     from elansr.engines.exported import EngineName
-    from elansr.engines.pytorch import TorchEngine
     from elansr.nn.elan import ELAN
     from elansr.weights.inference import InferenceForm
 
@@ -101,10 +100,10 @@ def open_engine(
         return NativeEngine(form, kind, closed)
 
     why = f" ({bindings.reason()})" if where == "cpu" and not bindings.available() else ""
-    torch = require_torch(f"precision {kind} on device {where}{why}")
+    require_torch(f"precision {kind} on device {where}{why}")
     from elansr.engines.pytorch import TorchEngine
 
-    return _Arrays(TorchEngine(form, torch.device(where), kind, closed))
+    return TorchEngine(form, where, kind, closed)
 
 
 def _inference_form(model: str | os.PathLike[str] | ELAN, scale: int | None) -> InferenceForm:
@@ -112,37 +111,6 @@ def _inference_form(model: str | os.PathLike[str] | ELAN, scale: int | None) -> 
         from elansr.weights.inference import load_inference_form
 
         return load_inference_form(model, scale)
-    from elansr.engines.fused import inference_form
+    from elansr.engines.pytorch import inference_form
 
     return inference_form(model)
-
-
-class _Arrays:
-    """NumPy around an engine that takes tensors."""
-
-    def __init__(self, engine: TorchEngine) -> None:
-        self._engine = engine
-        self.config, self.precision, self.size = engine.config, engine.precision, engine.size
-        self.device, self.bytes_per_pixel = str(engine.device), engine.bytes_per_pixel
-
-    def __call__(self, tile: Tile) -> Tile:
-        import torch
-
-        try:
-            return self._engine(torch.from_numpy(tile)).numpy()
-        except RuntimeError as error:
-            if not _is_out_of_memory(error):
-                raise
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-            raise MemoryError(str(error)) from error
-
-    def digest(self) -> str:
-        return self._engine.digest()
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether PyTorch says so: its error for a GPU is a class of its own, that of the CPU is known by its words."""
-    text = str(error).lower()
-    words = ("out of memory", "can't allocate memory", "not enough memory", "alloc_cpu")
-    return type(error).__name__ == "OutOfMemoryError" or any(word in text for word in words)

@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 
 from elansr.engines.exported import KEY, Exported, FileEngine
-from elansr.engines.fused import FusedELAN
-from elansr.engines.pytorch import DTYPES
+from elansr.engines.pytorch import DTYPES, FusedELAN
 from elansr.weights.inference import InferenceForm
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elansr.engines.exported import Exported, FileEngine
-from elansr.engines.fused import FusedELAN
+from elansr.engines.pytorch import FusedELAN
 from elansr.errors import ExportError
 from elansr.evaluation import psnr_y, read_rgb
 from elansr.images import crop_to_multiple, downscale

@@ -8,9 +8,11 @@
 Every engine and every exporter is made from it. `load_inference_form` reads a weights file, `fold` takes any state.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -81,6 +83,15 @@ class InferenceForm:
     def mean(self) -> NDArray[np.float32]:
         """The mean colour in the units of `rgb_range`, float32 (colors,)."""
         return np.array(self.config.rgb_mean, np.float32) * np.float32(self.config.rgb_range)
+
+    def digest(self) -> str:
+        """SHA-256 of the network, in hex."""
+        digest = hashlib.sha256(repr(self.config).encode())
+        steps = ((block.expand, block.reduce, block.project, block.merge) for block in self.blocks)
+        for convolution in (self.head, self.tail, *chain.from_iterable(steps)):
+            digest.update(convolution.weight.tobytes())
+            digest.update(convolution.bias.tobytes())
+        return digest.hexdigest()
 
 
 def fold(config: ELANConfig, state: Mapping[str, NDArray[Any]]) -> InferenceForm:

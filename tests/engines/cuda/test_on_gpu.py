@@ -17,7 +17,7 @@ PROGRAM = """
 import itertools, torch
 from elansr.engines.pytorch import TorchEngine
 from elansr.nn.config import ELANConfig
-from elansr.engines.fused import FusedELAN, inference_form
+from elansr.engines.pytorch import FusedELAN, inference_form
 from tests.nn.networks import random_picture, randomised
 
 config = ELANConfig(scale=2, channels=60, blocks=8, n_share=1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from elansr.engines.cuda import choice
-from elansr.engines.fused import FusedELAN, inference_form
+from elansr.engines.pytorch import FusedELAN, inference_form
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from tests.engines.cuda.interpreter import interpreter  # noqa: F401

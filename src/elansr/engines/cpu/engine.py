@@ -1,7 +1,6 @@
 """The network on a CPU, from a picture to a picture, in the native library; needs no PyTorch."""
 
 import functools
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,14 +69,7 @@ class NativeEngine:
 
     def digest(self) -> str:
         """See `Engine`."""
-        digest = hashlib.sha256(repr(self.config).encode())
-        convolutions = [self.form.head, self.form.tail]
-        for block in self.form.blocks:
-            convolutions += [block.expand, block.reduce, block.project, block.merge]
-        for convolution in convolutions:
-            digest.update(convolution.weight.tobytes())
-            digest.update(convolution.bias.tobytes())
-        return digest.hexdigest()
+        return self.form.digest()
 
     def _run(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pictures (N, colors, H, W) less their mean, to (N, colors, H * scale, W * scale)."""
