@@ -14,11 +14,10 @@ from elansr.cli import options as o
 from elansr.cli.options import parse_size
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from elansr.benchmark.complexity import Complexity
     from elansr.benchmark.speed import Stopwatch
     from elansr.benchmark.timed_models import BenchmarkModel, Workload
+    from elansr.cli.progress import ProgressBars
 
 MODELS_HELP = (
     "NAME[:PRECISION],...: elan-light, elan-light-authors, elan-light-share0 (2, 3), elan, elan-authors, swinir-light, "
@@ -56,10 +55,11 @@ def benchmark(
     from elansr.benchmark.machine import machine
     from elansr.benchmark.speed import timings
     from elansr.cli.benchmark_report import BenchmarkResult, as_json, as_text
+    from elansr.cli.progress import ProgressBars
 
     set_cpu_threads(threads or cpu_threads())  # as many for PyTorch as for the native library
     workload, found = _plan(models, scale, size, device, precision, engine)
-    with _progress() as progress, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with ProgressBars() as progress, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         workload = _exported(found, dataclasses.replace(workload, folder=Path(folder)), progress)
         counts, peaks, stopwatch = _prepare(found, workload, progress)
         planned = rounds or stopwatch.enough
@@ -90,7 +90,7 @@ def _plan(
     return workload, b.distinct(found) if models is None else found
 
 
-def _exported(models: "Sequence[BenchmarkModel]", workload: "Workload", progress: "Progress") -> "Workload":
+def _exported(models: "Sequence[BenchmarkModel]", workload: "Workload", progress: "ProgressBars") -> "Workload":
     """Writes what an engine that runs files needs into the workload's folder."""
     from elansr.benchmark.timed_models import SUFFIX_OF_ENGINE, exported_file
 
@@ -99,7 +99,8 @@ def _exported(models: "Sequence[BenchmarkModel]", workload: "Workload", progress
         from elansr.export import write_unchecked
         from elansr.nn.elan import ELAN
 
-        for model in progress.track([model for model in models if model.ours], description="exporting"):
+        ours = [model for model in models if model.ours]
+        for model in progress.track("exporting", ours, len(ours)):
             assert isinstance(model.network, ELAN)
             write_unchecked(
                 inference_form(model.network), exported_file(model, workload), workload.engine, model.precision
@@ -108,7 +109,7 @@ def _exported(models: "Sequence[BenchmarkModel]", workload: "Workload", progress
 
 
 def _prepare(
-    models: "Sequence[BenchmarkModel]", workload: "Workload", progress: "Progress"
+    models: "Sequence[BenchmarkModel]", workload: "Workload", progress: "ProgressBars"
 ) -> "tuple[list[Complexity], list[int | None], Stopwatch]":
     """Counts, measures memory and warms up."""
     from elansr.benchmark.complexity import complexity
@@ -116,30 +117,20 @@ def _prepare(
     from elansr.benchmark.speed import Stopwatch
     from elansr.benchmark.timed_models import timed_forward
 
-    steps = progress.track(models, description="counting")
+    steps = progress.track("counting", models, len(models))
     counts = [complexity(model.network, workload.width, workload.height) for model in steps]
-    peaks = [peak_memory(model, workload) for model in progress.track(models, description="peak memory")]
-    progress.add_task("warm-up", total=None)
+    peaks = [peak_memory(model, workload) for model in progress.track("peak memory", models, len(models))]
+    progress.show("warm-up", 0, None)
     return counts, peaks, Stopwatch([timed_forward(model, workload) for model in models], workload.device)
 
 
-def _measure(stopwatch: "Stopwatch", planned: int, progress: "Progress") -> list[tuple[float, ...]]:
+def _measure(stopwatch: "Stopwatch", planned: int, progress: "ProgressBars") -> list[tuple[float, ...]]:
     """The rounds; after Ctrl-C those that are through, if there are any."""
     measured: list[tuple[float, ...]] = []
     try:
-        for seconds in progress.track(stopwatch.rounds(planned), total=planned, description="rounds"):
+        for seconds in progress.track("rounds", stopwatch.rounds(planned), planned):
             measured.append(seconds)  # noqa: PERF402 - what is there counts when the next round is interrupted
     except KeyboardInterrupt:
         if not measured:
             raise
     return measured
-
-
-def _progress() -> "Progress":
-    """Bars on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

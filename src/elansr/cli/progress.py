@@ -1,5 +1,6 @@
 """Progress bars on stderr, one for each kind of work; off a terminal there are none."""
 
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from rich.table import Column
 from elansr.cli.interrupts import raise_pending
 
 Self = TypeVar("Self", bound="ProgressBars")
+Item = TypeVar("Item")
 
 
 class ProgressBars:
@@ -61,6 +63,13 @@ class ProgressBars:
             self._tasks[label] = self._bars.add_task(label, total=total, amount="")
         amount = "" if total is None else f"{done / max(total, 1):.0%}" if percent else f"{int(done)}/{total}"
         self._bars.update(self._tasks[label], completed=done, total=total, amount=amount)
+
+    def track(self, label: str, items: Iterable[Item], total: int) -> Iterator[Item]:
+        """The items, with a bar that counts those that are done."""
+        self.show(label, 0, total)
+        for done, item in enumerate(items, start=1):
+            yield item
+            self.show(label, done, total)
 
     def remove(self, label: str) -> None:
         """Takes a bar away."""
