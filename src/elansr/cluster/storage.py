@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from elansr.disk import write_atomically
+from elansr.disk import move_into_place, write_atomically
 from elansr.errors import ConfigError, MissingExtraError, PictureError
 from elansr.text import one_line, reason, shown
 
@@ -159,7 +159,7 @@ class Store:
         """Moves a finished file to its place; see `write`."""
         with _complaints(self.shown(name), "cannot be written"):
             if self.local:
-                os.replace(file, self._local(name))
+                move_into_place(file, self._local(name), overwrite=True)
                 return
             self._make_folder(name)
             _tried(lambda: self.files.put_file(str(file), self.path(name)))

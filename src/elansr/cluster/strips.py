@@ -6,7 +6,6 @@ the joined file is equal, byte for byte, to that of `elansr upscale` with tiles 
 """
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -105,8 +104,6 @@ class SplitPicture:
         with open(rows, "wb") as file:
             for strip in self._strips(number, upscaler):
                 file.write(np.ascontiguousarray(strip).data)
-            file.flush()
-            os.fsync(file.fileno())
         self._output.put(rows, self._share(number))
 
     def join(self, job: Job, upscalers: "Upscalers", quality: int | None) -> FileResult:

@@ -13,6 +13,7 @@ from elansr.export.archive import open_archive, write_archive
 from elansr.export.parity import Parity, parity
 from elansr.memory import available_memory
 from elansr.nn.config import ELANConfig
+from elansr.text import data_size
 from elansr.weights.convert import read_weights
 from elansr.weights.disk import require_free
 from elansr.weights.inference import InferenceForm
@@ -192,8 +193,8 @@ def _check_size(size: tuple[int, int] | None, config: ELANConfig, to: str) -> No
     needed, free = height * width * BYTES_PER_CHANNEL * config.channels, available_memory()
     if needed > free:
         raise ConfigError(
-            f"size {width}x{height}: running the file to compare it takes about {needed / 2**30:.1f} GiB, "
-            f"{free / 2**30:.1f} GiB are free: take a smaller size; larger pictures go through it in tiles"
+            f"size {width}x{height}: running the file to compare it takes about {data_size(needed)}, "
+            f"{data_size(free)} are free: take a smaller size; larger pictures go through it in tiles"
         )
 
 

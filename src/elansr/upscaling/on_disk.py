@@ -27,7 +27,7 @@ from elansr.images import (
     format_of_suffix,
     write_rows,
 )
-from elansr.text import shown
+from elansr.text import data_size, shown
 from elansr.upscaling.files import Choose, FileResult, FileTask, Options, Progress, begin
 from elansr.upscaling.plan import Job
 from elansr.upscaling.resume import RowsFolder
@@ -151,8 +151,9 @@ class OnDiskWork:
         levels = 0 if self._colors == self._channels else fill_levels_size(*self._file.picture.pixels.shape)
         needed, free = rows + encoded + levels - folder.size, shutil.disk_usage(target.parent).free
         if needed > free:
-            text = f"{_in_gb(needed)} of free disk space are needed in {shown(target.parent)}, {_in_gb(free)} are there"
-            raise PictureError(f"{self._task.job.shown_target}: {text}; free some or choose another folder")
+            text = f"{data_size(needed)} of free disk space are needed in {shown(target.parent)}"
+            there = f"{data_size(free)} are there"
+            raise PictureError(f"{self._task.job.shown_target}: {text}, {there}; free some or choose another folder")
 
     def _work(self, folder: RowsFolder, on_progress: Progress) -> BaseException | None:
         """All that there is to do; gives what `write_rows` gives."""
@@ -236,7 +237,3 @@ class _Report:
         """Called by the encoder."""
         self._done = self._area + (self._total - self._area) * done // total
         self.again()
-
-
-def _in_gb(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"
