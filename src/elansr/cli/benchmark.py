@@ -54,7 +54,7 @@ def benchmark(
     require_torch("elansr benchmark")
     from elansr.benchmark.machine import machine
     from elansr.benchmark.speed import timings
-    from elansr.cli.benchmark_report import BenchmarkResult, as_json, as_text
+    from elansr.cli.benchmark_table import BenchmarkResult, as_json, as_text
     from elansr.cli.progress import ProgressBars
 
     set_cpu_threads(threads or cpu_threads())  # as many for PyTorch as for the native library

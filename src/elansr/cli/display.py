@@ -6,8 +6,8 @@ from types import TracebackType
 
 import typer
 
+from elansr.cli.file_results import line, summary
 from elansr.cli.progress import ProgressBars
-from elansr.cli.report import line, summary
 from elansr.text import shown
 from elansr.upscaling import FileResult, Job, Observer
 

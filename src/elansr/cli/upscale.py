@@ -50,7 +50,7 @@ def upscale(
         os.environ["VIPS_CONCURRENCY"] = str(threads)  # libvips looks when it is loaded
     existing = _existing(overwrite, skip_existing)
     from elansr.cli.display import Display
-    from elansr.cli.report import exit_code, to_json
+    from elansr.cli.file_results import exit_code, to_json
     from elansr.upscaling import upscale as upscale_paths
 
     with Display() as display:

@@ -1,4 +1,4 @@
-"""What became of a run, in words for people and in JSON for programs."""
+"""The results of a run over files, as text for people and as JSON for programs."""
 
 import json
 from collections import Counter

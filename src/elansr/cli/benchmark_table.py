@@ -1,4 +1,4 @@
-"""The result of a benchmark as text and JSON."""
+"""The result of a benchmark as a table and as JSON."""
 
 import dataclasses
 import io
