@@ -1,6 +1,5 @@
 """`elansr upscale`: pictures in, larger pictures out."""
 
-import os
 from typing import TYPE_CHECKING, Literal
 
 import typer
@@ -46,8 +45,6 @@ def upscale(
     A run of several goes on past those that fail and ends with exit code 1.
     Started again after an interrupt, it goes on where it was.
     """
-    if threads:
-        os.environ["VIPS_CONCURRENCY"] = str(threads)  # libvips looks when it is loaded
     existing = _existing(overwrite, skip_existing)
     from elansr.cli.display import Display
     from elansr.cli.file_results import exit_code, to_json

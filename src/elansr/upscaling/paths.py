@@ -7,7 +7,7 @@ from typing import Literal
 from elansr.engines.device import pick_device, pick_precision, set_cpu_threads
 from elansr.engines.exported import EngineName, choose
 from elansr.errors import ElansrError, PictureError
-from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
+from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED, set_threads
 from elansr.upscaling.choice import Upscalers
 from elansr.upscaling.files import FileResult, Options
 from elansr.upscaling.final_size import FinalSize
@@ -89,6 +89,7 @@ def upscale(
     observer = observer or Observer()
     if threads:
         set_cpu_threads(threads)
+        set_threads(threads)
 
     def load(name: str, of_scale: int | None) -> TiledNetwork:
         return TiledNetwork.open(
