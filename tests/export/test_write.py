@@ -92,7 +92,7 @@ def test_what_cannot_be_is_refused(
 
 
 @pytest.mark.parametrize("there", ["m.xml", "m.bin"])
-def test_what_exists_stays_unless_told(weights: Path, tmp_path: Path, there: str) -> None:
+def test_what_exists_stays_without_overwrite(weights: Path, tmp_path: Path, there: str) -> None:
     (tmp_path / there).write_text("precious")
     with pytest.raises(OutputExistsError, match=there):
         write.export(str(weights), tmp_path / "m.xml", "openvino")
@@ -100,7 +100,7 @@ def test_what_exists_stays_unless_told(weights: Path, tmp_path: Path, there: str
     assert names(tmp_path) == {there}
 
 
-def test_what_exists_is_replaced_if_told(weights: Path, tmp_path: Path) -> None:
+def test_what_exists_is_replaced_with_overwrite(weights: Path, tmp_path: Path) -> None:
     for name in ("m.xml", "m.bin"):
         (tmp_path / name).write_text("old")
     write.export(str(weights), tmp_path / "m.xml", "openvino", overwrite=True)

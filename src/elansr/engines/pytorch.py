@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from elansr.engines.closed_attention import closed_group_attention
 from elansr.engines.cuda import choice as triton
-from elansr.engines.cuda.graphs import Graphed
+from elansr.engines.cuda.graphs import GraphRunner
 from elansr.engines.engine import Tile
 from elansr.nn.attention import Attention, group_attention
 from elansr.nn.config import ELANConfig
@@ -47,7 +47,7 @@ class TorchEngine:
 
     Attributes:
         network: the inference form as a module, on the device.
-        run: runs it on tensors there; on a GPU as CUDA graphs, see `Graphed`.
+        run: runs it on tensors there; on a GPU as CUDA graphs, see `GraphRunner`.
     """
 
     def __init__(self, form: InferenceForm, device: str, precision: str, closed: bool) -> None:
@@ -56,7 +56,7 @@ class TorchEngine:
         self.bytes_per_pixel = BYTES_PER_CHANNEL * form.config.channels
         self.network = FusedELAN(form, DTYPES[precision], closed).to(device)
         on_gpu = torch.device(device).type == "cuda"
-        self.run: Callable[[Tensor], Tensor] = Graphed(self.network) if on_gpu else self.network
+        self.run: Callable[[Tensor], Tensor] = GraphRunner(self.network) if on_gpu else self.network
 
     @torch.no_grad()
     def __call__(self, tile: Tile) -> Tile:
@@ -133,10 +133,10 @@ class FusedELAN(nn.Module):
         if x[:, 0].numel() * self.config.channels >= 2**31:  # kernels count in 32 bits
             return None
         if self._triton_for != x.device:
-            self._triton, self._triton_for = triton.tried(lambda: self._tried_out(x.device)), x.device
+            self._triton, self._triton_for = triton.attempt(lambda: self._make_triton_body(x.device)), x.device
         return self._triton
 
-    def _tried_out(self, device: torch.device) -> "TritonBody | None":
+    def _make_triton_body(self, device: torch.device) -> "TritonBody | None":
         from elansr.engines.cuda.body import TritonBody
         from elansr.engines.cuda.layers import supports
 

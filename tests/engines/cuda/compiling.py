@@ -54,9 +54,9 @@ def usage(binary: bytes) -> dict[str, int]:
         file.write(binary)
         file.flush()
         program = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
-        told = subprocess.run([program, "-res-usage", file.name], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"REG:(\d+) STACK:(\d+)", told)
-    assert found, told
+        report = subprocess.run([program, "-res-usage", file.name], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"REG:(\d+) STACK:(\d+)", report)
+    assert found, report
     return {"registers": int(found[1]), "stack": int(found[2])}
 
 

@@ -15,7 +15,7 @@ def interpreter() -> Iterator[None]:
     if importlib.util.find_spec("triton") is None:
         pytest.skip("Triton is not installed")
     if os.environ.get("TRITON_INTERPRET") != "1":  # tests/conftest.py
-        pytest.skip("there is a GPU, and tests/gpu/test_on_gpu.py runs the kernels on it")
+        pytest.skip("there is a GPU, and tests/engines/cuda/test_on_gpu.py runs the kernels on it")
     with pytest.MonkeyPatch.context() as patch:
         from triton.runtime.interpreter import InterpreterBuilder
 

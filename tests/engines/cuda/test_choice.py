@@ -32,7 +32,7 @@ def test_it_was_switched_off(asked: pytest.MonkeyPatch) -> None:
     assert choice.reason() == "ELANSR_TRITON=off"
 
 
-def test_an_unknown_wish(asked: pytest.MonkeyPatch) -> None:
+def test_an_unknown_setting(asked: pytest.MonkeyPatch) -> None:
     asked.setenv("ELANSR_TRITON", "0")
     with pytest.raises(ConfigError, match="ELANSR_TRITON='0': must be auto or off"):
         choice.reason()
@@ -55,9 +55,9 @@ def test_a_failure_is_said_and_memory_that_runs_out_is_none() -> None:
         raise error
 
     with pytest.warns(RuntimeWarning, match=r"Triton cannot run here.*\(OSError: no cc\); ELANSR_TRITON=off"):
-        assert choice.tried(lambda: fails(OSError("no cc\nat all"))) is None
+        assert choice.attempt(lambda: fails(OSError("no cc\nat all"))) is None
     with pytest.raises(torch.OutOfMemoryError):
-        choice.tried(lambda: fails(torch.OutOfMemoryError("CUDA out of memory")))
+        choice.attempt(lambda: fails(torch.OutOfMemoryError("CUDA out of memory")))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert choice.tried(lambda: 1) == 1
+        assert choice.attempt(lambda: 1) == 1

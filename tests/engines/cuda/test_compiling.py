@@ -1,6 +1,6 @@
 """The kernels compile for a GPU, and fit on it; no GPU is needed for that.
 
-All types and GPUs, which takes minutes: ELANSR_ALL_KERNELS=1 pytest tests/gpu/test_compiling.py -s
+All types and GPUs, which takes minutes: ELANSR_ALL_KERNELS=1 pytest tests/engines/cuda/test_compiling.py -s
 """
 
 import importlib.util

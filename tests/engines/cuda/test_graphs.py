@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from elansr.engines.cuda.graphs import MOST_GRAPHS, Graphed, TensorFunction
+from elansr.engines.cuda.graphs import MOST_GRAPHS, GraphRunner, TensorFunction
 
 
 class Recorder:
@@ -38,54 +38,54 @@ class Recorder:
 
 def test_a_shape_is_captured_at_its_third_run() -> None:
     recorder = Recorder()
-    graphed = Graphed(recorder.run, recorder.capture)
+    runner = GraphRunner(recorder.run, recorder.capture)
     for n in (2, 3, 2, 2, 2, 3, 3):
         x = torch.rand(n)
-        assert torch.equal(graphed(x), x + 1)
+        assert torch.equal(runner(x), x + 1)
     assert (recorder.ran, recorder.captured, recorder.replayed) == ([2, 3, 2, 3], [2, 3], [2, 2, 3])
 
 
 def test_the_graphs_used_last_are_kept() -> None:
     recorder = Recorder()
-    graphed = Graphed(recorder.run, recorder.capture)
+    runner = GraphRunner(recorder.run, recorder.capture)
     shapes = range(1, MOST_GRAPHS + 1)
     for n in (*shapes, *shapes, *shapes, 1, *[9] * 3, 1):  # 9 takes the place of 2
-        graphed(torch.rand(n))
+        runner(torch.rand(n))
     assert recorder.captured == [*shapes, 9]
     assert recorder.replayed[-1] == 1
     for _ in range(3):
-        graphed(torch.rand(2))
+        runner(torch.rand(2))
     assert recorder.captured[-1] == 2
-    assert len(graphed._graphs) == MOST_GRAPHS
+    assert len(runner._graphs) == MOST_GRAPHS
 
 
 def test_without_graphs_it_runs_on_after_one_warning() -> None:
     recorder = Recorder(RuntimeError("operation not permitted when stream is capturing"))
-    graphed = Graphed(recorder.run, recorder.capture)
-    graphed(torch.rand(2))
-    graphed(torch.rand(2))
+    runner = GraphRunner(recorder.run, recorder.capture)
+    runner(torch.rand(2))
+    runner(torch.rand(2))
     with pytest.warns(RuntimeWarning, match="no CUDA graphs.*not permitted"):
-        assert len(graphed(torch.rand(2))) == 2
+        assert len(runner(torch.rand(2))) == 2
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for n in (2, 3, 3, 3):
-            graphed(torch.rand(n))
+            runner(torch.rand(n))
     assert recorder.captured == [2]
     assert len(recorder.ran) == 7
 
 
 def test_memory_that_runs_out_drops_the_graphs_and_goes_on() -> None:
     recorder = Recorder()
-    graphed = Graphed(recorder.run, recorder.capture)
+    runner = GraphRunner(recorder.run, recorder.capture)
     for _ in range(3):
-        graphed(torch.rand(2))
+        runner(torch.rand(2))
     recorder.error = torch.OutOfMemoryError("CUDA out of memory")
-    graphed(torch.rand(3))
-    graphed(torch.rand(3))
+    runner(torch.rand(3))
+    runner(torch.rand(3))
     with pytest.raises(torch.OutOfMemoryError):
-        graphed(torch.rand(3))
-    assert not graphed._graphs
+        runner(torch.rand(3))
+    assert not runner._graphs
     recorder.error = None
     for _ in range(3):
-        graphed(torch.rand(2))
+        runner(torch.rand(2))
     assert recorder.captured == [2, 3, 2]

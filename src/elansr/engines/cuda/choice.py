@@ -31,10 +31,10 @@ def reason() -> str | None:
     Raises:
         ConfigError: ELANSR_TRITON is neither "auto" nor "off".
     """
-    wish = os.environ.get(ENVIRONMENT, "auto")
-    if wish not in ("auto", "off"):
-        raise ConfigError(f"{ENVIRONMENT}={wish!r}: must be auto or off")
-    if wish == "off":
+    setting = os.environ.get(ENVIRONMENT, "auto")
+    if setting not in ("auto", "off"):
+        raise ConfigError(f"{ENVIRONMENT}={setting!r}: must be auto or off")
+    if setting == "off":
         return f"{ENVIRONMENT}=off"
     if torch.version.cuda is None or not torch.cuda.is_available():
         return "PyTorch sees no CUDA GPU"
@@ -53,7 +53,7 @@ def takes(x: Tensor) -> bool:
     return reason() is None and torch.cuda.get_device_capability(x.device) >= LEAST_CAPABILITY
 
 
-def tried(make: Callable[[], T]) -> T | None:
+def attempt(make: Callable[[], T]) -> T | None:
     """What `make` returns; if it fails, None and a warning: PyTorch then does the work.
 
     Triton compiles on the user's machine, with its C compiler, driver and folder for compiled kernels. What is missing

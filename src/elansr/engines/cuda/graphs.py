@@ -24,7 +24,7 @@ MOST_GRAPHS = 4
 MOST_COUNTED = 256
 
 
-class Graphed:
+class GraphRunner:
     """Runs a function of one tensor; from the third run of a shape on, as a graph.
 
     What memory a graph works in is its own for as long as it is kept. When memory runs out, all graphs are dropped and
