@@ -10,9 +10,6 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from elansr import disk
 from elansr.errors import WeightsError
 from elansr.text import one_line, reason
@@ -21,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
 SAFETENSORS = ".safetensors"
@@ -77,6 +75,8 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _array(entry: Mapping[str, Any]) -> NDArray[Any]:
+    import numpy as np  # not at the top: `elansr info` lists the released weights at once
+
     if entry["dtype"] == "BF16":
         words = np.frombuffer(entry["data"], np.uint16).astype(np.uint32) << 16
         return words.view(np.float32).reshape(entry["shape"])
@@ -161,6 +161,7 @@ def to_safetensors(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, st
         arrays: by name.
         metadata: text by name; the library writes it in random order, here it is sorted.
     """
+    import numpy as np
     from safetensors.numpy import save
 
     data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
