@@ -12,7 +12,6 @@ from elansr.errors import PictureError
 from elansr.upscaling.paths import Precision
 from elansr.upscaling.tiled import Array, Border, TiledNetwork
 from elansr.upscaling.tiling import Network, Progress, Samples
-from elansr.weights.released import RELEASED, family
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -111,11 +110,9 @@ class Upscaler:
             WeightsError: a name of none of these, unusable weights, or the Hub does not give them.
             MissingExtraError: a repository is asked for without `huggingface_hub`.
         """
-        path: str | os.PathLike[str] = name_or_repo
-        if os.path.isdir(path) or not (str(path) in RELEASED or family(str(path))):
-            from elansr.weights.hub import find_weights
+        from elansr.weights.hub import find_weights
 
-            path = find_weights(name_or_repo, revision, scale=scale, token=token)
+        path = find_weights(name_or_repo, revision, scale=scale, token=token)
         upscaler = cls(
             path, device=device, precision=precision, tile=tile, border=border, margin=margin, tta=tta, scale=scale
         )

@@ -17,10 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elansr.errors import ConfigError, MissingExtraError, OutputExistsError, WeightsError
-from elansr.nn.elan import ELAN
 from elansr.text import one_line, reason
 from elansr.weights.card import model_card
 from elansr.weights.disk import (
@@ -33,6 +32,9 @@ from elansr.weights.disk import (
 from elansr.weights.files import load, save
 from elansr.weights.provenance import Provenance
 from elansr.weights.released import RELEASED, family, is_path, resolve
+
+if TYPE_CHECKING:
+    from elansr.nn.elan import ELAN
 
 WEIGHTS, CARD = "model.safetensors", "README.md"
 REPOSITORY = re.compile(r"[a-z0-9][\w.-]*/[a-z0-9][\w.-]*", re.ASCII | re.IGNORECASE)
@@ -163,6 +165,8 @@ def push_to_hub(
         WeightsError: unusable weights, a network without provenance, or the Hub refuses or is not reached.
         MissingExtraError: `huggingface_hub` is not installed.
     """
+    from elansr.nn.elan import ELAN
+
     if not REPOSITORY.fullmatch(repo_id):
         raise WeightsError(f"{repo_id!r}: no name of a repository: write owner/name")
     if not isinstance(source, ELAN | str | os.PathLike):
@@ -202,6 +206,8 @@ def _no_name(name: str) -> WeightsError:
 
 def _require_ours(network: object, provenance: object) -> None:
     """Refuses with a ConfigError what is no network of ours, or no story of one."""
+    from elansr.nn.elan import ELAN
+
     for name, value, kind in (("network", network, ELAN), ("provenance", provenance, Provenance)):
         if not isinstance(value, kind):
             raise ConfigError(f"{name}: must be an elansr {kind.__name__}, not a {type(value).__name__}: give one")
