@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from elansr.errors import PictureError
-from elansr.video.upscale import Encoding, VideoFile, VideoOutcome, upscale_video
+from elansr.video.upscale import Encoding, VideoFile, VideoResult, upscale_video
 from tests.video.clips import Nearest, packets, pictures, write
 
 FONT = b"\0\1\0\0" + bytes(range(100))
 
 
-def upscaled(source: Path, target: Path, codec: str = "libx264") -> VideoOutcome:
+def upscaled(source: Path, target: Path, codec: str = "libx264") -> VideoResult:
     return upscale_video(VideoFile(source), target, Nearest(), Encoding(codec))
 
 

@@ -12,8 +12,8 @@ from elansr.errors import ElansrError
 from elansr.text import count, shown
 
 if TYPE_CHECKING:
-    from elansr.upscaling import TiledNetwork
-    from elansr.video.upscale import Choice, Encoding, VideoFile, VideoOutcome
+    from elansr.upscaling import Choice, TiledNetwork
+    from elansr.video import Encoding, VideoFile, VideoResult
 
 OUTPUT_HELP = "File to write: .mp4, .mov, .mkv or .webm. Default: clip_x2.mp4 beside clip.mp4."
 SCALE_HELP = "Scale of the network. Default: 2, or that of the weights that -n names."
@@ -67,7 +67,7 @@ def video(
     After an interruption, run the same command to continue.
     """
     try:
-        from elansr.video.upscale import Encoding, VideoFile, choose_weights
+        from elansr.video import Encoding, VideoFile, choose_weights
 
         if threads:
             from elansr.engines.device import set_cpu_threads
@@ -101,7 +101,7 @@ def video(
 
 def _beside(source: Path, scale: int) -> Path:
     """clip.mp4 -> clip_x2.mp4; a container that is not written becomes Matroska, which takes everything."""
-    from elansr.video.containers import CONTAINERS
+    from elansr.video import CONTAINERS
 
     suffix = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
     return source.with_name(f"{source.stem}_x{scale}{suffix}")
@@ -109,17 +109,17 @@ def _beside(source: Path, scale: int) -> Path:
 
 def _run(
     source: "VideoFile", target: Path, upscaler: "TiledNetwork", encoding: "Encoding", overwrite: bool
-) -> "VideoOutcome":
+) -> "VideoResult":
     """Upscales with a progress bar that counts frames."""
     from elansr.cli.progress import ProgressBars
-    from elansr.video.upscale import upscale_video
+    from elansr.video import upscale_video
 
     with ProgressBars() as bars:
         show = partial(bars.show, f"{shown(source.path.name)}, frames")
         return upscale_video(source, target, upscaler, encoding, overwrite=overwrite, on_progress=show)
 
 
-def _line(outcome: "VideoOutcome", choice: "Choice") -> str:
+def _line(outcome: "VideoResult", choice: "Choice") -> str:
     """One line about the result."""
     sizes = "{}x{} -> {}x{}".format(*outcome.input_size, *outcome.output_size)
     frames = count(outcome.frames, "frame") + (f" ({outcome.repeated} repeated)" if outcome.repeated else "")
@@ -129,7 +129,7 @@ def _line(outcome: "VideoOutcome", choice: "Choice") -> str:
     return f"{files}: {sizes}, {frames}, {encoded}, {outcome.seconds:.1f} s, {shown(choice.model)}{reason}"
 
 
-def _record(outcome: "VideoOutcome", choice: "Choice", scale: int) -> dict[str, object]:
+def _record(outcome: "VideoResult", choice: "Choice", scale: int) -> dict[str, object]:
     return {
         "source": str(outcome.source),
         "target": str(outcome.target),

@@ -9,3 +9,10 @@ containers  what fits into which file, and the streams that are copied
 muxing      the result: the segments joined, and everything else copied
 libav       PyAV, and its errors in our words
 """
+
+from elansr.video.containers import CONTAINERS
+from elansr.video.encoding import Encoding
+from elansr.video.upscale import VideoResult, choose_weights, upscale_video
+from elansr.video.video_file import VideoFile
+
+__all__ = ["CONTAINERS", "Encoding", "VideoFile", "VideoResult", "choose_weights", "upscale_video"]

@@ -20,8 +20,8 @@ from elansr.text import shown
 from elansr.video.containers import MOST, TURNING, add_copy, container_of, copies, in_memory, misfits
 from elansr.video.encoding import EncoderSettings
 from elansr.video.libav import av, complaints, logged
-from elansr.video.reading import VideoFile
 from elansr.video.segments import StoredPacket
+from elansr.video.video_file import VideoFile
 
 _KEPT_TIMES = ("mp4", "matroska")
 """Parts of the names of containers whose times start where their makers meant; others are shifted to start at 0."""

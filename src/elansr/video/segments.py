@@ -18,7 +18,7 @@ from elansr.errors import ConfigError
 from elansr.images import Pixels
 from elansr.video.encoding import Encoder, EncoderSettings, Packet
 from elansr.video.frames import FromRGB
-from elansr.video.reading import Frame, FramePosition
+from elansr.video.video_file import Frame, FramePosition
 
 
 class StoredPacket(NamedTuple):

@@ -26,11 +26,9 @@ from elansr.video.containers import TURNING, container_of
 from elansr.video.encoding import EncoderSettings, Encoding
 from elansr.video.frames import FromRGB, Orientation, orientation_of, scaled
 from elansr.video.muxing import Muxer
-from elansr.video.reading import Frame, VideoFile
 from elansr.video.segments import SEGMENT, BackgroundThread, Segments, SegmentWriter
+from elansr.video.video_file import Frame, VideoFile
 from elansr.weights.released import RELEASED, is_path
-
-__all__ = ["Choice", "Encoding", "VideoFile", "VideoOutcome", "choose_weights", "upscale_video"]
 
 DEFAULT_SCALE = 2
 AHEAD, BEHIND = 4, 4
@@ -61,7 +59,7 @@ class Upscales(Protocol):
 
 
 @dataclass(frozen=True)
-class VideoOutcome:
+class VideoResult:
     """A video that was written.
 
     Attributes:
@@ -115,7 +113,7 @@ def upscale_video(
     *,
     overwrite: bool = False,
     on_progress: Progress | None = None,
-) -> VideoOutcome:
+) -> VideoResult:
     """Upscales a video and writes the result whole or not at all.
 
     Args:
@@ -187,10 +185,10 @@ class _VideoJob:
     def _kept(self, segments: Segments) -> str:
         return f"{segments.frames} of {self._total} frames are kept in {shown(segments.folder)}"
 
-    def done(self, seconds: float, segments: Segments) -> VideoOutcome:
+    def done(self, seconds: float, segments: Segments) -> VideoResult:
         """The outcome of a result that is written."""
         about, video = self._source.facts, self._video
-        return VideoOutcome(
+        return VideoResult(
             self._source.path,
             self._target,
             seconds,
