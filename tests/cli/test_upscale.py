@@ -230,7 +230,7 @@ except SystemExit as end:
         (["--device", "tpu"], "unknown device 'tpu'"),
         (["--device", "cuda:99"], "cuda:99"),
         (["--max-pixels", "100"], "pixels are more than the limit of 100"),
-        (["-o", "OUT.jpg", "--ext", "png"], "OUT.jpg: --ext png asks for another ending"),
+        (["-o", "OUT.jpg", "--ext", "png"], "OUT.jpg: --ext png asks for another file extension"),
         (["-o", "a.png"], "would be written over itself"),
         (["--suffix", ""], "would be written over itself"),
         (["--suffix", "../x"], "must not name a folder"),

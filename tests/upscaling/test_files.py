@@ -166,7 +166,7 @@ def test_one_file_to_a_file_or_a_folder(tmp_path: Path) -> None:
     assert job.target == tmp_path / "new.png/a_x4.jpg"
     assert target("folder", suffix="", extension="tiff") == "folder/a.tiff"
     assert target("new.jpeg", extension="jpg") == "new.jpeg"
-    with pytest.raises(ConfigError, match=r"new\.jpeg: --ext png asks for another ending"):
+    with pytest.raises(ConfigError, match=r"new\.jpeg: --ext png asks for another file extension"):
         target("new.jpeg", extension="png")
     (tmp_path / "notes.txt").touch()
     with pytest.raises(ConfigError, match=r"notes\.txt: is a file"):

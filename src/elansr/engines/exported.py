@@ -45,7 +45,7 @@ def choose(model: str | os.PathLike[str], engine: str) -> EngineName:
 
     Args:
         model: released name, weights file or exported file.
-        engine: "auto" goes by the ending of the file; any other has to fit it.
+        engine: "auto" goes by the file extension; any other has to fit it.
 
     Raises:
         ConfigError: an unknown engine, or one that does not run such a file.

@@ -1,7 +1,7 @@
-"""One picture file on its way: options, the choice of weights, the final size, and what became of it.
+"""One picture file: what is to be done with it, and what was done.
 
-begin     a picture that was read -> the work on it, or why its result cannot be written
-attempt   work that may fail -> its answer, or the failure as the result of the file
+begin     a picture that was read -> the work on it: weights, final size, a place for the result
+attempt   runs work on a file; a failure becomes the result of that file
 """
 
 import os
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from elansr.upscaling.tiled import TiledNetwork
 
 Existing = Literal["refuse", "skip", "replace"]
-"""What becomes of a job whose target exists already."""
+"""What happens to a job whose target exists already."""
 Progress = Callable[[Job, int, int], None]
-"""Told the job, the pixels of its source that are done, and all of them."""
+"""Called with the job, and the pixels of its source done and in all."""
 
 T = TypeVar("T")
 
@@ -35,10 +35,10 @@ class Options:
 
     Attributes:
         size: of the results.
-        existing: what becomes of a file whose result exists already.
+        existing: what happens to a file whose result exists already.
         quality: of lossy results, 1 to 100; None is the format's default.
         max_pixels: refuse pictures with more pixels, all pages counted.
-        max_streamed: the same for pictures that are read in rows and never held in memory, see `large`.
+        max_streamed: the same for pictures that are read in rows and never held in memory, see `on_disk`.
         pyramid: whether results, which must be TIFF then, hold smaller copies too.
     """
 
@@ -52,7 +52,7 @@ class Options:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What became of one job.
+    """What was done with one file.
 
     Attributes:
         source: the file read.
@@ -83,7 +83,7 @@ class FileResult:
 
 
 def attempt(job: Job, options: Options, work: Callable[[], T], spent: float = 0.0) -> T | FileResult:
-    """What `work` gives; if it fails because of the file, the outcome of the job.
+    """Returns what `work` returns, or if it fails, the result of the job.
 
     Args:
         job: what the work is about.
@@ -94,7 +94,7 @@ def attempt(job: Job, options: Options, work: Callable[[], T], spent: float = 0.
     started = time.perf_counter()
     try:
         return work()
-    # torch reports what one picture asks too much of as RuntimeError: no reason to leave the others undone.
+    # PyTorch raises RuntimeError where a picture is too much for it: no reason to stop the others.
     except (ElansrError, OSError, MemoryError, RuntimeError) as error:
         seconds = spent + time.perf_counter() - started
         if isinstance(error, OutputExistsError) and options.existing == "skip":
@@ -118,7 +118,7 @@ Choose = Callable[[Picture], ChosenUpscaler]
 
 
 def check_target(job: Job, options: Options) -> None:
-    """Looks before anything is read whether the result may be written.
+    """Checks, before anything is read, whether the result may be written.
 
     Raises:
         OutputExistsError: the target exists and `options.existing` is not "replace".
@@ -129,13 +129,13 @@ def check_target(job: Job, options: Options) -> None:
 
 @dataclass(frozen=True)
 class FileTask:
-    """A picture that was read, may be upscaled and has a place to go to.
+    """A picture that was read, and all that is needed to upscale and write it.
 
     Attributes:
-        job: where it comes from and goes to.
+        job: the files.
         picture: the pixels.
-        upscaler: for them.
-        choice: the weights behind it.
+        upscaler: the network.
+        choice: its weights.
         final: width and height of the result.
         options: of the run.
     """
@@ -155,7 +155,7 @@ class FileTask:
 
     @property
     def together(self) -> int:
-        """How many pictures of this size are to go through the network at once."""
+        """How many pictures of this size go through the network at once."""
         height, width = self.picture.pages[0].shape[:2]
         return self.upscaler.together(height, width) if len(self.picture.pages) == 1 else 1
 
@@ -184,14 +184,14 @@ class FileTask:
         )
 
     def done(self, seconds: float) -> FileResult:
-        """The outcome of a result that is written."""
+        """The result, once it is written."""
         given, pages = _size(self.picture), len(self.picture.pages)
         source, target, scale = self.job.source, self.job.target, self.upscaler.scale
         return FileResult(source, target, "done", "", seconds, given, self.final, pages, scale, self.choice)
 
 
 def begin(job: Job, picture: Picture, choose: Choose, options: Options) -> FileTask:
-    """Chooses the upscaler and makes sure of the result's place before the work.
+    """Chooses the network and checks, before the work, that the result can be written; makes its folder.
 
     Raises:
         ElansrError: weights that cannot be loaded, or a result that cannot be written.

@@ -1,9 +1,9 @@
 """Pictures larger than memory: read in rows, super-resolved in strips that go to disk, encoded from there.
 
-work_on_disk   whether a file is one of them
-OnDiskWork     the work on it; stopped at any time, it goes on after the last finished strip
+work_on_disk   the work on a file, if it is one of them
+OnDiskWork     that work; interrupted at any time, it goes on after the last finished strip
 
-What is held in memory grows with the width of a picture, not with its height (docs/performance.md).
+The memory it takes grows with the width of a picture, not with its height (docs/performance.md).
 """
 
 import logging
@@ -40,13 +40,13 @@ _HIGHEST_SCALE = 8
 _ENCODING = 16
 """Encoding counts as a 16th of the network's work in the progress."""
 _SETTINGS = {"source": "the picture", "result": "the kind of the result", "tta": "--tta"}
-"""What the user is told of a setting that changed, where its name does not say it."""
+"""What messages call a setting, where its name does not say it."""
 
 _LOG = logging.getLogger(__name__)
 
 
 def work_on_disk(file: PictureFile, job: Job, choose: Choose, options: Options) -> "OnDiskWork | None":
-    """The work on a picture whose result is made on disk; None if it is held in memory, as others are.
+    """The work on a picture whose result is made on disk; None if it is made in memory.
 
     Raises:
         ElansrError: the picture is larger than the limit of those that are read in rows; or, where it or its result
@@ -89,7 +89,7 @@ class OnDiskWork:
 
     Args:
         file: the picture.
-        task: what is to be done with it; of its picture only the kind is there.
+        task: what to do with it; its picture has the size and kind, but no pixels.
     """
 
     def __init__(self, file: PictureFile, task: FileTask) -> None:
@@ -102,7 +102,7 @@ class OnDiskWork:
         """Super-resolves the picture and writes the result whole or not at all.
 
         Raises:
-            KeyboardInterrupt: with what is kept, and where.
+            KeyboardInterrupt: says what is kept, and where.
             ElansrError: the picture cannot be read, upscaled or written. If it cannot be read, nothing is kept.
         """
         started, job = time.perf_counter(), self._task.job
@@ -156,7 +156,7 @@ class OnDiskWork:
             raise PictureError(f"{self._task.job.shown_target}: {text}, {there}; free some or choose another folder")
 
     def _work(self, folder: RowsFolder, on_progress: Progress) -> BaseException | None:
-        """All that there is to do; gives what `write_rows` gives."""
+        """Upscales and encodes; returns what `write_rows` returns."""
         task, deep = self._task, self._dtype == np.uint16
         report = _Report(task, on_progress)
         with ExitStack() as passes:
@@ -180,7 +180,7 @@ class _FileSource:
 
     Args:
         file: the file.
-        folder: for what is needed to fill transparent pixels; it goes where the file cannot be read.
+        folder: for what is needed to fill transparent pixels; it is deleted if the file cannot be read.
         passes: ends the passes over the file.
         before_rows: called before rows are read.
     """

@@ -1,14 +1,14 @@
-"""Files through the network, past the bad ones: while some are in it, the next are read and the last are written.
+"""Many files: while some are in the network, the next are read and the last are written. A bad file stops no other.
 
-upscale_files  jobs -> results, one a file, as they come
-upscale_file   one file; its errors are the caller's
+upscale_files  jobs -> results, one for each file, in order
+upscale_file   one file; its errors are raised
 
     the caller's thread     the network on window k
-    the worker              read and decode window k + 1; encode and write window k - 1, and of k what is made
+    the worker              read and decode window k + 1; encode and write window k - 1, and what is done of k
 
-A window is one file, or a few consecutive ones whose pictures are so small that they gain by going through the network
-together (`Stages.most`). At most one window is read ahead, and the results of at most one wait to be written. What
-cannot be read ahead, because it is large or bad, is done alone, with nothing else under way.
+A window is one file, or a few consecutive ones with pictures so small that the network is faster on them together
+(`Stages.most`). At most one window is read ahead, and the results of at most one wait to be written. A file that cannot
+be read ahead, because it is large or damaged, is processed alone.
 
 One worker does the reading and the writing: libvips keeps one error text for all threads, and two at work would take
 each other's. An interrupted run is continued by running it again: what is there already is skipped.
@@ -46,10 +46,9 @@ def has_work(jobs: Iterable[Job], options: Options) -> bool:
 def upscale_files(
     jobs: Iterable[Job], choose: Choose, options: Options, on_progress: Progress | None = None
 ) -> Iterator[FileResult]:
-    """Does the jobs and tells of each in their order; a job that fails does not keep the rest.
+    """Processes jobs and yields their results in order; a job that fails does not stop the others.
 
-    Of several, the next are read and the last written while one is in the network, see `pipeline`: the outcome of one
-    is told when the next has come through the network.
+    With several jobs, the result of one is yielded when the next has left the network.
 
     Args:
         jobs: from `plan_jobs`.
@@ -58,7 +57,7 @@ def upscale_files(
         on_progress: called often while a file is upscaled, first with 0 pixels done, in the caller's thread.
 
     Yields:
-        One outcome a job.
+        One result for each job.
     """
     jobs = list(jobs)
 
@@ -72,7 +71,7 @@ def upscale_files(
 
 
 def upscale_file(job: Job, choose: Choose, options: Options, on_progress: Progress) -> FileResult:
-    """Reads a picture, upscales its pages and writes the result whole or not at all.
+    """Upscales one file; the result is written whole or not at all.
 
     Raises:
         OutputExistsError: the target exists and `options.existing` is not "replace".
@@ -89,46 +88,46 @@ def upscale_file(job: Job, choose: Choose, options: Options, on_progress: Progre
 
 
 def _attempt(job: Job, choose: Choose, options: Options, on_progress: Progress) -> FileResult:
-    """All of a job, one that is not to be done included."""
+    """The result of a job, also of one that is not planned or fails."""
     if job.status != "planned":
         return FileResult(job.source, job.target, job.status, job.reason)
     return attempt(job, options, lambda: upscale_file(job, choose, options, on_progress))
 
 
 def _silent(_job: Job, _done: int, _total: int) -> None:
-    """Progress that nobody watches."""
+    """Ignores progress."""
 
 
 Opened = TypeVar("Opened")
 
 
 class Stages(Protocol[Opened]):
-    """What is done with a file, cut where threads change."""
+    """The work on a file, split where threads change."""
 
     @property
     def most(self) -> int:
         """How many files the next window may have."""
 
     def read(self, job: Job) -> Opened | None:
-        """In the worker: the picture; None if the job is to be done alone."""
+        """In the worker: the picture; None if the job has to be done alone."""
 
     def pixels(self, opened: Opened) -> int:
         """Of what was read."""
 
     def upscale(self, window: Sequence[Opened]) -> Iterator[tuple[int, Callable[[], FileResult]]]:
-        """In the caller's thread: of every picture its position and what is left to be done, in the worker."""
+        """In the caller's thread: for every picture its position, and a function that the worker calls to finish it."""
 
     def alone(self, job: Job) -> FileResult:
         """In the caller's thread: the whole of a job."""
 
 
 def overlapped(jobs: Sequence[Job], stages: Stages[Opened]) -> Iterator[FileResult]:
-    """Does the jobs and tells of each in their order.
+    """Processes jobs and yields their results in order.
 
-    After an interrupt, results that were made already are written and told; what was read ahead is dropped.
+    After an interrupt, finished results are still written and yielded; files that were read ahead are dropped.
 
     Yields:
-        One outcome a job.
+        One result for each job.
     """
     stopped, pending = Event(), _PendingWrites()
     reader = _Reader(jobs, stages, stopped)
@@ -188,7 +187,7 @@ class _Reader(Generic[Opened]):
 
 
 class _PendingWrites:
-    """What the worker is writing, or has written and was not told yet.
+    """Files that the worker is writing, or has written and that were not yielded yet.
 
     Attributes:
         files: by the numbers of their windows and their positions in them.
@@ -198,21 +197,21 @@ class _PendingWrites:
         self.files: dict[tuple[int, int], Future[FileResult]] = {}
 
     def wait(self, before: int) -> None:
-        """Waits until the files of windows `before` a number are through."""
+        """Waits until the files of all windows `before` a number are written."""
         wait([file for (number, _), file in self.files.items() if number < before])
 
     def finished(self, before: int | None = None) -> Iterator[FileResult]:
-        """Waits for the outcomes, all or of windows `before` a number, and yields them in the order of the jobs."""
+        """Waits for results, all or those of windows `before` a number, and yields them in the order of the jobs."""
         for key in sorted(self.files):
             if before is None or key[0] < before:
-                outcome = self.files[key].result()
+                result = self.files[key].result()
                 del self.files[key]
-                yield outcome
+                yield result
 
 
 @dataclass(frozen=True)
 class DecodedFile:
-    """A picture that was read ahead, and the seconds that it took."""
+    """A picture that was read ahead, and the seconds that reading took."""
 
     job: Job
     picture: Picture
@@ -220,13 +219,13 @@ class DecodedFile:
 
 
 class FileStages:
-    """See `pipeline.Stages`.
+    """The stages of files on this machine, see `Stages`.
 
     Args:
         choose: gives the upscaler for a picture.
         options: of the run.
-        on_progress: told of the network's work.
-        alone: does the whole of a job.
+        on_progress: called as the network goes on.
+        alone: processes a job from start to end.
 
     Attributes:
         most: files of the next window: as many as the last picture's upscaler takes together of its size.
@@ -240,7 +239,7 @@ class FileStages:
         self.most = 1
 
     def read(self, job: Job) -> DecodedFile | None:
-        """The picture; None where there is none to be read ahead, for whatever reason: done alone, it will tell."""
+        """See `Stages`. An error is left to `alone`, which raises it again."""
         started = time.perf_counter()
         if job.status != "planned":
             return None
@@ -253,7 +252,7 @@ class FileStages:
             return None
 
     def _result_may_wait(self, opened: DecodedFile) -> bool:
-        """Whether it is no larger than x4 makes the largest picture that is read ahead."""
+        """Whether the result is at most as large as x4 makes the largest picture that is read ahead."""
         page, *more = opened.picture.pages
         width, height = self._options.size.of(page.shape[1], page.shape[0], SCALES[-1])
         return width * height * (1 + len(more)) <= SCALES[-1] ** 2 * AHEAD
@@ -287,7 +286,7 @@ class FileStages:
         return attempt(opened.job, self._options, work, opened.seconds)
 
     def _results(self, parts: "list[_Part]") -> "Iterator[tuple[Picture | FileResult, float]]":
-        """The results in their order, or what became of a file instead, and the seconds that each took so far."""
+        """The results in order, or the failure of a file, each with the seconds that it took so far."""
         started = time.perf_counter()
         results = self._together([part.task for part in parts]) if len(parts) > 1 else None
         if results:
@@ -301,7 +300,7 @@ class FileStages:
             yield result, part.spent + time.perf_counter() - started
 
     def _together(self, tasks: Sequence[FileTask]) -> list[Picture] | None:
-        """The results; None where they cannot be made together."""
+        """The results of one call of the network; None if it fails."""
         first, area = tasks[0], tasks[0].area
         self._on_progress(first.job, 0, area)
 
@@ -346,5 +345,5 @@ def _finished(task: FileTask, result: Picture | FileResult, spent: float) -> Fil
     return attempt(task.job, task.options, work, spent)
 
 
-def _as_it_is(outcome: FileResult) -> FileResult:
-    return outcome
+def _as_it_is(result: FileResult) -> FileResult:
+    return result

@@ -1,7 +1,7 @@
-"""Which files a run reads and which files it writes, decided by names alone before a picture is opened.
+"""Which files a run reads and writes, decided by their names before any is opened.
 
-find_files   what the user named (files, folders, patterns) -> the sources
-plan_jobs    the sources -> one job each: read this file, write that one, or why not
+find_files   what the user named (files, folders, patterns) -> input files
+plan_jobs    input files -> one job each: read this file, write that one, or why not
 """
 
 import glob
@@ -19,8 +19,8 @@ from elansr.text import shown
 Extension = Literal["auto", "png", "jpg", "webp", "tiff", "avif"]
 FALLBACK_EXTENSION = ".png"
 
-_LIKE_AN_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
-"""What somebody who types it means as the ending of a file, not as part of a folder's name."""
+_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
+"""A file extension, as opposed to a dot in the name of a folder."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Job:
 def find_files(inputs: Iterable[str | os.PathLike[str]], recursive: bool = False) -> list[InputFile]:
     """The files that `inputs` mean, in the order given, those of a folder sorted by name.
 
-    A file named itself is taken whatever its ending; from folders and patterns come the files with the ending of a
-    picture, without hidden ones.
+    A file that is named itself is taken whatever its extension; folders and patterns give files with the extension of a
+    picture, but no hidden ones.
 
     Args:
         inputs: files, folders, and patterns as a shell knows them (`*`, `?`, `[...]`, `**`).
@@ -91,22 +91,22 @@ def plan_jobs(
     suffix: str | None = None,
     extension: Extension = "auto",
 ) -> list[Job]:
-    """Decides what is written where, so that nothing is written twice or over what is to be read.
+    """Decides which file is written for which, so that no result replaces another one or an input.
 
-    Without `output` a file's result goes beside it, a folder's into a new folder beside that one, `photos` to
-    `photos_x4`. With one file as source, `output` is the file to write if it ends like a picture, else a folder. With
-    more, it is a folder. Sub-folders are kept. A source that is the result of another one, from an earlier run, is
+    Without `output`, the result of a file goes beside it, and those of a folder into a new folder beside that one,
+    `photos` to `photos_x4`. For one file, `output` is a file if it has a picture's extension, else a folder; for several
+    it is a folder. Folders inside folders are kept. An input that is the result of another one, from an earlier run, is
     skipped; the second job for one target fails.
 
     Args:
         sources: from `find_files`.
         output: the file or folder to write.
-        label: what the run makes, for names: "_x4".
-        suffix: goes between name and ending of every result; None is `label`.
-        extension: ending of the results; "auto" keeps that of the source, or takes .png where that is no picture's.
+        label: the enlargement, for names: "_x4".
+        suffix: goes between name and extension of every result; None is `label`.
+        extension: of the results; "auto" keeps that of the source, or takes .png if that is not one of a picture.
 
     Raises:
-        ConfigError: `output` cannot be what it would have to be.
+        ConfigError: `output` is not the file or the folder that it has to be.
     """
     if output is not None and _is_file_name(output, sources):
         _require_agreement(Path(output), extension)
@@ -121,7 +121,7 @@ def plan_jobs(
 
 
 def is_single(sources: Sequence[InputFile]) -> bool:
-    """Whether a run is about one file, whose failure is the failure of the whole."""
+    """Whether a run is about one file that was named itself."""
     return len(sources) == 1 and sources[0].folder is None
 
 
@@ -158,7 +158,7 @@ def _in_folder(folder: Path, recursive: bool) -> list[InputFile]:
 
 
 def _is_file_name(output: str | os.PathLike[str], sources: Sequence[InputFile]) -> bool:
-    return is_single(sources) and _ends_like_a_picture(Path(output)) and not _is_folder_name(output)
+    return is_single(sources) and _has_picture_extension(Path(output)) and not _is_folder_name(output)
 
 
 def _is_folder_name(output: str | os.PathLike[str]) -> bool:
@@ -166,23 +166,25 @@ def _is_folder_name(output: str | os.PathLike[str]) -> bool:
     return os.path.isdir(output) or os.fspath(output).endswith(("/", os.sep))
 
 
-def _ends_like_a_picture(path: PurePath) -> bool:
+def _has_picture_extension(path: PurePath) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
 def _require_agreement(place: Path, extension: Extension) -> None:
     if extension != "auto" and format_named(extension) != SUFFIXES[place.suffix.lower()]:
         raise ConfigError(
-            f"{shown(place)}: --ext {extension} asks for another ending: leave --ext out or rename the output"
+            f"{shown(place)}: --ext {extension} asks for another file extension: leave --ext out or rename the output"
         )
 
 
 def _folder(output: str | os.PathLike[str], sources: Sequence[InputFile]) -> Path:
-    like_a_file = os.path.lexists(output) or _ends_like_a_picture(Path(output))
-    mistyped = is_single(sources) and _LIKE_AN_ENDING.fullmatch(Path(output).suffix)
+    like_a_file = os.path.lexists(output) or _has_picture_extension(Path(output))
+    mistyped = is_single(sources) and _EXTENSION.fullmatch(Path(output).suffix)
     if mistyped and not (like_a_file or _is_folder_name(output)):
-        endings = ", ".join(sorted(SUFFIXES))
-        raise ConfigError(f"{shown(output)}: not an ending of pictures ({endings}): for a folder, put / behind it")
+        extensions = ", ".join(sorted(SUFFIXES))
+        raise ConfigError(
+            f"{shown(output)}: not a picture file extension ({extensions}): for a folder, add a / at the end"
+        )
     if _is_folder_name(output) or not like_a_file:
         return Path(output)
     if is_single(sources):
@@ -215,7 +217,7 @@ def _beside(folder: Path, label: str) -> Path:
 
 def result_name(path: PurePath, suffix: str, extension: Extension = "auto") -> str:
     """The name of the result of a file: "photo.jpg" -> "photo_x4.jpg"."""
-    kept = path.suffix if _ends_like_a_picture(path) else FALLBACK_EXTENSION
+    kept = path.suffix if _has_picture_extension(path) else FALLBACK_EXTENSION
     return f"{path.stem}{suffix}{kept if extension == 'auto' else '.' + extension}"
 
 
