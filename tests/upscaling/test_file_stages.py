@@ -153,10 +153,10 @@ def test_large_pictures_are_not_read_ahead(tmp_path: Path, monkeypatch: pytest.M
     jobs = pictures(tmp_path, [(4, 6), (20, 20), (4, 6), (30, 30), (30, 30)])
     in_worker = list[int]()
 
-    def reading(path: Path, max_pixels: int) -> Picture:
+    def reading(path: Path, name: str | None, max_pixels: int) -> Picture:
         in_worker.append(int(path.stem))
         assert threading.current_thread() is not threading.main_thread()
-        return read(path, max_pixels=max_pixels)
+        return read(path, name=name, max_pixels=max_pixels)
 
     monkeypatch.setattr(pipeline, "read", reading)
     upscaler = Repeat()

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from elansr.engines.device import pick_device, pick_precision, set_cpu_threads
+from elansr.engines.device import PrecisionName, pick_device, pick_precision, set_cpu_threads
 from elansr.engines.exported import EngineName, choose
 from elansr.errors import ElansrError, PictureError
 from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED, set_threads
@@ -14,10 +14,6 @@ from elansr.upscaling.final_size import FinalSize
 from elansr.upscaling.pipeline import has_work, upscale_files
 from elansr.upscaling.plan import Extension, Job, find_files, is_single, plan_jobs
 from elansr.upscaling.tiled import Border, TiledNetwork
-
-Device = str
-"""A device by name: "auto", "cpu", "cuda", "cuda:N" or "mps"."""
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 class Observer:
@@ -52,8 +48,8 @@ def upscale(
     border: Border = "closed",
     margin: int = 0,
     tile: int = 0,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    device: str = "auto",
+    precision: PrecisionName = "auto",
     engine: EngineName = "auto",
     threads: int = 0,
     max_pixels: int | None = None,
@@ -64,7 +60,7 @@ def upscale(
     Args:
         inputs: one or more files, folders, or patterns such as "photos/*.jpg".
         output: file or folder to write; None writes beside a file, and for a folder into a new one, "photos_x4".
-        scale: of the network; None takes the smallest that reaches the final size, else the largest.
+        scale: of the network, 2, 3 or 4; None takes the smallest that reaches the final size, else the largest.
         model: released name, family, path, or "auto", which chooses for each file by how it was compressed.
         recursive: whether folders inside folders count.
         outscale, width, height: final size, as a factor or in pixels; at most one.

@@ -94,9 +94,9 @@ def plan_jobs(
     """Decides which file is written for which, so that no result replaces another one or an input.
 
     Without `output`, the result of a file goes beside it, and those of a folder into a new folder beside that one,
-    `photos` to `photos_x4`. For one file, `output` is a file if it has a picture's extension, else a folder; for several
-    it is a folder. Folders inside folders are kept. An input that is the result of another one, from an earlier run, is
-    skipped; the second job for one target fails.
+    `photos` to `photos_x4`. For one file, `output` is a file if it has a picture's extension, else a folder; for
+    several it is a folder. Folders inside folders are kept. An input that is the result of another one, from an earlier
+    run, is skipped; the second job for one target fails.
 
     Args:
         sources: from `find_files`.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 
+from elansr.engines.device import PrecisionName
 from elansr.engines.exported import EngineName
 from elansr.errors import PictureError
-from elansr.upscaling.paths import Precision
 from elansr.upscaling.tiled import Array, Border, TiledNetwork
 from elansr.upscaling.tiling import Network, Progress, Samples
 
@@ -51,7 +51,7 @@ class Upscaler:
         network: "ELAN | str | os.PathLike[str]",
         *,
         device: str = "auto",
-        precision: Precision = "auto",
+        precision: PrecisionName = "auto",
         tile: int = 0,
         border: Border = "closed",
         margin: int = 0,
@@ -92,7 +92,7 @@ class Upscaler:
         revision: str | None = None,
         token: str | None = None,
         device: str = "auto",
-        precision: Precision = "auto",
+        precision: PrecisionName = "auto",
         tile: int = 0,
         border: Border = "closed",
         margin: int = 0,
@@ -173,7 +173,7 @@ def load(
     *,
     scale: int | None = None,
     device: str = "auto",
-    precision: Precision = "auto",
+    precision: PrecisionName = "auto",
     tile: int = 0,
     border: Border = "closed",
     margin: int = 0,
