@@ -3,9 +3,7 @@
 import dataclasses
 import shlex
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,11 +54,12 @@ def benchmark(
     from elansr.benchmark.speed import timings
     from elansr.cli.benchmark_table import BenchmarkResult, as_json, as_text
     from elansr.cli.progress import ProgressBars
+    from elansr.disk import TemporaryFolder
 
     set_cpu_threads(threads or cpu_threads())  # as many for PyTorch as for the native library
     workload, found = _plan(models, scale, size, device, precision, engine)
-    with ProgressBars() as progress, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        workload = _exported(found, dataclasses.replace(workload, folder=Path(folder)), progress)
+    with ProgressBars() as progress, TemporaryFolder() as folder:
+        workload = _exported(found, dataclasses.replace(workload, folder=folder.path), progress)
         counts, peaks, stopwatch = _prepare(found, workload, progress)
         planned = rounds or stopwatch.enough
         measured = _measure(stopwatch, planned, progress)

@@ -455,7 +455,7 @@ def fill_in(page: Any, key: str) -> None:
 def test_files_are_gone_with_the_server(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     app = mount(FastAPI(), service)
-    [folder] = tmp_path.glob("elansr-page-*")
+    [folder] = tmp_path.glob("elansr-work-*")
     with TestClient(app):
         assert folder.is_dir()
     assert not folder.exists()

@@ -1,4 +1,4 @@
-// Pictures come by choosing, dropping or pasting; they are sent at once and Python is told where they lie.
+// Pictures come by choosing, dropping or pasting; they are sent at once and Python learns where they are.
 // Listeners sit on what outlives a new rendering of the template.
 let latest = 0;
 
@@ -13,13 +13,13 @@ function say(text) {
 }
 
 async function sent(file, which) {
-  const told = { name: file.name, bytes: file.size };
-  if (file.size > props.max_bytes) return told;  // Python says so
+  const entry = { name: file.name, bytes: file.size };
+  if (file.size > props.max_bytes) return entry;  // Python says so
   say(`Sending ${which}${file.name} …`);
   try {
-    told.path = (await upload(file)).path;
+    entry.path = (await upload(file)).path;
   } catch (error) { /* without a path Python says that it did not arrive */ }
-  return told;
+  return entry;
 }
 
 async function take(list) {

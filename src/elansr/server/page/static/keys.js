@@ -8,9 +8,9 @@ function position(line) {
 }
 
 function moveTo(line, around, share) {
-  const told = { view: window, bubbles: true, clientX: around.left + share * around.width, clientY: around.top + around.height / 2 };
-  line.dispatchEvent(new MouseEvent('mousedown', told));
-  window.dispatchEvent(new MouseEvent('mouseup', told));
+  const mouse = { view: window, bubbles: true, clientX: around.left + share * around.width, clientY: around.top + around.height / 2 };
+  line.dispatchEvent(new MouseEvent('mousedown', mouse));
+  window.dispatchEvent(new MouseEvent('mouseup', mouse));
   line.setAttribute('aria-valuenow', Math.round(100 * share));
 }
 
@@ -24,9 +24,9 @@ document.addEventListener('keydown', (event) => {
 
 new MutationObserver(() => {
   for (const line of document.querySelectorAll('[data-testid="slider"]:not([tabindex])')) {
-    const told = { tabindex: 0, role: 'slider', 'aria-label': 'How much of the picture before is shown, in percent',
-                   'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': 50 };
-    for (const [name, value] of Object.entries(told)) line.setAttribute(name, value);
+    const attributes = { tabindex: 0, role: 'slider', 'aria-label': 'How much of the picture before is shown, in percent',
+                         'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': 50 };
+    for (const [name, value] of Object.entries(attributes)) line.setAttribute(name, value);
     const [before, after] = line.parentElement.querySelectorAll('img');
     before?.setAttribute('alt', 'The picture enlarged with bicubic');
     after?.setAttribute('alt', 'The picture enlarged by elansr');
