@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 import onnx
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 from onnx import TensorProto
 
 from elansr.export.onnx_graph import END, Graph, Sizes, Windows
@@ -133,8 +133,9 @@ class _Writer:
         return self._conv(x, Convolution(weight, conv.bias), np.float16 if self._half else np.float32)
 
     def _conv(self, x: str, conv: Convolution, dtype: DTypeLike) -> str:
-        arrays: list[NDArray[np.floating]] = [values.astype(dtype) for values in (conv.weight, conv.bias)]
-        weight, bias = (self._graph.constant(values) for values in arrays)
+        # By way of float32, as PyTorch rounds to float16.
+        singles = [values.astype(np.float32) for values in (conv.weight, conv.bias)]
+        weight, bias = (self._graph.constant(values.astype(dtype)) for values in singles)
         side = conv.weight.shape[-1]
         return self._graph.add("Conv", x, weight, bias, kernel_shape=[side, side], pads=[side // 2] * 4)
 
