@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from elansr.disk import write_atomically, writing_errors
 from elansr.errors import DataError, TrainingError
+from elansr.training.adversarial import Adversary
 
 PATTERN = "step_*.ckpt"
 
@@ -31,6 +32,7 @@ class TrainState:
         optimizer: with its moments.
         generator: draws the crops.
         precision: the state of the mixed-precision plug-in (fp16's loss scale); None if it has none.
+        adversary: of a finishing stage; None if there is none.
         step: optimiser steps so far.
         best: the best validation so far, PSNR-Y in dB.
     """
@@ -40,6 +42,7 @@ class TrainState:
     optimizer: Optimizer
     generator: torch.Generator
     precision: Any = None
+    adversary: Adversary | None = None
     step: int = 0
     best: float = float("-inf")
     config: Mapping[str, object] = field(default_factory=dict)
@@ -72,6 +75,8 @@ class TrainState:
             self.generator.set_state(saved["generator"])
             if self.precision is not None and saved["precision"]:
                 self.precision.load_state_dict(saved["precision"])
+            if self.adversary is not None:
+                self.adversary.load_state_dict(saved["adversary"])
             self.step, self.best = saved["step"], saved["best"]
         except (OSError, EOFError, KeyError, RuntimeError, ValueError, TypeError, pickle.UnpicklingError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -85,6 +90,7 @@ class TrainState:
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "precision": self.precision.state_dict() if self.precision is not None else {},
+            "adversary": self.adversary.state_dict() if self.adversary is not None else {},
             "step": self.step,
             "best": self.best,
         }

@@ -141,6 +141,23 @@ class ScheduleRecipe:
 
 
 @dataclass(config=_STRICT)
+class AdversarialRecipe:
+    """A finishing stage: what the network's loss gains besides L1, see `elansr.training.adversarial`.
+
+    PSNR falls while texture grows, so the weights of the last validation are kept, not those of the best.
+    """
+
+    weight: Annotated[float, Field(gt=0)] = 0.01
+    """Of the discriminator's judgement."""
+    feature_weight: Annotated[float, Field(ge=0)] = 0.1
+    """Of the distance between the discriminator's features of SR and HR."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-4
+    """Of the discriminator (Adam)."""
+    channels: Annotated[int, Field(ge=4)] = 32
+    """Of its first convolution."""
+
+
+@dataclass(config=_STRICT)
 class RunRecipe:
     """Where the run writes, how often, and on what it runs."""
 
@@ -166,6 +183,7 @@ class Recipe:
     data: DataRecipe
     schedule: ScheduleRecipe
     run: RunRecipe
+    adversarial: AdversarialRecipe | None = None
 
 
 def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:

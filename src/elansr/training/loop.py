@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from elansr.errors import TrainingError
 from elansr.memory import keep_freed_memory
+from elansr.training.adversarial import Adversary
 from elansr.training.batches import Batches
 from elansr.training.checkpoint import Checkpoints, TrainState
 from elansr.training.config import Recipe, ScheduleRecipe
@@ -47,7 +48,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
         resume: a checkpoint to go on from; by default the newest of the run's folder, if there is one.
 
     Returns:
-        The weights file of the best validation (PSNR-Y of the EMA weights).
+        The weights file of the best validation (PSNR-Y of the EMA weights), or of the last in an adversarial stage.
 
     Raises:
         ConfigError: a batch that cannot be trained with, the run's folder holds the run of another recipe, or
@@ -78,7 +79,8 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     trained, optimizer = fabric.setup(network, optimizer)
     loss_scale = fabric.strategy.precision if recipe.run.precision == "16-mixed" else None
     crops = torch.Generator().manual_seed(recipe.run.seed)
-    state = TrainState(network, ema, optimizer, crops, loss_scale, config=asdict(ema.config))
+    adversary = Adversary(recipe.adversarial, fabric) if recipe.adversarial else None
+    state = TrainState(network, ema, optimizer, crops, loss_scale, adversary, config=asdict(ema.config))
     checkpoints = Checkpoints(folder.path, recipe.run.keep_checkpoints)
     checkpoints.resume(state, resume)
     log = RunLog(folder, state.step, report) if fabric.is_global_zero else None
@@ -98,7 +100,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
         started = time.monotonic()
         lr, hr = batches.draw(crop_size(state.step, sizes), state.generator)
         waited = time.monotonic() - started
-        loss = backward(fabric, trained, lr, hr, plan)
+        loss = backward(fabric, trained, lr, hr, plan, adversary)
         norm = clip(fabric, trained, optimizer, plan)
         finite = bool(torch.isfinite(loss)) and bool(torch.isfinite(norm))
         if finite or loss_scale:  # the loss scaler leaves a bad step out by itself, and lowers its scale
@@ -121,7 +123,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
                 log.write(state.step)
             if state.step % recipe.run.validate_every == 0 or last:
                 result = log.write_validation(state.step, lambda: validate(ema, validation, recipe.network.scale))
-                if result.val_psnr_y > state.best:
+                if adversary or result.val_psnr_y > state.best:
                     state.best = result.val_psnr_y
                     folder.save_weights(ema, recipe, result)
             if state.step % recipe.run.checkpoint_every == 0 or last:
@@ -137,13 +139,22 @@ def clip(fabric: Fabric, network: _FabricModule, optimizer: Optimizer, plan: Sch
     return cast(Tensor, fabric.clip_gradients(network, optimizer, max_norm=limit, error_if_nonfinite=False))
 
 
-def backward(fabric: Fabric, network: _FabricModule, lr: Tensor, hr: Tensor, plan: ScheduleRecipe) -> Tensor:
-    """Adds up the gradient of the batch, in `plan.accumulate` parts; returns its mean loss over all processes."""
+def backward(
+    fabric: Fabric, network: _FabricModule, lr: Tensor, hr: Tensor, plan: ScheduleRecipe, adversary: Adversary | None
+) -> Tensor:
+    """Adds up the gradient of the batch, in `plan.accumulate` parts; returns its mean loss over all processes.
+
+    An adversary learns from each part before it judges it.
+    """
     parts = list(zip(lr.chunk(plan.accumulate), hr.chunk(plan.accumulate), strict=True))
     losses = []
     for i, (lr_part, hr_part) in enumerate(parts, start=1):
         with fabric.no_backward_sync(network, enabled=i < len(parts)):
-            loss = l1(network(lr_part), hr_part, plan.fft_weight) / len(parts)
+            sr = network(lr_part)
+            loss = l1(sr, hr_part, plan.fft_weight) / len(parts)
+            if adversary:
+                adversary.learn(sr.detach(), hr_part, lr_part)
+                loss = loss + adversary.loss(sr, hr_part, lr_part) / len(parts)
             fabric.backward(loss)
         losses.append(loss.detach())
     total = torch.stack(losses).sum()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +47,13 @@ class ValidationEntry:
         step: optimiser steps so far.
         val_psnr_y: PSNR-Y of the EMA weights in dB, mean over the validation pictures.
         seconds: it took.
+        sharpness: see `elansr.training.validation.Scores`; older logs do not have it.
     """
 
     step: int
     val_psnr_y: float
     seconds: float
+    sharpness: float = math.nan
 
 
 LogEntry = TrainingEntry | ValidationEntry
@@ -124,6 +127,7 @@ class RunFolder:
 
 def provenance(recipe: Recipe, result: ValidationEntry) -> Provenance:
     """What the weights file says about how it came to be; its name is that of the run's folder."""
+    metrics = {"val PSNR-Y": result.val_psnr_y, "val sharpness": result.sharpness}
     return Provenance(
         name=Path(recipe.run.folder).resolve().name,
         recipe=json.dumps(dataclasses.asdict(recipe)),
@@ -131,7 +135,7 @@ def provenance(recipe: Recipe, result: ValidationEntry) -> Provenance:
         licence=recipe.data.licence,
         steps=result.step,
         started_from=recipe.network.start_from or "",
-        metrics={"val PSNR-Y": round(result.val_psnr_y, 3)},
+        metrics={name: round(value, 3) for name, value in metrics.items() if math.isfinite(value)},
     )
 
 

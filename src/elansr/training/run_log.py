@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
 from elansr.training.run_folder import CURVES, TENSORBOARD, LogEntry, RunFolder, TrainingEntry, ValidationEntry
+from elansr.training.validation import Scores
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,11 @@ class RunLog:
         )
         self._publish(entry, "training")
 
-    def write_validation(self, step: int, validate: Callable[[], float]) -> ValidationEntry:
+    def write_validation(self, step: int, validate: Callable[[], Scores]) -> ValidationEntry:
         """Validates and writes the result; the curves are drawn anew."""
         started = time.monotonic()
-        entry = ValidationEntry(step, validate(), time.monotonic() - started)
+        scores = validate()
+        entry = ValidationEntry(step, scores.psnr_y, time.monotonic() - started, scores.sharpness)
         self._publish(entry, "validation")
         self._folder.write(CURVES, curves_png(self._folder.entries()))
         return entry

@@ -63,7 +63,7 @@ def _step(recipe: Recipe, fabric: Fabric, network: _FabricModule, optimizer: Opt
     network.train()
     _wait(fabric)
     started = time.perf_counter()
-    backward(fabric, network, lr, hr, plan)
+    backward(fabric, network, lr, hr, plan, None)
     optimizer.step()
     optimizer.zero_grad()
     _wait(fabric)

@@ -1,14 +1,14 @@
-"""Validation during training: PSNR-Y of a network over pictures kept in memory."""
+"""Validation during training: PSNR-Y and sharpness of a network over pictures kept in memory."""
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 
 from elansr.evaluation import RGB, psnr_y
-from elansr.images import from_float, to_float
+from elansr.images import from_float, luma, to_float
 from elansr.nn.elan import ELAN
 from elansr.training.config import Recipe
 from elansr.training.data import find_files, read_pairs
@@ -33,10 +33,33 @@ def validation_pairs(recipe: Recipe) -> list[tuple[RGB, RGB]]:
     return [(lr, hr) for lr, hr in pairs if lr is not None]
 
 
+class Scores(NamedTuple):
+    """Means over the validation pictures.
+
+    Attributes:
+        psnr_y: in dB, under the protocol of the literature.
+        sharpness: mean magnitude of the Laplacian of SR's luma over that of HR's; below 1 is softer than HR.
+    """
+
+    psnr_y: float
+    sharpness: float
+
+
 @torch.no_grad()
-def validate(network: ELAN, pairs: Sequence[tuple[RGB, RGB]], scale: int) -> float:
-    """Mean PSNR-Y in dB over uint8 (LR, HR) pairs, in float32, under the protocol of the literature."""
-    return fmean(psnr_y(_super_resolve(network, lr), hr, scale) for lr, hr in pairs)
+def validate(network: ELAN, pairs: Sequence[tuple[RGB, RGB]], scale: int) -> Scores:
+    """Super-resolves the LR of uint8 (LR, HR) pairs in float32 and compares it with HR."""
+    scores = []
+    for lr, hr in pairs:
+        sr = _super_resolve(network, lr)
+        scores.append((psnr_y(sr, hr, scale), laplacian(sr), laplacian(hr)))
+    psnr, of_sr, of_hr = (fmean(column) for column in zip(*scores, strict=True))
+    return Scores(psnr, of_sr / of_hr if of_hr else 1.0)
+
+
+def laplacian(picture: RGB) -> float:
+    """Mean magnitude of the Laplacian (4, -1) of the luma of a uint8 picture (H, W, 3), in levels."""
+    y = luma(picture)
+    return float(np.abs(4 * y[1:-1, 1:-1] - y[:-2, 1:-1] - y[2:, 1:-1] - y[1:-1, :-2] - y[1:-1, 2:]).mean())
 
 
 def _super_resolve(network: ELAN, lr: RGB) -> RGB:
