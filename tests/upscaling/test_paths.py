@@ -1,5 +1,6 @@
 """`elansr.upscale`: what `elansr upscale` does, as one call."""
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import elansr
+from elansr.cli import upscale as cli
 from elansr.errors import ConfigError, OutputExistsError, PictureError
 from elansr.images import Picture, read, write
 from elansr.nn.elan import ELAN
@@ -78,3 +80,8 @@ def test_of_several_those_that_fail_are_among_the_results(weights: str, tmp_path
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_x2.png", "c_x2.png"]
     again = elansr.upscale(tmp_path / "in", tmp_path / "out", model=weights, device="cpu")
     assert [result.status for result in again] == ["skipped", "failed", "skipped"]
+
+
+def test_the_command_line_hands_on_every_option() -> None:
+    ours, command = (set(inspect.signature(function).parameters) for function in (elansr.upscale, cli.upscale))
+    assert ours - {"existing", "observer"} == command - {"overwrite", "skip_existing", "json"}
