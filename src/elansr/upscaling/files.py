@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Existing = Literal["refuse", "skip", "replace"]
 """What happens to a job whose target exists already."""
-Progress = Callable[[Job, int, int], None]
+FileProgress = Callable[[Job, int, int], None]
 """Called with the job, and the pixels of its source done and in all."""
 
 T = TypeVar("T")
@@ -159,7 +159,7 @@ class FileTask:
         height, width = self.picture.pages[0].shape[:2]
         return self.upscaler.together(height, width) if len(self.picture.pages) == 1 else 1
 
-    def upscaled(self, on_progress: Progress) -> Picture:
+    def upscaled(self, on_progress: FileProgress) -> Picture:
         """The picture with every page in its final size; progress counts the pixels of all pages."""
         area, total = self.area, self.area * len(self.picture.pages)
         on_progress(self.job, 0, total)

@@ -28,7 +28,7 @@ from elansr.images import (
     write_rows,
 )
 from elansr.text import data_size, shown
-from elansr.upscaling.files import Choose, FileResult, FileTask, Options, Progress, begin
+from elansr.upscaling.files import Choose, FileProgress, FileResult, FileTask, Options, begin
 from elansr.upscaling.plan import Job
 from elansr.upscaling.resume import RowsFolder
 from elansr.upscaling.rows import ALPHA, COLOR, ReadRows, upscale_rows
@@ -98,7 +98,7 @@ class OnDiskWork:
         self._colors = self._channels - (self._channels % 2 == 0)
         self._dtype = file.picture.pixels.dtype
 
-    def upscale(self, on_progress: Progress) -> FileResult:
+    def upscale(self, on_progress: FileProgress) -> FileResult:
         """Super-resolves the picture and writes the result whole or not at all.
 
         Raises:
@@ -155,7 +155,7 @@ class OnDiskWork:
             there = f"{data_size(free)} are there"
             raise PictureError(f"{self._task.job.shown_target}: {text}, {there}; free some or choose another folder")
 
-    def _work(self, folder: RowsFolder, on_progress: Progress) -> BaseException | None:
+    def _work(self, folder: RowsFolder, on_progress: FileProgress) -> BaseException | None:
         """Upscales and encodes; returns what `write_rows` returns."""
         task, deep = self._task, self._dtype == np.uint16
         report = _Report(task, on_progress)
@@ -219,7 +219,7 @@ class _Report:
         on_progress: called with it.
     """
 
-    def __init__(self, task: FileTask, on_progress: Progress) -> None:
+    def __init__(self, task: FileTask, on_progress: FileProgress) -> None:
         self._job, self._on_progress, self._area = task.job, on_progress, task.area
         self._total, self._done = task.area + task.area // _ENCODING, 0
         self.again()

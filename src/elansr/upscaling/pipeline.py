@@ -26,7 +26,7 @@ from typing import Generic, Protocol, TypeVar
 
 from elansr.errors import ElansrError
 from elansr.images import Picture, open_picture, read
-from elansr.upscaling.files import Choose, FileResult, FileTask, Options, Progress, attempt, begin, check_target
+from elansr.upscaling.files import Choose, FileProgress, FileResult, FileTask, Options, attempt, begin, check_target
 from elansr.upscaling.final_size import SCALES, fit
 from elansr.upscaling.on_disk import work_on_disk
 from elansr.upscaling.plan import Job
@@ -44,7 +44,7 @@ def has_work(jobs: Iterable[Job], options: Options) -> bool:
 
 
 def upscale_files(
-    jobs: Iterable[Job], choose: Choose, options: Options, on_progress: Progress | None = None
+    jobs: Iterable[Job], choose: Choose, options: Options, on_progress: FileProgress | None = None
 ) -> Iterator[FileResult]:
     """Processes jobs and yields their results in order; a job that fails does not stop the others.
 
@@ -70,7 +70,7 @@ def upscale_files(
         yield from map(alone, jobs)
 
 
-def upscale_file(job: Job, choose: Choose, options: Options, on_progress: Progress) -> FileResult:
+def upscale_file(job: Job, choose: Choose, options: Options, on_progress: FileProgress) -> FileResult:
     """Upscales one file; the result is written whole or not at all.
 
     Raises:
@@ -87,7 +87,7 @@ def upscale_file(job: Job, choose: Choose, options: Options, on_progress: Progre
     return task.done(time.perf_counter() - started)
 
 
-def _attempt(job: Job, choose: Choose, options: Options, on_progress: Progress) -> FileResult:
+def _attempt(job: Job, choose: Choose, options: Options, on_progress: FileProgress) -> FileResult:
     """The result of a job, also of one that is not planned or fails."""
     if job.status != "planned":
         return FileResult(job.source, job.target, job.status, job.reason)
@@ -232,7 +232,7 @@ class FileStages:
     """
 
     def __init__(
-        self, choose: Choose, options: Options, on_progress: Progress, alone: Callable[[Job], FileResult]
+        self, choose: Choose, options: Options, on_progress: FileProgress, alone: Callable[[Job], FileResult]
     ) -> None:
         self._choose, self._options, self._on_progress, self.alone = choose, options, on_progress, alone
         self._ahead = replace(options, max_pixels=min(options.max_pixels, AHEAD))

@@ -14,7 +14,7 @@ from elansr.engines.exported import EngineName
 from elansr.errors import ConfigError, PictureError
 from elansr.images import LARGEST, from_float, to_float
 from elansr.memory import keep_freed_memory
-from elansr.upscaling.rows import ArraySink, ArraySource, Mark, ReadRows, Strip, upscale_rows
+from elansr.upscaling.rows import Array, ArraySink, ArraySource, Mark, ReadRows, Strip, upscale_rows
 from elansr.upscaling.tiling import (
     FEATHER,
     FixedSize,
@@ -31,7 +31,6 @@ from elansr.upscaling.tiling import (
 if TYPE_CHECKING:
     from elansr.nn.elan import ELAN
 
-Array = NDArray[Any]
 
 TINY, TINY_MARGIN = 8, 16
 """With closed borders, a picture of fewer pixels than the one on a side gets at least the other as a margin: the zeros

@@ -10,7 +10,8 @@ import numpy as np
 from elansr.engines.device import PrecisionName
 from elansr.engines.exported import EngineName
 from elansr.errors import PictureError
-from elansr.upscaling.tiled import Array, Border, TiledNetwork
+from elansr.upscaling.rows import Array
+from elansr.upscaling.tiled import Border, TiledNetwork
 from elansr.upscaling.tiling import Network, Progress, Samples
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _KEEP_PROFILE = ("L", "LA", "P", "PA", "RGB", "RGBA")
 """Modes of Pillow whose colour profile holds for the result too."""
 
-Picture = TypeVar("Picture", bound="Array | Image | Tensor")
+Kind = TypeVar("Kind", bound="Array | Image | Tensor")
 
 
 class Upscaler:
@@ -119,7 +120,7 @@ class Upscaler:
         upscaler._name = os.fspath(name_or_repo)
         return upscaler
 
-    def __call__(self, picture: Picture, progress: Progress | None = None) -> Picture:
+    def __call__(self, picture: Kind, progress: Progress | None = None) -> Kind:
         """Super-resolves one picture.
 
         Args:
@@ -140,10 +141,10 @@ class Upscaler:
             DeviceError: not enough memory for even the smallest tile.
         """
         if _is_tensor(picture):
-            return cast(Picture, self._upscale_tensor(cast("Tensor", picture), progress))
+            return cast(Kind, self._upscale_tensor(cast("Tensor", picture), progress))
         if _is_image(picture):
-            return cast(Picture, self._upscale_image(cast("Image", picture), progress))
-        return cast(Picture, self._network(cast(Array, picture), progress))
+            return cast(Kind, self._upscale_image(cast("Image", picture), progress))
+        return cast(Kind, self._network(cast(Array, picture), progress))
 
     def _upscale_tensor(self, tensor: "Tensor", progress: Progress | None) -> "Tensor":
         torch = sys.modules["torch"]
