@@ -32,9 +32,9 @@ class TrainState:
         optimizer: with its moments.
         generator: draws the crops.
         precision: the state of the mixed-precision plug-in (fp16's loss scale); None if it has none.
-        adversary: of a finishing stage; None if there is none.
         step: optimiser steps so far.
         best: the best validation so far, PSNR-Y in dB.
+        adversary: of a finishing stage; None if there is none.
     """
 
     network: nn.Module
@@ -42,11 +42,11 @@ class TrainState:
     optimizer: Optimizer
     generator: torch.Generator
     precision: Any = None
-    adversary: Adversary | None = None
     step: int = 0
     best: float = float("-inf")
     config: Mapping[str, object] = field(default_factory=dict)
     """Of the network; a checkpoint of another network is refused."""
+    adversary: Adversary | None = None
 
     def save(self, path: Path) -> None:
         """Writes the state, in place of an older one.

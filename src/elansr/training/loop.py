@@ -80,7 +80,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     loss_scale = fabric.strategy.precision if recipe.run.precision == "16-mixed" else None
     crops = torch.Generator().manual_seed(recipe.run.seed)
     adversary = Adversary(recipe.adversarial, fabric) if recipe.adversarial else None
-    state = TrainState(network, ema, optimizer, crops, loss_scale, adversary, config=asdict(ema.config))
+    state = TrainState(network, ema, optimizer, crops, loss_scale, config=asdict(ema.config), adversary=adversary)
     checkpoints = Checkpoints(folder.path, recipe.run.keep_checkpoints)
     checkpoints.resume(state, resume)
     log = RunLog(folder, state.step, report) if fabric.is_global_zero else None
