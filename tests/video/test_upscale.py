@@ -40,9 +40,9 @@ def upscaled(source: Path, target: Path, encoding: Encoding | None = None, **mor
 def test_every_time_is_kept_and_the_audio_is_the_same_to_the_bit(tmp_path: Path, container: str, late: int) -> None:
     """Uneven times, a start after 0, B frames, a tone with priming or one that starts later than the video."""
     source = write(tmp_path / f"a.{container}", times=UNEVEN, audio="aac", late=late)
-    outcome = upscaled(source, tmp_path / f"b.{container}")
+    result = upscaled(source, tmp_path / f"b.{container}")
     given, made = shown(source), shown(tmp_path / f"b.{container}")
-    assert (outcome.frames, outcome.repeated, outcome.notes) == (12, 0, ())
+    assert (result.frames, result.repeated, result.notes) == (12, 0, ())
     if container != "mkv":
         assert [time / BASE for time in given.times] == UNEVEN
     assert made.times == given.times
@@ -76,12 +76,12 @@ def test_subtitles_are_copied_where_the_container_takes_them(
     tmp_path: Path, container: str, kind: str, target: str
 ) -> None:
     source = write(tmp_path / f"a.{container}", subtitle=kind)
-    outcome = upscaled(source, tmp_path / f"b.{target}")
+    result = upscaled(source, tmp_path / f"b.{target}")
     if container == target:
         assert packets(tmp_path / f"b.{target}", "subtitle") == packets(source, "subtitle")
-        assert outcome.notes == ()
+        assert result.notes == ()
     else:
-        assert outcome.notes == ("subtitle stream 1 (srt) does not fit into mp4 and is not kept",)
+        assert result.notes == ("subtitle stream 1 (srt) does not fit into mp4 and is not kept",)
 
 
 def test_names_languages_and_chapters_are_kept(tmp_path: Path) -> None:
@@ -117,10 +117,10 @@ def test_a_turned_video_stays_turned(tmp_path: Path, degrees: int) -> None:
 @pytest.mark.parametrize("degrees", TURNED)
 def test_where_players_would_not_turn_it_the_frames_are(tmp_path: Path, degrees: int) -> None:
     source = turned(write(tmp_path / "a.mp4"), TURNED[degrees])
-    outcome = upscaled(source, tmp_path / "b.mkv", LOSSLESS)
+    result = upscaled(source, tmp_path / "b.mkv", LOSSLESS)
     upright = np.rot90(shown(source).pixels, -degrees // 90, axes=(1, 2)).repeat(2, 1).repeat(2, 2)
     made = shown(tmp_path / "b.mkv")
-    assert "turned upright" in outcome.notes[0]
+    assert "turned upright" in result.notes[0]
     assert made.last.rotation == 0
     assert np.abs(made.pixels[:, 8::16, 8::16].astype(int) - upright[:, 8::16, 8::16]).mean() < 2
 
@@ -128,9 +128,9 @@ def test_where_players_would_not_turn_it_the_frames_are(tmp_path: Path, degrees:
 def test_ten_bits_and_the_tags_of_hdr_are_kept(tmp_path: Path) -> None:
     tags = {"color_range": 1, "color_primaries": 9, "color_trc": 16, "colorspace": 9}
     source = write(tmp_path / "a.mp4", pictures(3).astype(np.uint16) * 257, pix_fmt="yuv420p10le", settings=tags)
-    outcome = upscaled(source, tmp_path / "b.mp4")
+    result = upscaled(source, tmp_path / "b.mp4")
     made = shown(tmp_path / "b.mp4").last
-    assert outcome.pix_fmt == made.format.name == "yuv420p10le"
+    assert result.pix_fmt == made.format.name == "yuv420p10le"
     assert {name: int(getattr(made, name)) for name in tags} == tags
 
 
@@ -184,9 +184,9 @@ def test_repeated_frames_go_through_the_network_once(tmp_path: Path, together: i
     order = [0, 0, 0, 1, 1, 2, 0]
     source = write(tmp_path / "a.mkv", pictures(3)[order], codec="ffv1", pix_fmt="yuv444p")
     upscaler = Nearest(together=together)
-    outcome = upscaled(source, tmp_path / "b.mkv", LOSSLESS, upscaler=upscaler)
+    result = upscaled(source, tmp_path / "b.mkv", LOSSLESS, upscaler=upscaler)
     made = shown(tmp_path / "b.mkv").pixels
-    assert (upscaler.seen, outcome.repeated, len(made)) == (4, 3, 7)
+    assert (upscaler.seen, result.repeated, len(made)) == (4, 3, 7)
     assert [next(n for n in range(7) if np.array_equal(made[n], frame)) for frame in made] == [0, 0, 0, 3, 3, 5, 0]
 
 
@@ -419,9 +419,9 @@ def test_what_cannot_be_written_is_refused_before_the_work(
 def test_interlaced_video_is_said_to_be_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = {"options": {"x264-params": "tff=1"}, "flags": 1 << 18 | 1 << 22}
     source = write(tmp_path / "a.mp4", pictures(2), settings=settings)
-    outcome = upscaled(source, tmp_path / "b.mp4")
-    assert "interlaced: both fields are upscaled as one picture" in outcome.notes[0]
-    assert outcome.notes[0] in caplog.text
+    result = upscaled(source, tmp_path / "b.mp4")
+    assert "interlaced: both fields are upscaled as one picture" in result.notes[0]
+    assert result.notes[0] in caplog.text
 
 
 def test_weights_follow_from_the_codec_and_the_scale(tmp_path: Path) -> None:

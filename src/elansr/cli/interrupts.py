@@ -29,7 +29,7 @@ def raise_pending() -> None:
     """Raises what was kept.
 
     Raises:
-        KeyboardInterrupt: for SIGINT and for SIGTERM: what can be kept is kept, and told, after both.
+        KeyboardInterrupt: for SIGINT and for SIGTERM: both leave what can be kept, and say so.
     """
     if not _pending:
         return

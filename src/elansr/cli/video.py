@@ -89,14 +89,14 @@ def video(
             engine=engine,
         )
         target = output or _beside(source, upscaler.scale)
-        outcome = _run(found, target, upscaler, Encoding(codec, crf, preset, pix_fmt), overwrite)
+        result = _run(found, target, upscaler, Encoding(codec, crf, preset, pix_fmt), overwrite)
     except ElansrError as error:
         if json:
             typer.echo(dumps({"source": str(source), "status": "failed", "error": str(error)}, indent=2))
         raise
-    typer.echo(_line(outcome, choice), err=True)
+    typer.echo(_line(result, choice), err=True)
     if json:
-        typer.echo(dumps(_record(outcome, choice, upscaler.scale), indent=2))
+        typer.echo(dumps(_record(result, choice, upscaler.scale), indent=2))
 
 
 def _beside(source: Path, scale: int) -> Path:
@@ -119,31 +119,31 @@ def _run(
         return upscale_video(source, target, upscaler, encoding, overwrite=overwrite, on_progress=show)
 
 
-def _line(outcome: "VideoResult", choice: "Choice") -> str:
+def _line(result: "VideoResult", choice: "Choice") -> str:
     """One line about the result."""
-    sizes = "{}x{} -> {}x{}".format(*outcome.input_size, *outcome.output_size)
-    frames = count(outcome.frames, "frame") + (f" ({outcome.repeated} repeated)" if outcome.repeated else "")
+    sizes = "{}x{} -> {}x{}".format(*result.input_size, *result.output_size)
+    frames = count(result.frames, "frame") + (f" ({result.repeated} repeated)" if result.repeated else "")
     reason = f" ({choice.reason})" if choice.reason else ""
-    encoded = f"{outcome.codec} {outcome.pix_fmt}"
-    files = f"{shown(outcome.source)} -> {shown(outcome.target)}"
-    return f"{files}: {sizes}, {frames}, {encoded}, {outcome.seconds:.1f} s, {shown(choice.model)}{reason}"
+    encoded = f"{result.codec} {result.pix_fmt}"
+    files = f"{shown(result.source)} -> {shown(result.target)}"
+    return f"{files}: {sizes}, {frames}, {encoded}, {result.seconds:.1f} s, {shown(choice.model)}{reason}"
 
 
-def _record(outcome: "VideoResult", choice: "Choice", scale: int) -> dict[str, object]:
+def _record(result: "VideoResult", choice: "Choice", scale: int) -> dict[str, object]:
     return {
-        "source": str(outcome.source),
-        "target": str(outcome.target),
+        "source": str(result.source),
+        "target": str(result.target),
         "status": "done",
         "error": None,
-        "seconds": round(outcome.seconds, 3),
-        "frames": outcome.frames,
-        "repeated": outcome.repeated,
-        "width": outcome.output_size[0],
-        "height": outcome.output_size[1],
-        "codec": outcome.codec,
-        "pix_fmt": outcome.pix_fmt,
+        "seconds": round(result.seconds, 3),
+        "frames": result.frames,
+        "repeated": result.repeated,
+        "width": result.output_size[0],
+        "height": result.output_size[1],
+        "codec": result.codec,
+        "pix_fmt": result.pix_fmt,
         "model": choice.model,
         "model_reason": choice.reason or None,
         "scale": scale,
-        "notes": list(outcome.notes),
+        "notes": list(result.notes),
     }

@@ -45,7 +45,7 @@ class ManifestRow:
         error: why it failed; None otherwise.
         width, height: of the picture, in pixels; None unless upscaled, as are the next three.
         result_width, result_height: of the result.
-        pages, scale, model: as in `Outcome`.
+        pages, scale, model: as in `FileResult`.
         bytes: of the result's file.
         seconds: of work on it.
         attempt: number of the attempt, from 1.

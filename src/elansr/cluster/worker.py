@@ -107,16 +107,16 @@ class TransferStages:
         return self._delivered(lambda: self._inner.alone(job))
 
     def _delivered(self, finish: Callable[[], FileResult]) -> FileResult:
-        outcome = finish()
-        if outcome.status != "done":
-            return outcome
+        result = finish()
+        if result.status != "done":
+            return result
         try:
-            size = outcome.target.stat().st_size
-            self._output.put(outcome.target, self._targets[outcome.target])
+            size = result.target.stat().st_size
+            self._output.put(result.target, self._targets[result.target])
         except (ElansrError, OSError) as error:
-            return replace(outcome, status="failed", reason=str(error))
-        self.bytes[outcome.target] = size
-        return outcome
+            return replace(result, status="failed", reason=str(error))
+        self.bytes[result.target] = size
+        return result
 
 
 @dataclass(frozen=True)
@@ -185,10 +185,10 @@ class Worker:
         """Joins the parts of a picture, which took so many seconds, and puts it on record."""
 
         def join(split: SplitPicture, job: Job) -> ManifestRow:
-            outcome = split.join(job, self.upscalers, self.options.quality)
+            result = split.join(job, self.upscalers, self.options.quality)
             size = job.target.stat().st_size
             self.output.put(job.target, item.target)
-            row = self.row_of(item, replace(outcome, seconds=outcome.seconds + spent), size, 1)
+            row = self.row_of(item, replace(result, seconds=result.seconds + spent), size, 1)
             self.manifest.write_part(name, [row])
             split.delete()
             return row
@@ -229,15 +229,15 @@ class Worker:
             item.key, item.source, item.target, status, error, self._fingerprint, now(), **where, **about
         )
 
-    def row_of(self, item: Item, outcome: FileResult, size: int | None, attempt: int) -> ManifestRow:
+    def row_of(self, item: Item, result: FileResult, size: int | None, attempt: int) -> ManifestRow:
         """The row of a result."""
-        spent: dict[str, Any] = {"seconds": outcome.seconds, "attempt": attempt}
-        if outcome.status != "done" or not (outcome.input_size and outcome.output_size and outcome.choice):
-            return self.row(item, "failed", outcome.reason, **spent)
-        sizes = dict(zip(("width", "height"), outcome.input_size, strict=True))
-        results = dict(zip(("result_width", "result_height"), outcome.output_size, strict=True))
-        model = self.settings.model if outcome.choice.model == self._weights else outcome.choice.model
-        kind: dict[str, Any] = {"pages": outcome.pages, "scale": outcome.scale, "model": model, "bytes": size}
+        spent: dict[str, Any] = {"seconds": result.seconds, "attempt": attempt}
+        if result.status != "done" or not (result.input_size and result.output_size and result.choice):
+            return self.row(item, "failed", result.reason, **spent)
+        sizes = dict(zip(("width", "height"), result.input_size, strict=True))
+        results = dict(zip(("result_width", "result_height"), result.output_size, strict=True))
+        model = self.settings.model if result.choice.model == self._weights else result.choice.model
+        kind: dict[str, Any] = {"pages": result.pages, "scale": result.scale, "model": model, "bytes": size}
         return self.row(item, "upscaled", None, **sizes, **results, **kind, **spent)
 
     def _recorded(self, name: str, rows: Iterator[ManifestRow]) -> Iterator[ManifestRow]:
@@ -297,10 +297,10 @@ class Worker:
         split = partial(split_size, settings=self.settings, longest=self.options.max_streamed)
         return TransferStages(stages, fetched, self.output, targets, split)
 
-    def _row(self, item: Item, outcome: FileResult, stages: TransferStages, attempt: int) -> ManifestRow:
-        if size := stages.split.get(outcome.source):
+    def _row(self, item: Item, result: FileResult, stages: TransferStages, attempt: int) -> ManifestRow:
+        if size := stages.split.get(result.source):
             return self.row(item, "split", width=size[0], height=size[1])
-        return self.row_of(item, outcome, stages.bytes.get(outcome.target), attempt)
+        return self.row_of(item, result, stages.bytes.get(result.target), attempt)
 
     def _job(self, item: Item, folder: Path, number: int) -> Job:
         """Files on this machine, which messages call as the user knows them."""

@@ -166,7 +166,7 @@ class BodyDrain:
     async def receive(self) -> Message:
         """As the server's."""
         message = await self._receive()
-        self._asked = False  # the server has told the client to send the body
+        self._asked = False  # the server has asked the client to send the body
         self._left -= len(message.get("body", b""))
         if not message.get("more_body"):
             self._ended = True

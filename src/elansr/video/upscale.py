@@ -186,7 +186,7 @@ class _VideoJob:
         return f"{segments.frames} of {self._total} frames are kept in {shown(segments.folder)}"
 
     def done(self, seconds: float, segments: Segments) -> VideoResult:
-        """The outcome of a result that is written."""
+        """The result, once it is written."""
         about, video = self._source.facts, self._video
         return VideoResult(
             self._source.path,
