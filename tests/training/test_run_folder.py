@@ -36,7 +36,12 @@ def test_the_log_comes_back_and_is_cut_where_a_run_goes_on(tmp_path: Path) -> No
     folder = RunFolder(tmp_path)
     assert folder.entries() == []
     folder.forget_after(0)
-    entries = [ValidationEntry(0, 29.0, 1.0), STEPS, ValidationEntry(10, 30.0, 2.0), ValidationEntry(20, 31.0, 2.0)]
+    entries = [
+        ValidationEntry(0, 29.0, 1.0),
+        STEPS,
+        ValidationEntry(10, 30.0, 2.0),
+        ValidationEntry(20, 31.0, 2.0, 0.9),
+    ]
     for entry in entries:
         folder.log(entry)
     assert folder.entries() == entries

@@ -57,7 +57,7 @@ def _line(entry: "LogEntry") -> str:
     from elansr.training.run_folder import ValidationEntry
 
     if isinstance(entry, ValidationEntry):
-        return f"step {entry.step}: validation {entry.val_psnr_y:.3f} dB PSNR-Y, sharpness {entry.sharpness:.2f}"
+        return f"step {entry.step}: validation {entry.val_psnr_y:.3f} dB PSNR-Y, sharpness {entry.sharpness or 0:.2f}"
     bad = f", {entry.bad_steps} steps left out (not finite)" if entry.bad_steps else ""
     return (
         f"step {entry.step}: loss {entry.loss:.5f}, learning rate {entry.learning_rate:.2e}, "

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,13 +46,13 @@ class ValidationEntry:
         step: optimiser steps so far.
         val_psnr_y: PSNR-Y of the EMA weights in dB, mean over the validation pictures.
         seconds: it took.
-        sharpness: see `elansr.training.validation.Scores`; older logs do not have it.
+        sharpness: see `elansr.training.validation.Scores`; None in logs of older versions.
     """
 
     step: int
     val_psnr_y: float
     seconds: float
-    sharpness: float = math.nan
+    sharpness: float | None = None
 
 
 LogEntry = TrainingEntry | ValidationEntry
@@ -135,7 +134,7 @@ def provenance(recipe: Recipe, result: ValidationEntry) -> Provenance:
         licence=recipe.data.licence,
         steps=result.step,
         started_from=recipe.network.start_from or "",
-        metrics={name: round(value, 3) for name, value in metrics.items() if math.isfinite(value)},
+        metrics={name: round(value, 3) for name, value in metrics.items() if value is not None},
     )
 
 

@@ -85,7 +85,7 @@ class RunLog:
     def _publish(self, entry: LogEntry, group: str) -> None:
         self._folder.log(entry)
         for name, value in asdict(entry).items():
-            if name != "step":
+            if name != "step" and value is not None:
                 self._board.add_scalar(f"{group}/{name}", value, entry.step)
         self._board.flush()
         self._listener(entry)
