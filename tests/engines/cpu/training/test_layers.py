@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from elansr.engines.cpu import bindings, training
-from elansr.engines.cpu.training import NativeGroupwiseSelfAttention, NativeLocalFeatureExtraction, accelerate
+from elansr.engines.cpu import bindings
+from elansr.engines.cpu.training import accelerate
+from elansr.engines.cpu.training.layers import NativeGroupwiseSelfAttention, NativeLocalFeatureExtraction
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from tests.nn.networks import TINY, config_of, random_picture, randomised
@@ -94,7 +95,7 @@ def test_under_autocast_it_is_as_exact_as_the_plain_network() -> None:
 def test_what_the_library_does_not_take_is_left_to_pytorch(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
     """Float64, to the bit; without the library the layers stay as they are."""
     if not there:
-        monkeypatch.setattr(training.bindings, "available", lambda: False)
+        monkeypatch.setattr(bindings, "available", lambda: False)
     plain = randomised(config_of(elabs=2, n_share=1))
     network = accelerate(copy.deepcopy(plain))
     assert uses_native_layers(network) == (there and bindings.available())

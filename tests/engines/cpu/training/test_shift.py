@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from elansr.engines.cpu import bindings
-from elansr.engines.cpu.shift import shift
+from elansr.engines.cpu.training.shift import shift
 from tests.oracles.elan_naive import shift_naive
 
 pytestmark = pytest.mark.skipif(not bindings.available(), reason="the native library is not there")

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from elansr.engines.cpu import attention, bindings
-from elansr.engines.cpu.attention import attend
+from elansr.engines.cpu import bindings
 from elansr.engines.cpu.bindings import Level
+from elansr.engines.cpu.training import attention
+from elansr.engines.cpu.training.attention import attend
 from elansr.errors import ConfigError, DeviceError
 from tests.oracles.elan_closed_naive import closed_window_pixels_naive
 from tests.oracles.elan_naive import apply_maps_naive, attention_maps_naive, window_pixels_naive
@@ -251,7 +252,7 @@ def test_two_python_threads_at_once() -> None:
 
 FORKED = """
 import os, torch
-from elansr.engines.cpu.attention import attend
+from elansr.engines.cpu.training.attention import attend
 torch.set_num_threads(2)
 x = torch.randn(1, 32, 32, 8)
 before = attend(x, x, [0], [4], 4, [4], False).numpy().tobytes()

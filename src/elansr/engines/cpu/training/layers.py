@@ -1,4 +1,4 @@
-"""Native kernels for a network that is trained, or run as it is, on a CPU: window attention and shift, with gradients.
+"""Native layers in place of plain ones: window attention and shift, with gradients.
 
     network = accelerate(ELAN(config))
 
@@ -8,8 +8,8 @@ The network's function and its state stay the same. `elansr.nn` knows nothing of
 from torch import Tensor, nn
 
 from elansr.engines.cpu import bindings
-from elansr.engines.cpu.attention import attend, takes
-from elansr.engines.cpu.shift import shift
+from elansr.engines.cpu.training.attention import attend, takes
+from elansr.engines.cpu.training.shift import shift
 from elansr.nn.attention import Attention
 from elansr.nn.elan import ELAB, ELAN
 from elansr.nn.layers import GroupwiseSelfAttention, LocalFeatureExtraction
