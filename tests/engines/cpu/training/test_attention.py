@@ -14,7 +14,6 @@ from elansr.engines.cpu.bindings import Level
 from elansr.engines.cpu.training import attention
 from elansr.engines.cpu.training.attention import attend
 from elansr.errors import ConfigError, DeviceError
-from tests.oracles.elan_closed_naive import closed_window_pixels_naive
 from tests.oracles.elan_naive import apply_maps_naive, attention_maps_naive, window_pixels_naive
 
 if not bindings.available():
@@ -37,14 +36,12 @@ def attention_float64(
     depth: int,
     windows: Sequence[int],
     s: bool,
-    closed: bool = False,
 ) -> Tensor:
     """Window by window in float64, from the oracle's list of pixels; autograd gives its gradient."""
     q, v = q.double(), v.double()
-    find = closed_window_pixels_naive if closed else window_pixels_naive
     out = torch.zeros(*q.shape[:3], depth * len(windows), dtype=torch.float64)
     for group, (q_offset, v_offset, window) in enumerate(zip(q_offsets, v_offsets, windows, strict=True)):
-        for pixels in find(q.shape[1], q.shape[2], window, s):
+        for pixels in window_pixels_naive(q.shape[1], q.shape[2], window, s):
             rows, columns = torch.tensor(pixels).T
             query = q[:, rows, columns, q_offset : q_offset + depth]
             value = v[:, rows, columns, v_offset : v_offset + depth]
@@ -91,65 +88,6 @@ def test_output_and_gradient_equal_float64(
     (wanted,) = torch.autograd.grad(expected, reference, gradient.double())
     assert relative_error(actual, wanted) < 2 * ROUNDING[dtype]
     assert actual[..., [0, -1]].count_nonzero() == 0
-
-
-CLOSED_CASES = [  # depth, windows, height, width
-    (20, (4, 8, 16), 1, 1),
-    (20, (4, 8, 16), 17, 33),
-    (60, (8, 16), 5, 9),
-    (7, (5, 3), 11, 8),
-    (6, (16, 1), 1, 20),
-    (3, (6, 32), 19, 2),
-    (8, (4, 8), 16, 8),
-]
-
-
-@pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("shifted", [False, True])
-def test_closed_output_and_gradient_equal_float64(
-    level: Level, dtype: torch.dtype, shifted: bool, shared: bool
-) -> None:
-    for depth, windows, height, width in CLOSED_CASES:
-        q_offsets, v_offsets = interleaved(len(windows), depth)
-        q = torch.randn(2, height, width, 2 * depth * len(windows)).to(dtype).requires_grad_()
-        v = torch.randn(q.shape).to(dtype).requires_grad_() if shared else q
-        out = attend(q, v, q_offsets, v_offsets, depth, windows, shifted, True, level=level)
-        wide_q = q.detach().double().requires_grad_()
-        wide_v = v.detach().double().requires_grad_() if shared else wide_q
-        expected = attention_float64(wide_q, wide_v, q_offsets, v_offsets, depth, windows, shifted, True)
-        assert relative_error(out, expected) < ROUNDING[dtype]
-
-        gradient = torch.randn(out.shape).to(dtype)
-        inputs, wide_inputs = ((q, v), (wide_q, wide_v)) if shared else ((q,), (wide_q,))
-        actual = torch.autograd.grad(out, inputs, gradient)
-        wanted = torch.autograd.grad(expected, wide_inputs, gradient.double())
-        for mine, theirs in zip(actual, wanted, strict=True):
-            assert (mine.double() - theirs).norm() <= 2 * ROUNDING[dtype] * max(theirs.norm(), gradient.norm())
-
-
-@pytest.mark.parametrize("shifted", [False, True])
-def test_a_window_far_larger_than_the_picture_is_the_picture(level: Level, shifted: bool) -> None:
-    x = torch.randn(2, 5, 9, 16)
-    out = attend(x, x, [0, 8], [4, 12], 4, (10**12, 19), shifted, True, level=level)
-    assert relative_error(out, attention_float64(x, x, [0, 8], [4, 12], 4, (18, 18), False, True)) < 1e-6
-
-
-@pytest.mark.parametrize("windows", [(4, 8), (8, 3)])
-def test_unshifted_whole_windows_are_closed_anyway(level: Level, windows: tuple[int, int]) -> None:
-    x = torch.randn(1, windows[0] * windows[1], 2 * windows[0] * windows[1], 16)
-    outs = [attend(x, x, [0, 8], [4, 12], 4, windows, False, closed, level=level) for closed in (False, True)]
-    assert torch.equal(*outs)
-
-
-@pytest.mark.parametrize("shifted", [False, True])
-def test_closed_what_is_not_a_number_stays_in_its_window(level: Level, dtype: torch.dtype, shifted: bool) -> None:
-    x = torch.randn(1, 9, 21, 8).to(dtype)
-    x[0, 8, 20, 2] = torch.nan
-    out = attend(x, x, [0], [4], 4, [8], shifted, True, level=level)
-    first_row, first_column = (4, 20) if shifted else (8, 16)
-    assert out[0, first_row:, first_column:].isnan().all()
-    out[0, first_row:, first_column:] = 0
-    assert out.isfinite().all()
 
 
 @pytest.mark.parametrize("shifted", [False, True])
@@ -217,24 +155,18 @@ def test_what_is_not_a_number_stays_in_its_window(level: Level, dtype: torch.dty
     assert out.isfinite().all()
 
 
-def run_all(threads: int, dtype: torch.dtype, height: int = 48, width: int = 32, closed: bool = False) -> list[Tensor]:
+def run_all(threads: int, dtype: torch.dtype, height: int = 48, width: int = 32) -> list[Tensor]:
     torch.set_num_threads(threads)
     generator = torch.Generator().manual_seed(1)
     q_offsets, v_offsets = interleaved(3, 20)
     x = torch.randn(2, height, width, 120, generator=generator).to(dtype).requires_grad_()
-    out = attend(x, x, q_offsets, v_offsets, 20, (4, 8, 16), True, closed)
+    out = attend(x, x, q_offsets, v_offsets, 20, (4, 8, 16), True)
     return [out.detach(), *torch.autograd.grad(out.square().sum(), x)]
 
 
 @pytest.mark.parametrize("threads", [2, 3])
 def test_the_number_of_threads_changes_no_bit(dtype: torch.dtype, threads: int) -> None:
     for one, several in zip(run_all(1, dtype), run_all(threads, dtype), strict=True):
-        assert torch.equal(one, several)
-
-
-@pytest.mark.parametrize("threads", [2, 3])
-def test_closed_the_number_of_threads_changes_no_bit(dtype: torch.dtype, threads: int) -> None:
-    for one, several in zip(run_all(1, dtype, 19, 37, True), run_all(threads, dtype, 19, 37, True), strict=True):
         assert torch.equal(one, several)
 
 

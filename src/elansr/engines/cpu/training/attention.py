@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from elansr.engines.cpu import bindings
-from elansr.engines.cpu.bindings import LEVELS, MOST_GROUPS, Function, Level, sides_within
+from elansr.engines.cpu.bindings import LEVELS, MOST_GROUPS, Function, Level
 from elansr.errors import ConfigError, DeviceError
 
 TYPES = {torch.float32: 0, torch.bfloat16: 1}
@@ -42,7 +42,6 @@ def attend(
     depth: int,
     windows: Sequence[int],
     shifted: bool,
-    closed: bool = False,
     *,
     level: Level | None = None,
 ) -> Tensor:
@@ -53,15 +52,13 @@ def attend(
     tensor; the result is the same, bit for bit, on any number of threads.
 
     Args:
-        q: (N, H, W, Cq), float32 or bfloat16, on the CPU; H and W multiples of every window unless
-            borders are closed.
+        q: (N, H, W, Cq), float32 or bfloat16, on the CPU; H and W multiples of every window.
         v: (N, H, W, Cv), of the same type.
         q_offsets: the first query channel of each group.
         v_offsets: the first value channel of each group.
         depth: channels of a group.
         windows: side of the windows of each group, in pixels.
         shifted: whether each group's windows lie half a window further down and to the right.
-        closed: whether every window ends at the border; else shifted ones go on at the opposite border.
         level: instructions to use instead of those that `bindings.level` names.
 
     Returns:
@@ -71,7 +68,7 @@ def attend(
         ConfigError: shapes, types, offsets or windows that do not go together, or a level this machine has not.
         DeviceError: there is no native library, or not enough memory.
     """
-    plan = _Plan(tuple(q_offsets), tuple(v_offsets), depth, tuple(windows), bool(shifted), bool(closed), _number(level))
+    plan = _Plan(tuple(q_offsets), tuple(v_offsets), depth, tuple(windows), bool(shifted), _number(level))
     plan.check(q, v)
     if torch.is_grad_enabled() and (q.requires_grad or v.requires_grad):
         return _attend(q, None if v is q else v, plan)
@@ -116,7 +113,6 @@ class _Plan:
     depth: int
     windows: tuple[int, ...]
     shifted: bool
-    closed: bool
     level: int
 
     def forward(self, q: Tensor, v: Tensor) -> Tensor:
@@ -144,7 +140,7 @@ class _Plan:
             return
         groups = len(self.windows)
         numbers = ctypes.c_int64 * groups
-        windows = numbers(*sides_within(self.windows, *q.shape[1:3]))
+        windows = numbers(*self.windows)
         q_offsets, v_offsets = numbers(*self.q_offsets), numbers(*self.v_offsets)
         call = bindings.AttentionCall(
             **pointers,
@@ -159,7 +155,7 @@ class _Plan:
             v_offsets=ctypes.addressof(v_offsets),
             groups=groups,
             shifted=self.shifted,
-            closed=self.closed,
+            closed=False,
             type=TYPES[q.dtype],
             level=self.level,
             threads=torch.get_num_threads(),
@@ -188,8 +184,8 @@ class _Plan:
         _require(q.shape[:3] == v.shape[:3], f"q {tuple(q.shape)} and v {tuple(v.shape)}: must agree in N, H, W")
         height, width = q.shape[1:3]
         _require(
-            self.closed or not any(height % w or width % w for w in self.windows),
-            f"{height} x {width} pixels: must be multiples of the windows {self.windows} unless borders are closed",
+            not any(height % w or width % w for w in self.windows),
+            f"{height} x {width} pixels: must be multiples of the windows {self.windows}",
         )
 
     def _check_offsets(self, name: str, offsets: tuple[int, ...], channels: int) -> None:
