@@ -14,7 +14,7 @@ from elansr.errors import DeviceError
 from elansr.nn.config import SHIFT_GROUPS, ELANConfig
 from elansr.weights.inference import Convolution, InferenceBlock, InferenceForm
 
-BYTES_PER_CHANNEL = 30
+BYTES_PER_CHANNEL = 34
 """Peak bytes that a pixel of a tile takes per network channel in fp32; bf16 takes half."""
 
 
