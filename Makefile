@@ -51,7 +51,7 @@ check: $(READY)
 
 # auditwheel names the oldest Linux that the wheel runs on; setup.py makes it one for any Python 3.
 wheel: $(READY)
-	rm -rf build/wheel
+	rm -rf build
 	$(VENV_PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps -w build/wheel .
 	PATH="$(CURDIR)/$(VENV_BIN):$$PATH" $(VENV_PYTHON) -m auditwheel repair -w dist build/wheel/*.whl
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from elansr.engines.cpu import bindings
+from elansr.errors import DeviceError
 
 ASK = """
 from elansr.errors import ConfigError
@@ -78,3 +79,16 @@ def test_a_library_of_something_else(tmp_path: Path) -> None:
     said = bindings.load(Path(origin))
     assert isinstance(said, str)
     assert "cannot be loaded" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("_VERSION", 99), ("STRUCTURES", tuple(reversed(bindings.STRUCTURES)))],
+    ids=["version", "sizes"],
+)
+def test_a_library_of_another_version_is_an_error(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
+    loaded()
+    monkeypatch.setattr(bindings, name, value)
+    with pytest.raises(DeviceError) as caught:
+        bindings.load.__wrapped__()
+    assert "\n" not in str(caught.value)
