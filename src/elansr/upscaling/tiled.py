@@ -14,6 +14,7 @@ from elansr.engines.exported import EngineName
 from elansr.errors import ConfigError, PictureError
 from elansr.images import LARGEST, from_float, to_float
 from elansr.memory import keep_freed_memory
+from elansr.upscaling.exact_tones import ExactTones
 from elansr.upscaling.rows import Array, ArraySink, ArraySource, Mark, ReadRows, Strip, upscale_rows
 from elansr.upscaling.tiling import (
     FEATHER,
@@ -68,7 +69,7 @@ class TiledNetwork:
         require_pixels(tile, margin)
         keep_freed_memory()
         self._engine = engine
-        self._network: Network = SelfEnsemble(engine) if tta else engine
+        self._network: Network = ExactTones(SelfEnsemble(engine) if tta else engine, engine.config.scale)
         self.config, self.scale = engine.config, engine.config.scale
         self.device, self.precision = engine.device, engine.precision
         self.tile, self.border, self.margin, self.tta = tile, border, margin, tta

@@ -1,0 +1,96 @@
+"""Flat areas and neutral tiles, against a plain loop."""
+
+import itertools
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from elansr import list_models, load
+from elansr.engines.device import PrecisionName
+from elansr.upscaling.exact_tones import REACH, ExactTones, flat_pixels
+
+Samples = NDArray[np.float32]
+SCALE = 3
+
+
+class Tinting:
+    """A network that enlarges by repetition, is off by a little everywhere, and counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, tile: Samples) -> Samples:
+        self.calls += 1
+        random = np.random.default_rng(1)
+        large = tile.repeat(SCALE, axis=2).repeat(SCALE, axis=3)
+        return (large + random.normal(0, 0.01, large.shape)).astype(np.float32)
+
+
+def flat_by_loop(picture: Samples) -> NDArray[np.bool_]:
+    _, height, width = picture.shape
+    flat = np.ones((height, width), bool)
+    for y in range(height):
+        for x in range(width):
+            around = picture[:, max(y - REACH, 0) : y + REACH + 1, max(x - REACH, 0) : x + REACH + 1]
+            flat[y, x] = (around == picture[:, y : y + 1, x : x + 1]).all()
+    return flat
+
+
+@pytest.mark.parametrize("shape", [(9, 14), (1, 1), (1, 7), (2, 3), (12, 5)])
+def test_flat_pixels_are_those_of_a_plain_loop(shape: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        picture = np.zeros((3, *shape), np.float32)
+        for _ in range(random.integers(0, 3)):
+            picture[random.integers(3), random.integers(shape[0]), random.integers(shape[1])] = 1
+        np.testing.assert_array_equal(flat_pixels(picture), flat_by_loop(picture))
+
+
+def test_a_flat_tile_does_not_pass_the_network() -> None:
+    network = Tinting()
+    tile = np.full((1, 3, 5, 4), 0.2, np.float32)
+    tile[0, 1] = 1
+    result = ExactTones(network, SCALE)(tile)
+    assert network.calls == 0
+    np.testing.assert_array_equal(result, tile.repeat(SCALE, axis=2).repeat(SCALE, axis=3))
+
+
+def test_flat_areas_are_exact_and_the_rest_is_the_networks() -> None:
+    tile = np.ones((1, 3, 20, 20), np.float32)
+    tile[0, :, 9:11, 9:11] = [[[0.1]], [[0.2]], [[0.3]]]
+    result, plain = ExactTones(Tinting(), SCALE)(tile), Tinting()(tile)
+    flat = flat_by_loop(tile[0]).repeat(SCALE, axis=0).repeat(SCALE, axis=1)
+    assert 0.5 < flat.mean() < 1
+    assert (result[0][:, flat] == 1).all()
+    np.testing.assert_array_equal(result[0][:, ~flat], plain[0][:, ~flat])
+
+
+def test_pictures_of_one_batch_are_judged_apart() -> None:
+    random = np.random.default_rng(0)
+    grey = random.random((1, 12, 12), np.float32).repeat(3, axis=0)
+    colour = random.random((3, 12, 12), np.float32)
+    flat = np.full((3, 12, 12), 0.5, np.float32)
+    tile = np.concatenate([grey, colour, flat])[None]
+    result, plain = ExactTones(Tinting(), SCALE)(tile)[0], Tinting()(tile)[0]
+    np.testing.assert_array_equal(result[0], result[1])
+    np.testing.assert_array_equal(result[0], result[2])
+    np.testing.assert_allclose(result[0], plain[:3].mean(axis=0), atol=1e-6)
+    np.testing.assert_array_equal(result[3:6], plain[3:6])
+    assert (result[6:] == 0.5).all()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", list_models())
+def test_released_weights_keep_flat_and_neutral_pictures(name: str, precision: PrecisionName) -> None:
+    """All 27 colours of 0, 128 and 255 come out as they are, and grey stored as RGB comes out grey."""
+    upscaler = load(name, device="cpu", precision=precision)
+    for colour in itertools.product((0, 128, 255), repeat=3):
+        picture = np.full((5, 7, 3), colour, np.uint8)
+        result = upscaler(picture)
+        assert result.shape == (5 * upscaler.scale, 7 * upscaler.scale, 3)
+        assert (result == colour).all(), colour
+    grey = np.random.default_rng(0).integers(0, 256, (24, 20, 1), dtype=np.uint8).repeat(3, axis=2)
+    result = upscaler(grey)
+    assert (result == result[..., :1]).all()
+    np.testing.assert_array_equal(result[..., 0], upscaler(grey[..., 0]))
