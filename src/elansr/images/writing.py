@@ -113,7 +113,7 @@ def write_rows(
     """Writes a picture whose pixels are in files, without holding it in memory; it appears whole or not at all.
 
     Args:
-        planes: Its channels, in order; the first are in a file.
+        planes: Its colours, in a file, and its alpha if it has one; where an alpha in a file is 0, colour becomes 0.
         picture: Everything else about it; its one page only stands in for the pixels, see `blank`.
         path, quality, overwrite, pyramid, name: As in `write`.
         progress: Called with the rows written and in all, as often as libvips finds time to. What it raises ends the
@@ -429,7 +429,7 @@ def _from_planes(planes: Sequence[Plane], maps: Sequence[mmap.mmap], picture: Pi
             joined = joined.bandjoin(plane.content)
             continue
         part = _as_image(next(files), (height, width, plane.channels), deep)
-        joined = part if joined is None else joined.bandjoin(part)
+        joined = part if joined is None else (part > 0).ifthenelse(joined, 0).bandjoin(part)
     return joined.copy(interpretation=_interpretation(channels, deep))
 
 
