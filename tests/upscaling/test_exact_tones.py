@@ -97,7 +97,7 @@ def test_released_weights_keep_flat_and_neutral_pictures(name: str, precision: P
 
 
 def test_transparent_pixels_have_no_colour_and_stay_transparent() -> None:
-    """A disc on a transparent ground whose hidden colours differ; beside it a picture that is transparent throughout."""
+    """A disc on a transparent ground whose hidden colours differ; then a picture that is transparent everywhere."""
     upscaler = load("elan-light-x2", device="cpu")
     y, x = np.mgrid[:40, :40]
     picture = np.random.default_rng(0).integers(0, 256, (40, 40, 4), dtype=np.uint8)
