@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from elansr.engines.exported import KEY, Exported
+from elansr.engines.exported import KEY, ExportMetadata
 from elansr.errors import WeightsError
 from elansr.nn.config import ELANConfig
 
@@ -16,12 +16,12 @@ from elansr.nn.config import ELANConfig
      {"config": {}}, {"config": None}, {"more": 1}],
 )  # fmt: skip
 def test_metadata_comes_back_as_it_was_or_not_at_all(changes: dict[str, Any]) -> None:
-    exported = Exported(
+    exported = ExportMetadata(
         "tiny", ELANConfig(scale=2, channels=12, blocks=4, n_share=1), False, "fp16", (32, 48), "CC0-1.0"
     )
     metadata = exported.to_metadata()
-    assert Exported.from_metadata(metadata) == exported
+    assert ExportMetadata.from_metadata(metadata) == exported
     wrong = json.dumps(json.loads(metadata[KEY]) | changes)
     for text in (wrong, "", "[]", "3"):
         with pytest.raises(WeightsError, match="not a model that `elansr export` wrote"):
-            Exported.from_metadata({KEY: text})
+            ExportMetadata.from_metadata({KEY: text})

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import elansr
-from elansr.engines.exported import Exported, FileEngine, choose, open_exported
+from elansr.engines.exported import ExportMetadata, FileEngine, choose, open_exported
 from elansr.errors import ConfigError, DeviceError, ElansrError, WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
@@ -111,7 +111,7 @@ def test_a_model_of_one_size_takes_pictures_of_any(
         assert x.shape == (1, 3, 112, 144)
         return x.repeat(2, 2).repeat(2, 3)
 
-    exported = Exported("m", network.config, True, "fp32", (112, 144))
+    exported = ExportMetadata("m", network.config, True, "fp32", (112, 144))
     upscaler = TiledNetwork(FileEngine(Path("m.onnx"), "cpu", exported, repeated), **options)
     picture = photo(*size)
     np.testing.assert_array_equal(upscaler(picture), picture.repeat(2, 0).repeat(2, 1))
@@ -193,7 +193,7 @@ def test_files_that_are_none_of_ours(files: dict[str, Path], tmp_path: Path) -> 
 
 
 def test_a_file_that_gives_another_size_is_refused(network: ELAN) -> None:
-    engine = FileEngine(Path("m.onnx"), "cpu", Exported("m", network.config, True, "fp32"), lambda x: x)
+    engine = FileEngine(Path("m.onnx"), "cpu", ExportMetadata("m", network.config, True, "fp32"), lambda x: x)
     with pytest.raises(DeviceError, match="gives .* where .* was expected"):
         engine(np.zeros((1, 3, 16, 16), np.float32))
 
@@ -207,7 +207,7 @@ def test_memory_that_runs_out_makes_smaller_tiles(network: ELAN) -> None:
             raise Exception("Failed to allocate memory for requested buffer of size 1")
         return np.repeat(np.repeat(x, 2, axis=2), 2, axis=3)
 
-    engine = FileEngine(Path("m.onnx"), "cpu", Exported("m", network.config, True, "fp32"), infer)
+    engine = FileEngine(Path("m.onnx"), "cpu", ExportMetadata("m", network.config, True, "fp32"), infer)
     picture = photo(128, 64)
     np.testing.assert_array_equal(TiledNetwork(engine, tile=128)(picture), picture.repeat(2, 0).repeat(2, 1))
     assert given[0] == 128

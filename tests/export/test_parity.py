@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from elansr.engines.exported import Exported, FileEngine
+from elansr.engines.exported import ExportMetadata, FileEngine
 from elansr.engines.pytorch import inference_form
 from elansr.errors import ExportError
 from elansr.export.parity import PHOTO, Parity, parity
@@ -43,7 +43,7 @@ def test_the_photo_is_installed() -> None:
 
 def test_parity_is_the_difference_to_the_network(network: ELAN) -> None:
     """An engine that gives a little more than the network everywhere is off by just that."""
-    exported = Exported("tiny", network.config, False, "fp32")
+    exported = ExportMetadata("tiny", network.config, False, "fp32")
 
     def brighter(x: np.ndarray) -> np.ndarray:
         with torch.no_grad():

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from elansr.engines.exported import Exported, FileEngine, open_exported
+from elansr.engines.exported import ExportMetadata, FileEngine, open_exported
 from elansr.errors import BusyError, ConfigError, ExportError, OutputExistsError, WeightsError
 from elansr.export import write
 from elansr.export.parity import Parity
@@ -47,7 +47,7 @@ def test_what_is_written_runs(
     assert abs(written.parity.loss) < 0.02
     engine = open_exported(tmp_path / name, "cpu")
     assert engine.exported == written.exported
-    assert engine.exported == Exported(weights.name, network.config, True, precision, None, "CC0-1.0")
+    assert engine.exported == ExportMetadata(weights.name, network.config, True, precision, None, "CC0-1.0")
 
 
 def test_a_pt2_archive_needs_torch_only(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_what_a_killed_run_left_goes_with_the_next(weights: Path, tmp_path: Path
 def spoiled(file_format: Any) -> Callable[..., None]:
     """Writes the file with one weight of the tail changed, as a bug of the exporter or the run time might."""
 
-    def write_wrong(form: InferenceForm, path: Path, exported: Exported) -> None:
+    def write_wrong(form: InferenceForm, path: Path, exported: ExportMetadata) -> None:
         weight = form.tail.weight.copy()
         weight[5, 3, 1, 1] += 0.5 / STREAM_SCALE
         file_format.write(dataclasses.replace(form, tail=Convolution(weight, form.tail.bias)), path, exported)

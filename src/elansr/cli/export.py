@@ -11,7 +11,7 @@ from elansr.errors import ConfigError
 from elansr.text import data_size, shown
 
 if TYPE_CHECKING:
-    from elansr.export import Written
+    from elansr.export import ExportResult
 
 TO_HELP = "onnx: ONNX Runtime, TensorRT and others. openvino: .xml and .bin. pt2: torch.export, one size only."
 PRECISION_HELP = "Of weights and body; logits and softmax stay in fp32. bf16 not for onnx."
@@ -59,7 +59,7 @@ def export(
     typer.echo(_line(written, to), err=True)
 
 
-def _line(written: "Written", to: str) -> str:
+def _line(written: "ExportResult", to: str) -> str:
     """What was written and how far it is from PyTorch."""
     exported, parity = written.exported, written.parity
     height, width = exported.size or (0, 0)

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 
-from elansr.evaluation import PICTURES, PROTOCOLS, Evaluation, Published, Score, SetScores, published
+from elansr.evaluation import PICTURES, PROTOCOLS, Evaluation, PublishedScore, Score, SetScores, published
 from elansr.text import shown
 
 INFLATED = (
@@ -111,7 +111,7 @@ def _mean_rows(evaluation: Evaluation) -> Iterator[tuple[str, ...]]:
                 yield *([""] if several else []), source, "", psnr, ssim, _difference(row, scores)
 
 
-def _difference(row: Published, scores: SetScores) -> str:
+def _difference(row: PublishedScore, scores: SetScores) -> str:
     count = PICTURES[row.set_name]
     if len(scores.pictures) != count:
         return f"(not comparable: {row.set_name} has {count} pictures)"

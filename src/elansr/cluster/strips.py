@@ -22,7 +22,7 @@ from elansr.cluster.sources import Item
 from elansr.cluster.storage import Store, fetch
 from elansr.errors import DeviceError, PictureError
 from elansr.images import FORMATS, Plane, blank, format_of_suffix, open_picture, write_rows
-from elansr.upscaling import Axis, FileResult, Job, Mark
+from elansr.upscaling import Axis, FileResult, Job, ResumePoint
 
 if TYPE_CHECKING:
     from elansr.upscaling import TiledNetwork, Upscalers
@@ -160,12 +160,12 @@ class SplitPicture:
         tile, dtype = _on_grid(tile_of(self._settings), upscaler), self._stream.picture.pixels.dtype
         tops = _tops(self._shape[0], tile, upscaler)
         first, stop = (len(tops) * n // self.count for n in (number, number + 1))
-        after = Mark(tops[first - 1], tile) if first else None
+        after = ResumePoint(tops[first - 1], tile) if first else None
         with self._stream.rows() as rows:
             for done, strip in enumerate(
                 upscaler.strips([rows], self._shape, dtype, _unwatched, after), start=first + 1
             ):
-                if strip.mark.tile != tile:
+                if strip.resume_point.tile != tile:
                     raise DeviceError(f"{self._item.source}: no memory for tiles of {tile}: give a smaller --tile")
                 yield strip.parts[0]
                 if done == stop < len(tops):

@@ -1,8 +1,8 @@
 """Engines that run a file which `elansr export` wrote: ONNX Runtime and OpenVINO, each where it is installed.
 
-choose        which engine a name and `--engine` mean
-open_file     a file -> an engine
-Exported      what a file says about itself, in the metadata of an ONNX file or the `rt_info` of an OpenVINO one
+choose           which engine a name and `--engine` mean
+open_exported    a file -> an engine
+ExportMetadata   what a file says about itself: the metadata of an ONNX file, the `rt_info` of an OpenVINO one
 """
 
 import hashlib
@@ -100,7 +100,7 @@ class FileEngine:
         infer: runs it.
     """
 
-    def __init__(self, path: Path, device: str, exported: "Exported", infer: Infer) -> None:
+    def __init__(self, path: Path, device: str, exported: "ExportMetadata", infer: Infer) -> None:
         self.path, self.device, self.exported, self._infer = path, device, exported, infer
         self.config, self.precision, self.size = exported.config, exported.precision, exported.size
         self.bytes_per_pixel = BYTES_PER_CHANNEL * exported.config.channels
@@ -171,7 +171,7 @@ class FileEngine:
         return rows, columns
 
 
-def _open_onnx(path: Path, device: str) -> tuple[str, "Exported", Infer]:
+def _open_onnx(path: Path, device: str) -> tuple[str, "ExportMetadata", Infer]:
     runtime = _imported("onnxruntime", "onnx")
     options = runtime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised; it need not be printed too
@@ -188,7 +188,7 @@ def _open_onnx(path: Path, device: str) -> tuple[str, "Exported", Infer]:
         if device != "auto":
             raise DeviceError(f"device {found}: ONNX Runtime cannot start CUDA there: use --device cpu")
         found = "cpu"
-    exported = Exported.from_metadata(session.get_modelmeta().custom_metadata_map)
+    exported = ExportMetadata.from_metadata(session.get_modelmeta().custom_metadata_map)
     return found, exported, lambda x: session.run(["sr"], {"lr": x})[0]
 
 
@@ -204,14 +204,16 @@ def _onnx_device(device: str, providers: list[str]) -> str:
     return f"cuda:{number or 0}"
 
 
-def _open_openvino(path: Path, device: str) -> tuple[str, "Exported", Infer]:
+def _open_openvino(path: Path, device: str) -> tuple[str, "ExportMetadata", Infer]:
     if device not in ("auto", "cpu"):
         raise DeviceError(f"device {device!r}: OpenVINO runs on the CPU here: use --device cpu")
     openvino = _imported("openvino", "openvino")
     try:
         core = openvino.Core()
         model = core.read_model(path)
-        exported = Exported.from_metadata({KEY: model.get_rt_info(KEY).astype(str)} if model.has_rt_info(KEY) else {})
+        exported = ExportMetadata.from_metadata(
+            {KEY: model.get_rt_info(KEY).astype(str)} if model.has_rt_info(KEY) else {}
+        )
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if exported.precision == "bf16" else "f32",
             "INFERENCE_NUM_THREADS": cpu_threads(),
@@ -222,7 +224,7 @@ def _open_openvino(path: Path, device: str) -> tuple[str, "Exported", Infer]:
     return "cpu", exported, lambda x: compiled(x)[0].copy()
 
 
-_OPENERS: dict[str, Callable[[Path, str], tuple[str, "Exported", Infer]]] = {
+_OPENERS: dict[str, Callable[[Path, str], tuple[str, "ExportMetadata", Infer]]] = {
     "onnx": _open_onnx,
     "openvino": _open_openvino,
 }
@@ -247,7 +249,7 @@ KEY = "elansr"
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportMetadata:
     """An exported network.
 
     Attributes:
@@ -272,7 +274,7 @@ class Exported:
         return {KEY: json.dumps(values)}
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> "Exported":
+    def from_metadata(cls, metadata: Mapping[str, str]) -> "ExportMetadata":
         """The inverse of `to_metadata`.
 
         Raises:
@@ -292,7 +294,7 @@ class Exported:
         return self.size or (-(-height // multiple) * multiple, -(-width // multiple) * multiple)
 
 
-def _checked(found: Exported) -> Exported:
+def _checked(found: ExportMetadata) -> ExportMetadata:
     """Refuses, with a ValueError, what has other types or sides than an export writes."""
     kinds: dict[str, Any] = {"model": str, "closed": bool, "precision": str, "licence": str}
     height, width = found.size or (found.config.multiple,) * 2

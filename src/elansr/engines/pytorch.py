@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elansr.engines.closed_attention import closed_group_attention
-from elansr.engines.cuda import choice as triton
+from elansr.engines.cuda import support as triton
 from elansr.engines.cuda.graphs import GraphRunner
 from elansr.engines.engine import Tile
 from elansr.nn.attention import Attention, group_attention

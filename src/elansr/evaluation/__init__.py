@@ -21,7 +21,7 @@ from elansr.evaluation.crops import CropBox
 from elansr.evaluation.datasets import RGB, BenchmarkSet, match_lr, read_rgb
 from elansr.evaluation.metrics import consistency, psnr, psnr_y, ssim, ssim_y
 from elansr.evaluation.models import BICUBIC, NAMES, Model, load_model
-from elansr.evaluation.published_results import PICTURES, Published, published
+from elansr.evaluation.published_results import PICTURES, PublishedScore, published
 from elansr.evaluation.scoring import PROTOCOLS, Evaluation, Protocol, Score, SetScores, evaluate
 from elansr.evaluation.web_pages import check_size, write_comparison
 
@@ -38,7 +38,7 @@ __all__ = [
     "Evaluation",
     "Model",
     "Protocol",
-    "Published",
+    "PublishedScore",
     "Score",
     "SetScores",
     "check_size",

@@ -15,7 +15,7 @@ ALIASES = {"bsd100": "B100", "bsds100": "B100"}
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedScore:
     """One network's result on one set.
 
     Attributes:
@@ -37,7 +37,7 @@ class Published:
     decimals: int = 2
 
 
-def published(network: str, scale: int, set_name: str) -> Published | None:
+def published(network: str, scale: int, set_name: str) -> PublishedScore | None:
     """The published result of a network on a set, whose name counts in upper or lower case; None if there is none."""
     known = known_set(set_name)
     return next((row for row in ROWS if (row.network, row.scale, row.set_name) == (network, scale, known)), None)
@@ -49,16 +49,16 @@ def known_set(set_name: str) -> str | None:
     return by_lower.get(set_name.lower())
 
 
-def _rows(network: str, scale: int, *results: tuple[float, float]) -> list[Published]:
+def _rows(network: str, scale: int, *results: tuple[float, float]) -> list[PublishedScore]:
     """The rows of one line of a table, a (PSNR, SSIM) for each of the first of `SETS`."""
     source, decimals = ("expected", 3) if network == "bicubic" else ("paper", 2)
     return [
-        Published(source, network, scale, set_name, psnr, ssim, decimals)
+        PublishedScore(source, network, scale, set_name, psnr, ssim, decimals)
         for set_name, (psnr, ssim) in zip(SETS, results, strict=False)
     ]
 
 
-ROWS: tuple[Published, ...] = (
+ROWS: tuple[PublishedScore, ...] = (
     *_rows("ELAN-light", 2, (38.17, 0.9611), (33.94, 0.9207), (32.30, 0.9012), (32.76, 0.9340), (39.11, 0.9782)),
     *_rows("ELAN-light", 3, (34.61, 0.9288), (30.55, 0.8463), (29.21, 0.8081), (28.69, 0.8624), (34.00, 0.9478)),
     *_rows("ELAN-light", 4, (32.43, 0.8975), (28.78, 0.7858), (27.69, 0.7406), (26.54, 0.7982), (30.92, 0.9150)),

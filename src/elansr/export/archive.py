@@ -10,13 +10,13 @@ from pathlib import Path
 
 import torch
 
-from elansr.engines.exported import KEY, Exported, FileEngine
+from elansr.engines.exported import KEY, ExportMetadata, FileEngine
 from elansr.engines.pytorch import DTYPES, FusedELAN
 from elansr.weights.inference import InferenceForm
 
 
 @torch.no_grad()
-def write_archive(form: InferenceForm, path: Path, exported: Exported) -> None:
+def write_archive(form: InferenceForm, path: Path, exported: ExportMetadata) -> None:
     """Traces the inference form.
 
     Args:
@@ -35,5 +35,5 @@ def open_archive(path: Path) -> FileEngine:
     """Opens a file that was written a moment ago by `write_archive`."""
     found = {KEY: ""}
     run = torch.export.load(path, extra_files=found).module()
-    exported = Exported.from_metadata(found)
+    exported = ExportMetadata.from_metadata(found)
     return FileEngine(path, "cpu", exported, lambda x: run(torch.from_numpy(x)).detach().numpy())

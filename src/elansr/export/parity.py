@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elansr.engines.exported import Exported, FileEngine
+from elansr.engines.exported import ExportMetadata, FileEngine
 from elansr.engines.pytorch import FusedELAN
 from elansr.errors import ExportError
 from elansr.evaluation import psnr_y, read_rgb
@@ -76,7 +76,7 @@ def _pair(scale: int, size: tuple[int, int] | None) -> tuple[Tensor, NDArray[np.
 
 
 @torch.no_grad()
-def _pytorch(form: InferenceForm, lr: Tensor, exported: Exported) -> Tensor:
+def _pytorch(form: InferenceForm, lr: Tensor, exported: ExportMetadata) -> Tensor:
     """The answer in fp32 to what the file is given."""
     height, width = lr.shape[-2:]
     rows, columns = exported.extent(height, width)

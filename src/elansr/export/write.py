@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from elansr.disk import WorkFolder, move_into_place, writing_errors
-from elansr.engines.exported import BYTES_PER_CHANNEL, KEY, Exported, FileEngine, open_exported
+from elansr.engines.exported import BYTES_PER_CHANNEL, KEY, ExportMetadata, FileEngine, open_exported
 from elansr.errors import ConfigError, MissingExtraError, WeightsError
 from elansr.export.archive import open_archive, write_archive
 from elansr.export.parity import Parity, parity
@@ -23,7 +23,7 @@ Target = Literal["onnx", "openvino", "pt2"]
 
 
 @dataclass(frozen=True)
-class Written:
+class ExportResult:
     """What was written.
 
     Attributes:
@@ -33,7 +33,7 @@ class Written:
     """
 
     files: tuple[Path, ...]
-    exported: Exported
+    exported: ExportMetadata
     parity: Parity
 
     @property
@@ -52,7 +52,7 @@ def export(
     size: tuple[int, int] | None = None,
     closed: bool = True,
     overwrite: bool = False,
-) -> Written:
+) -> ExportResult:
     """Exports weights; the file appears whole or not at all, and only if it computes what PyTorch does.
 
     Args:
@@ -81,7 +81,7 @@ def export(
     contents = read_weights(model, scale)
     _check_size(size, contents.config, to)
     form, licence = contents.inference_form(), contents.provenance.licence
-    exported = Exported(_name(model, scale), contents.config, closed, precision, size, licence)
+    exported = ExportMetadata(_name(model, scale), contents.config, closed, precision, size, licence)
     with _Draft(place, {}) as draft, writing_errors(place, WeightsError):
         part = draft.folder / place.name
         file_format.write(form, part, exported)
@@ -89,7 +89,7 @@ def export(
         found.require(precision)
         for file in reversed(file_format.files(part)):  # what names the others last
             move_into_place(file, place.with_name(file.name), overwrite=overwrite)
-    return Written(tuple(file_format.files(place)), exported, found)
+    return ExportResult(tuple(file_format.files(place)), exported, found)
 
 
 def write_unchecked(form: InferenceForm, path: Path, to: str, precision: str) -> None:
@@ -99,7 +99,7 @@ def write_unchecked(form: InferenceForm, path: Path, to: str, precision: str) ->
         ConfigError: a precision that the target does not come in.
         MissingExtraError: the extra `export` is not installed.
     """
-    _format(path, to, precision).write(form, path, Exported(path.stem, form.config, True, precision))
+    _format(path, to, precision).write(form, path, ExportMetadata(path.stem, form.config, True, precision))
 
 
 def named(model: str, scale: int | None, to: Target) -> Path:
@@ -111,11 +111,11 @@ def named(model: str, scale: int | None, to: Target) -> Path:
     return Path(_name(model, scale)).with_suffix(FORMATS[to].suffixes[0])
 
 
-def _write_onnx(form: InferenceForm, path: Path, exported: Exported) -> None:
+def _write_onnx(form: InferenceForm, path: Path, exported: ExportMetadata) -> None:
     path.write_bytes(_onnx(form, "fp16" if exported.precision == "fp16" else "fp32", exported))
 
 
-def _write_openvino(form: InferenceForm, path: Path, exported: Exported) -> None:
+def _write_openvino(form: InferenceForm, path: Path, exported: ExportMetadata) -> None:
     try:
         import openvino
     except ImportError as error:
@@ -129,7 +129,7 @@ def _write_openvino(form: InferenceForm, path: Path, exported: Exported) -> None
     openvino.save_model(converted, path, compress_to_fp16=exported.precision != "fp32")
 
 
-def _onnx(form: InferenceForm, precision: Literal["fp32", "fp16"], exported: Exported) -> bytes:
+def _onnx(form: InferenceForm, precision: Literal["fp32", "fp16"], exported: ExportMetadata) -> bytes:
     try:
         from elansr.export.onnx_elan import onnx_elan
     except ImportError as error:
@@ -151,7 +151,7 @@ class _Format:
 
     suffixes: tuple[str, ...]
     precisions: tuple[str, ...]
-    write: Callable[[InferenceForm, Path, Exported], None]
+    write: Callable[[InferenceForm, Path, ExportMetadata], None]
     open: Callable[[Path], FileEngine]
 
     def files(self, path: Path) -> list[Path]:

@@ -5,7 +5,7 @@ plan.py        names of files -> jobs: read this, write that
 pipeline.py    jobs -> results, several at once
 files.py       one file in memory; on_disk.py: one that is larger; resume.py: what an interrupted run leaves
 choice.py      which weights; final_size.py: how large the result
-upscaler.py    the public class; tiled.py: the same for arrays and rows, as the rest of the house uses it
+upscaler.py    the public class; tiled_network.py: the same for arrays and rows, as the rest of the house uses it
 rows.py        colour and alpha apart; tiling.py: tiles, halos, blending; exact_tones.py: flat and neutral areas
 """
 
@@ -24,8 +24,8 @@ from elansr.upscaling.plan import (
     plan_jobs,
     result_name,
 )
-from elansr.upscaling.rows import Mark
-from elansr.upscaling.tiled import Border, TiledNetwork
+from elansr.upscaling.rows import ResumePoint
+from elansr.upscaling.tiled_network import Border, TiledNetwork
 from elansr.upscaling.tiling import Axis, Network, Samples
 from elansr.upscaling.upscaler import Upscaler, load
 
@@ -46,10 +46,10 @@ __all__ = [
     "FinalSize",
     "InputFile",
     "Job",
-    "Mark",
     "Network",
     "Observer",
     "Options",
+    "ResumePoint",
     "Samples",
     "TiledNetwork",
     "Upscaler",

@@ -13,7 +13,7 @@ from elansr.upscaling.final_size import FinalSize, scale_for
 from elansr.weights.released import AUTO, RELEASED, family, find, is_path, resolve
 
 if TYPE_CHECKING:
-    from elansr.upscaling.tiled import TiledNetwork
+    from elansr.upscaling.tiled_network import TiledNetwork
 
 CLEAN, REAL = "elan-light", "elan-light-real"
 """The families that "auto" chooses from: for clean pictures and for photos as they are."""

@@ -19,7 +19,7 @@ from elansr.upscaling.final_size import FinalSize, fit
 from elansr.upscaling.plan import Job
 
 if TYPE_CHECKING:
-    from elansr.upscaling.tiled import TiledNetwork
+    from elansr.upscaling.tiled_network import TiledNetwork
 
 Existing = Literal["refuse", "skip", "replace"]
 """What happens to a job whose target exists already."""

@@ -13,7 +13,7 @@ from elansr.upscaling.files import FileResult, Options
 from elansr.upscaling.final_size import FinalSize
 from elansr.upscaling.pipeline import has_work, upscale_files
 from elansr.upscaling.plan import Extension, Job, find_files, is_single, plan_jobs
-from elansr.upscaling.tiled import Border, TiledNetwork
+from elansr.upscaling.tiled_network import Border, TiledNetwork
 
 
 class Observer:

@@ -9,20 +9,20 @@ import numpy as np
 
 from elansr.disk import WorkFolder
 from elansr.images import Plane
-from elansr.upscaling.rows import ALPHA, COLOR, Array, Mark
+from elansr.upscaling.rows import ALPHA, COLOR, Array, ResumePoint
 
 _JOURNAL = "journal.json"
 
 
 class _Finished(NamedTuple):
-    """How far a part is: its finished rows, and the mark of the last strip; None before the first."""
+    """How far a part is: its finished rows, and the resume point of the last strip; None before the first."""
 
     rows: int = 0
-    mark: Mark | None = None
+    resume_point: ResumePoint | None = None
 
 
 class RowsFolder(WorkFolder):
-    """The rows of one result, see `WorkFolder`; takes them as a `rows.Sink`."""
+    """The rows of one result, see `WorkFolder`; takes them as a `RowSink`."""
 
     kind = "rows"
 
@@ -41,11 +41,11 @@ class RowsFolder(WorkFolder):
         """Bytes that it takes on the disk."""
         return sum(file.stat().st_size for file in self.folder.iterdir())
 
-    def start(self, part: int) -> tuple[int, Mark | None]:
+    def start(self, part: int) -> tuple[int, ResumePoint | None]:
         """See `RowSink`."""
         return self._parts[part] if part < len(self._parts) else _Finished()
 
-    def add(self, part: int, top: int, pixels: Array, mark: Mark) -> None:
+    def add(self, part: int, top: int, pixels: Array, resume_point: ResumePoint) -> None:
         """See `RowSink`; when it returns, the rows are safe from a power cut.
 
         Raises:
@@ -60,7 +60,7 @@ class RowsFolder(WorkFolder):
                 file.truncate()
                 file.flush()
                 os.fsync(file.fileno())
-            self._parts[part:] = [_Finished(top + len(pixels), mark)]
+            self._parts[part:] = [_Finished(top + len(pixels), resume_point)]
             self._write_journal()
 
     def set_alpha(self, value: Any) -> None:
@@ -83,7 +83,7 @@ class RowsFolder(WorkFolder):
         """See `WorkFolder`."""
         journal = self.read_json(_JOURNAL)
         try:
-            parts = [_Finished(rows, Mark(*mark)) for rows, mark in journal["parts"]]
+            parts = [_Finished(rows, ResumePoint(*resume_point)) for rows, resume_point in journal["parts"]]
             needed = [part.rows * size for part, size in zip(parts, journal["row_bytes"], strict=True)]
             if all(self._file(n).stat().st_size >= size for n, size in enumerate(needed)):
                 self._parts = parts

@@ -14,7 +14,7 @@ from elansr.images.alpha import fill_transparent
 from elansr.upscaling.tiling import Progress
 
 if TYPE_CHECKING:
-    from elansr.upscaling.tiled import TiledNetwork
+    from elansr.upscaling.tiled_network import TiledNetwork
 
 Array = NDArray[Any]
 
@@ -27,7 +27,7 @@ BAND = 64
 """Rows that are looked at together for their alpha."""
 
 
-class Mark(NamedTuple):
+class ResumePoint(NamedTuple):
     """Where a run can go on: the row of the picture at which its last tiles started, and their side."""
 
     row: int
@@ -40,12 +40,12 @@ class Strip(NamedTuple):
     Attributes:
         parts: (h, W * scale, 1 or 3) for each picture.
         top: the first of the rows, counted in the result.
-        mark: where to go on after them.
+        resume_point: where to go on after them.
     """
 
     parts: list[Array]
     top: int
-    mark: Mark
+    resume_point: ResumePoint
 
 
 class RowSource(Protocol):
@@ -77,10 +77,10 @@ class RowSink(Protocol):
     Where alpha varies, the colour of fully transparent pixels becomes 0: nobody sees it, and files shrink.
     """
 
-    def start(self, part: int) -> tuple[int, Mark | None]:
+    def start(self, part: int) -> tuple[int, ResumePoint | None]:
         """How many rows of a part are there from an earlier run, and where to go on after them."""
 
-    def add(self, part: int, top: int, pixels: Array, mark: Mark) -> None:
+    def add(self, part: int, top: int, pixels: Array, resume_point: ResumePoint) -> None:
         """Takes the rows from `top` on, (h, W * scale, 1 or 3)."""
 
     def set_alpha(self, value: Any) -> None:
@@ -138,7 +138,7 @@ def _upscale_part(
     rows = [start() for start in starts]
     for strip in network.strips(rows, (height, width, channels), kind.dtype, progress, after):
         for sink, pixels in zip(sinks, strip.parts, strict=True):
-            sink.add(part, strip.top, pixels, strip.mark)
+            sink.add(part, strip.top, pixels, strip.resume_point)
         del strip  # not kept while the next one is made
 
 
@@ -197,11 +197,11 @@ class ArraySink:
         colors = pixels.shape[2] - (pixels.shape[2] % 2 == 0)
         self._parts = pixels[..., :colors], pixels[..., colors:]
 
-    def start(self, part: int) -> tuple[int, Mark | None]:  # noqa: ARG002
+    def start(self, part: int) -> tuple[int, ResumePoint | None]:  # noqa: ARG002
         """See `RowSink`."""
         return 0, None
 
-    def add(self, part: int, top: int, pixels: Array, mark: Mark) -> None:  # noqa: ARG002
+    def add(self, part: int, top: int, pixels: Array, resume_point: ResumePoint) -> None:  # noqa: ARG002
         """See `RowSink`."""
         lines = slice(top, top + len(pixels))
         self._parts[part][lines] = pixels

@@ -11,7 +11,7 @@ from elansr.engines.device import PrecisionName
 from elansr.engines.exported import EngineName
 from elansr.errors import PictureError
 from elansr.upscaling.rows import Array
-from elansr.upscaling.tiled import Border, TiledNetwork
+from elansr.upscaling.tiled_network import Border, TiledNetwork
 from elansr.upscaling.tiling import Network, Progress, Samples
 
 if TYPE_CHECKING:

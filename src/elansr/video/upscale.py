@@ -41,7 +41,7 @@ _SETTINGS = {"source": "the video", "video": "how it is encoded", "tta": "--tta"
 """Settings as messages name them, where that differs."""
 
 
-class Upscales(Protocol):
+class FrameUpscaler(Protocol):
     """What is needed of an `Upscaler`."""
 
     @property
@@ -108,7 +108,7 @@ def choose_weights(model: str, scale: int | None, source: VideoFile) -> Choice:
 def upscale_video(
     source: VideoFile,
     target: Path,
-    upscaler: Upscales,
+    upscaler: FrameUpscaler,
     encoding: Encoding | None = None,
     *,
     overwrite: bool = False,
@@ -144,7 +144,7 @@ class _VideoJob:
         self,
         source: VideoFile,
         target: Path,
-        upscaler: Upscales,
+        upscaler: FrameUpscaler,
         encoding: Encoding,
         overwrite: bool,
         on_progress: Progress,

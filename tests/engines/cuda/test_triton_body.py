@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from elansr.engines.cuda import choice
+from elansr.engines.cuda import support
 from elansr.engines.pytorch import FusedELAN, inference_form
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
@@ -53,7 +53,7 @@ def test_it_is_the_body(config: ELANConfig, dtype: torch.dtype, closed: bool, si
 @pytest.fixture
 def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU is taken for a GPU. In float16 the native library leaves it alone."""
-    monkeypatch.setattr(choice, "takes", lambda x: True)
+    monkeypatch.setattr(support, "takes", lambda x: True)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
 
 

@@ -8,13 +8,13 @@ import pytest
 from elansr.server.limits import Rejected, queue_full, shutting_down
 from elansr.server.page import actions
 from elansr.server.page.actions import PageRun
-from elansr.server.page.page_files import Chosen
+from elansr.server.page.page_files import ChosenPicture
 from elansr.server.page.previews import PictureFacts
 from elansr.server.processing import RequestOptions
 from elansr.server.service import QueuedRequest
 from elansr.server.throughput import Throughput
 
-PICTURE = Chosen("a.png", Path("a"), PictureFacts(10, 10, "png", None, 8, 1))
+PICTURE = ChosenPicture("a.png", Path("a"), PictureFacts(10, 10, "png", None, 8, 1))
 
 
 class Queue:

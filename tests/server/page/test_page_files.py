@@ -10,7 +10,7 @@ import pytest
 
 from elansr.images import Picture, read, write
 from elansr.server.limits import Limits, Rejected
-from elansr.server.page.page_files import MOST_PICTURES, PageFolder, Sent, Uploads, sent_files
+from elansr.server.page.page_files import MOST_PICTURES, PageFolder, SentFile, Uploads, sent_files
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def folder() -> Iterator[PageFolder]:
 
 def test_what_our_script_tells() -> None:
     rows = [{"name": "../a.png", "bytes": 7, "path": "/tmp/a"}, {"name": "b.png", "bytes": 8}]
-    assert sent_files(json.dumps(rows)) == [Sent("a.png", 7, Path("/tmp/a").resolve()), Sent("b.png", 8, None)]
+    assert sent_files(json.dumps(rows)) == [SentFile("a.png", 7, Path("/tmp/a").resolve()), SentFile("b.png", 8, None)]
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,19 @@ def test_only_what_was_uploaded_is_looked_at(folder: PageFolder, tmp_path: Path)
     inside = folder.new() / "a.png"
     inside.write_bytes((tmp_path / "a.png").read_bytes())
     uploads = Uploads(folder, replace(Limits(), max_bytes=10_000))
-    html, chosen = uploads.look(Sent("mine.png", 99, inside))
+    html, chosen = uploads.look(SentFile("mine.png", 99, inside))
     assert chosen is not None
     assert np.array_equal(read(chosen.path).pixels, pixels)
     assert (chosen.about.pixels, chosen.thumbnail.is_file()) == (600, True)
     assert "<strong>mine.png</strong><span>30 x 20 pixels · PNG" in html
     for sent, sentence in (
-        (Sent("mine.png", 99, tmp_path / "a.png"), "mine.png: the picture is no longer on the server"),
-        (Sent("mine.png", 99, inside.with_name("b")), "mine.png: the picture is no longer on the server"),
-        (Sent("mine.png", 99, None), "mine.png: it did not reach the server"),
-        (Sent("mine.png", 10_001, None), "mine.png: the file has 10 kB, more than the 10 kB that this server takes"),
+        (SentFile("mine.png", 99, tmp_path / "a.png"), "mine.png: the picture is no longer on the server"),
+        (SentFile("mine.png", 99, inside.with_name("b")), "mine.png: the picture is no longer on the server"),
+        (SentFile("mine.png", 99, None), "mine.png: it did not reach the server"),
+        (
+            SentFile("mine.png", 10_001, None),
+            "mine.png: the file has 10 kB, more than the 10 kB that this server takes",
+        ),
     ):
         html, chosen = uploads.look(sent)
         assert chosen is None

@@ -1,4 +1,4 @@
-"""The Triton kernels of ELAN's body; import this module only where `elansr.engines.cuda.choice.takes` holds.
+"""The Triton kernels of ELAN's body; import this module only where `elansr.engines.cuda.support.takes` holds.
 
 Two forms of features, both contiguous and of the type that is multiplied: pixels (N, H, W, C), and groups
 (groups, N, H, W, D), D channels a group, in which queries, values and attended features are kept: the windows of one

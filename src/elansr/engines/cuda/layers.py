@@ -1,6 +1,6 @@
 """The stages of ELAN's body as launches of Triton kernels, with weights packed for them.
 
-Importing this module imports Triton: only where `elansr.engines.cuda.choice.takes` holds.
+Importing this module imports Triton: only where `elansr.engines.cuda.support.takes` holds.
 
 Features are pixels (N, H, W, C) or groups (groups, N, H, W, D), contiguous and all of one type, on one device. float16
 and bfloat16 are multiplied as they are; float32 is multiplied on tensor cores as well, each product as three of TF32,

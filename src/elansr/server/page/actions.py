@@ -12,7 +12,7 @@ from elansr.server.offered_models import ModelFamily
 from elansr.server.page import html, previews
 from elansr.server.page.page_files import (
     GONE,
-    Chosen,
+    ChosenPicture,
     KeptResult,
     PageFolder,
     Uploads,
@@ -43,7 +43,7 @@ class PageRun:
         stopped: whether it is to end.
     """
 
-    def __init__(self, pictures: Sequence[Chosen], pace: Throughput) -> None:
+    def __init__(self, pictures: Sequence[ChosenPicture], pace: Throughput) -> None:
         self.stopped = False
         self._number, self._ended = len(pictures), 0
         self._pixels, self._done = sum(chosen.about.pixels for chosen in pictures), 0
@@ -57,7 +57,7 @@ class PageRun:
         if self._task:
             self._task.cancel()
 
-    async def watch(self, chosen: Chosen, task: QueuedRequest) -> AsyncIterator[str]:
+    async def watch(self, chosen: ChosenPicture, task: QueuedRequest) -> AsyncIterator[str]:
         """HTML of the progress, whenever it changes, until the request for a picture has ended or this was stopped."""
         self._task, shown = task, ""
         while not task.future.done() and task.remaining and not self.stopped:
@@ -67,7 +67,7 @@ class PageRun:
                 yield text
             await asyncio.sleep(LOOKED_AT)
 
-    def passed(self, chosen: Chosen) -> None:
+    def passed(self, chosen: ChosenPicture) -> None:
         """The next picture's turn has come, however this one ended."""
         self._ended, self._done = self._ended + 1, self._done + chosen.about.pixels
 
@@ -89,7 +89,7 @@ class PageRun:
                 raise
             return None
 
-    def _progress(self, chosen: Chosen, task: QueuedRequest) -> str:
+    def _progress(self, chosen: ChosenPicture, task: QueuedRequest) -> str:
         """The clock starts with the work, not while it waits."""
         now = time.monotonic()
         if task.in_work:
@@ -146,7 +146,7 @@ class Actions:
         """Ends what is being prepared."""
         self._threads.shutdown(cancel_futures=True)
 
-    async def take(self, message: str) -> AsyncIterator[tuple[str, tuple[Chosen, ...]]]:
+    async def take(self, message: str) -> AsyncIterator[tuple[str, tuple[ChosenPicture, ...]]]:
         """Files were sent: what to say of them, and those that are pictures, as one after the other is looked at.
 
         Args:
@@ -158,14 +158,14 @@ class Actions:
             yield html.sentence(str(error)), ()
             return
         rows: list[str] = []
-        found: list[Chosen] = []
+        found: list[ChosenPicture] = []
         for each in sent:
             row, chosen = await self._threaded(lambda each=each: self._uploads.look(each))  # type: ignore[misc]
             rows.append(row)
             found += [chosen] if chosen else []
             yield rows[0] if len(sent) == 1 else html.several(rows), tuple(found)
 
-    def size_after(self, chosen: Sequence[Chosen], scale: int) -> tuple[str, bool]:
+    def size_after(self, chosen: Sequence[ChosenPicture], scale: int) -> tuple[str, bool]:
         """How large the results of a scale will be and how long they will take, and whether any can be made."""
         if not chosen:
             return "", False
@@ -178,7 +178,7 @@ class Actions:
         return html.notice(text), True
 
     async def upscale(
-        self, session: str, chosen: Sequence[Chosen], kind: str, scale: int, extension: Extension, quality: int
+        self, session: str, chosen: Sequence[ChosenPicture], kind: str, scale: int, extension: Extension, quality: int
     ) -> AsyncIterator[View]:
         """Upscales pictures, one after the other; one press of the button at a time in each tab.
 
@@ -231,7 +231,7 @@ class Actions:
         files = await self._threaded(lambda: previews.detail(made.source, made.path, folder, box, made.size, most))
         return str(files[0]), str(files[1])
 
-    async def _alone(self, run: PageRun, chosen: Chosen, options: RequestOptions) -> AsyncIterator[View]:
+    async def _alone(self, run: PageRun, chosen: ChosenPicture, options: RequestOptions) -> AsyncIterator[View]:
         """One picture, from its start to what is shown of its result."""
         try:
             task = await self._submitted(run, chosen, options)
@@ -249,7 +249,9 @@ class Actions:
         yield View(html.notice("Preparing the comparison …"), card, working=True)
         yield await self._compared(card, made)
 
-    async def _in_a_row(self, run: PageRun, chosen: Sequence[Chosen], options: RequestOptions) -> AsyncIterator[View]:
+    async def _in_a_row(
+        self, run: PageRun, chosen: Sequence[ChosenPicture], options: RequestOptions
+    ) -> AsyncIterator[View]:
         """Several pictures: a list of downloads that grows; one that cannot be done gets its sentence in it."""
         rows: list[str] = []
         made: list[KeptResult] = []
@@ -278,7 +280,7 @@ class Actions:
             return ""
         return html.all_of_them(path.name, link(path), path.stat().st_size)
 
-    async def _submitted(self, run: PageRun, chosen: Chosen, options: RequestOptions) -> QueuedRequest:
+    async def _submitted(self, run: PageRun, chosen: ChosenPicture, options: RequestOptions) -> QueuedRequest:
         return await run.submitted(lambda: self._threaded(lambda: self._submit(chosen, options)))
 
     async def _compared(self, card: str, made: KeptResult) -> View:
@@ -289,7 +291,7 @@ class Actions:
             return View(html.notice("It is done, but too large to be shown here: download it."), card)
         return View("", card, (str(before), str(after)), str(after), made)
 
-    def _submit(self, chosen: Chosen, options: RequestOptions) -> QueuedRequest:
+    def _submit(self, chosen: ChosenPicture, options: RequestOptions) -> QueuedRequest:
         try:
             data = chosen.path.read_bytes()
         except FileNotFoundError as error:

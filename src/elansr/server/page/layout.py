@@ -10,7 +10,7 @@ from elansr.server.offered_models import ModelFamily
 from elansr.server.page import html
 from elansr.server.page.actions import Actions, View
 from elansr.server.page.mount import asset
-from elansr.server.page.page_files import MOST_PICTURES, Chosen, KeptResult
+from elansr.server.page.page_files import MOST_PICTURES, ChosenPicture, KeptResult
 
 TITLE = "elansr: larger pictures"
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF", "AVIF")
@@ -167,7 +167,13 @@ class PageLayout:
         self._overview.select(self._pointed, self._made, [self._across, self._down], **PRIVATE)
 
     async def _upscale(
-        self, chosen: tuple[Chosen, ...], kind: str, scale: int, extension: Any, quality: int, request: gr.Request
+        self,
+        chosen: tuple[ChosenPicture, ...],
+        kind: str,
+        scale: int,
+        extension: Any,
+        quality: int,
+        request: gr.Request,
     ) -> AsyncIterator[tuple[Any, ...]]:
         session = request.session_hash or ""
         async for view in self._actions.upscale(session, chosen, kind, scale, extension, quality):
@@ -180,7 +186,7 @@ class PageLayout:
         """The tab was closed."""
         self._actions.stop(request.session_hash or "")
 
-    def _size_after(self, chosen: tuple[Chosen, ...], scale: int) -> tuple[str, Any]:
+    def _size_after(self, chosen: tuple[ChosenPicture, ...], scale: int) -> tuple[str, Any]:
         text, can_be_done = self._actions.size_after(chosen, scale)
         return text, gr.update(interactive=can_be_done)
 

@@ -83,7 +83,7 @@ LOST = "it did not reach the server: look at the connection and try again"
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenPicture:
     """A picture that was sent.
 
     Attributes:
@@ -102,7 +102,7 @@ class Chosen:
         return self.path.with_name("thumbnail.jpg")
 
 
-class Sent(NamedTuple):
+class SentFile(NamedTuple):
     """A file as the browser describes it.
 
     Attributes:
@@ -116,7 +116,7 @@ class Sent(NamedTuple):
     path: Path | None
 
 
-def sent_files(message: str) -> list[Sent]:
+def sent_files(message: str) -> list[SentFile]:
     """Reads the browser's list of files.
 
     Args:
@@ -135,8 +135,8 @@ def sent_files(message: str) -> list[Sent]:
     return sent
 
 
-def _sent(row: Any) -> Sent:
-    return Sent(safe_name(row["name"]), int(row["bytes"]), Path(row["path"]).resolve() if "path" in row else None)
+def _sent(row: Any) -> SentFile:
+    return SentFile(safe_name(row["name"]), int(row["bytes"]), Path(row["path"]).resolve() if "path" in row else None)
 
 
 class Uploads:
@@ -150,7 +150,7 @@ class Uploads:
     def __init__(self, folder: PageFolder, limits: Limits) -> None:
         self._folder, self._limits = folder, limits
 
-    def look(self, sent: Sent) -> tuple[str, Chosen | None]:
+    def look(self, sent: SentFile) -> tuple[str, ChosenPicture | None]:
         """What to say of a file, as HTML, and the picture if it is one."""
         try:
             chosen = self._taken(sent)
@@ -159,7 +159,7 @@ class Uploads:
         size, thumbnail = chosen.path.stat().st_size, link(chosen.thumbnail)
         return html.chosen(chosen.name, chosen.about, size, thumbnail), chosen
 
-    def _taken(self, sent: Sent) -> Chosen:
+    def _taken(self, sent: SentFile) -> ChosenPicture:
         """Copies an upload to a folder of its own, where no other tab with the same file has a say."""
         upload = self._arrived(sent)
         self._folder.sweep()
@@ -173,11 +173,11 @@ class Uploads:
         except ElansrError as error:
             shutil.rmtree(folder)
             raise rejected(error, sent.name, self._limits) from error
-        chosen = Chosen(sent.name, path, previews.about(picture))
+        chosen = ChosenPicture(sent.name, path, previews.about(picture))
         previews.thumbnail(picture, chosen.thumbnail)
         return chosen
 
-    def _arrived(self, sent: Sent) -> Path:
+    def _arrived(self, sent: SentFile) -> Path:
         """Where an upload lies; only what lies in our folder is one."""
         if sent.size > self._limits.max_bytes:
             has, most = data_size(sent.size), data_size(self._limits.max_bytes)
@@ -217,7 +217,7 @@ class KeptResult:
     shown: tuple[int, int]
 
 
-def keep_result(folder: PageFolder, chosen: Chosen, result: UpscaledFile) -> KeptResult:
+def keep_result(folder: PageFolder, chosen: ChosenPicture, result: UpscaledFile) -> KeptResult:
     """Writes a result for the download, under its own name."""
     path = folder.new() / _fitting(result.file_name)
     path.write_bytes(result.data)

@@ -26,7 +26,7 @@ def shift(x: Tensor, rectified: bool = False) -> Tensor:
     return _run(x, 1, rectified, None)
 
 
-class _Shift(torch.autograd.Function):
+class _NativeShift(torch.autograd.Function):
     """The gradient comes back the other way, and passes where the ReLU let something through."""
 
     @staticmethod
@@ -42,7 +42,7 @@ class _Shift(torch.autograd.Function):
         return _run(gradient if x is None else gradient.to(x.dtype), -1, False, x), None
 
 
-_shift: Callable[[Tensor, bool], Tensor] = _Shift.apply
+_shift: Callable[[Tensor, bool], Tensor] = _NativeShift.apply
 
 
 def _run(x: Tensor, way: int, rectified: bool, mask: Tensor | None) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 from elansr.errors import PictureError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.upscaling import TiledNetwork, tiled
+from elansr.upscaling import TiledNetwork, tiled_network
 from elansr.upscaling.rows import Array
 
 RNG = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def test_pictures_of_different_kinds_are_refused(small: ELAN) -> None:
 
 def test_how_many_go_together(small: ELAN, monkeypatch: pytest.MonkeyPatch) -> None:
     free = 2**40
-    monkeypatch.setattr(tiled, "free_memory", lambda device: free)
+    monkeypatch.setattr(tiled_network, "free_memory", lambda device: free)
     one = TiledNetwork.open(small, device="cpu")
     assert one.together(64, 64) == 1
     one.device, one._engine.bytes_per_pixel = "cuda:0", 5100

@@ -15,7 +15,7 @@ from elansr.errors import ConfigError, PictureError
 from elansr.images import LARGEST, from_float, to_float
 from elansr.memory import keep_freed_memory
 from elansr.upscaling.exact_tones import ExactTones
-from elansr.upscaling.rows import Array, ArraySink, ArraySource, Mark, ReadRows, Strip, upscale_rows
+from elansr.upscaling.rows import Array, ArraySink, ArraySource, ReadRows, ResumePoint, Strip, upscale_rows
 from elansr.upscaling.tiling import (
     FEATHER,
     FixedSize,
@@ -151,7 +151,7 @@ class TiledNetwork:
         shape: tuple[int, int, int],
         dtype: np.dtype[Any],
         progress: Progress,
-        after: Mark | None = None,
+        after: ResumePoint | None = None,
     ) -> Iterator[Strip]:
         """Super-resolves pictures of which neither all rows nor the whole result need to be in memory.
 
@@ -160,8 +160,8 @@ class TiledNetwork:
             shape: (H, W, 1 or 3) of a picture, without alpha.
             dtype: of the pictures and the results, see `Upscaler.__call__`.
             progress: called with the LR pixels done and in all, of one picture.
-            after: the mark of a strip of an earlier run: go on with what came after it. One row of tiles is computed
-                again, and the strips that follow are equal to those of a run in one go.
+            after: the `resume_point` of a strip of an earlier run: go on with what came after it. One row of tiles is
+                computed again, and the strips that follow are equal to those of a run in one go.
 
         Yields:
             The results from top to bottom.
@@ -170,14 +170,14 @@ class TiledNetwork:
             DeviceError: not enough memory for even the smallest tile.
         """
         height, width, channels = shape
-        row, tile = after or Mark(0, self._tile_for(height, width))
+        row, tile = after or ResumePoint(0, self._tile_for(height, width))
         tiler = self._tiler(height, width, tile)
         top = max(row - FEATHER // 2, 0) * self.scale
         repeated = after is not None
         for strip in tiler.strips(_reader(rows, shape), height, width, progress, row):
             if not repeated:
                 parts = [_to_pixels(part, dtype, channels) for part in np.split(strip, len(rows))]
-                yield Strip(parts, top, Mark(tiler.row, tiler.tile))
+                yield Strip(parts, top, ResumePoint(tiler.row, tiler.tile))
                 del parts
             top += strip.shape[-2]
             repeated = False
