@@ -9,8 +9,8 @@ from torch import Tensor
 
 from elansr.training.adversarial import Adversary, Discriminator
 from elansr.training.checkpoint import Checkpoints
-from elansr.training.config import AdversarialRecipe, load_recipe
 from elansr.training.loop import train
+from elansr.training.recipe import AdversarialRecipe, load_recipe
 from tests.training.recipes import recipe_file
 
 LIGHTNING = pytest.mark.filterwarnings("ignore")

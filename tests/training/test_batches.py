@@ -11,8 +11,8 @@ from torch import Tensor
 from elansr.errors import DataError
 from elansr.images import downscale
 from elansr.training.batches import Batches, PairPool
-from elansr.training.config import load_recipe
 from elansr.training.data import PictureGroup
+from elansr.training.recipe import load_recipe
 from elansr.training.schedule import CropSize
 from elansr.training.validation import validation_pairs
 from tests.training.photos import numbered

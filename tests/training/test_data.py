@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from elansr.errors import ConfigError, DataError
 from elansr.images import Picture, write
-from elansr.training.config import DataRecipe, PictureFolder
 from elansr.training.data import detail, find_files, find_pictures, load_groups, read_pairs
+from elansr.training.recipe import DataRecipe, PictureFolder
 from tests.training.photos import numbered
 
 SCALE = 3

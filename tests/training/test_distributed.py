@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from elansr.errors import DeviceError
-from elansr.training.config import RunRecipe
 from elansr.training.distributed import start_fabric
+from elansr.training.recipe import RunRecipe
 from elansr.training.run_folder import LOG
 from tests.training.recipes import recipe_file
 

@@ -20,9 +20,9 @@ from elansr.errors import ConfigError, DataError, TrainingError
 from elansr.nn.elan import create_model
 from elansr.training import loop
 from elansr.training.checkpoint import Checkpoints
-from elansr.training.config import load_recipe
 from elansr.training.loop import train
 from elansr.training.loss import l1
+from elansr.training.recipe import load_recipe
 from elansr.training.run_folder import CURVES, LOG, TENSORBOARD, WEIGHTS, LogEntry, TrainingEntry
 from elansr.training.schedule import CropSize
 from elansr.weights.files import load

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN, create_model
-from elansr.training.config import ScheduleRecipe
 from elansr.training.optimizer import ADAMW_RMS, Muon, build_optimizer, is_matrix, orthogonalise, update_ema
+from elansr.training.recipe import ScheduleRecipe
 
 
 @pytest.mark.parametrize("shape", [(60, 120), (120, 60), (60, 60), (3, 1)])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from elansr.errors import ConfigError, TrainingError
-from elansr.training.config import load_recipe
+from elansr.training.recipe import load_recipe
 from elansr.training.run_folder import LOG, RunFolder, TrainingEntry, ValidationEntry, provenance
 from tests.training.recipes import recipe_file
 

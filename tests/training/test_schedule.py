@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from elansr.errors import ConfigError
-from elansr.training.config import Recipe, ScheduleRecipe, load_recipe
+from elansr.training.recipe import Recipe, ScheduleRecipe, load_recipe
 from elansr.training.schedule import check_batches, check_steps, crop_size, crop_sizes, freeze_norm, learning_rate
 from tests.training.recipes import recipe_file
 

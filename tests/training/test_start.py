@@ -9,7 +9,7 @@ import torch
 from elansr.errors import ConfigError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN, create_model
-from elansr.training.config import DataRecipe, NetworkRecipe, Recipe, RunRecipe, ScheduleRecipe
+from elansr.training.recipe import DataRecipe, NetworkRecipe, Recipe, RunRecipe, ScheduleRecipe
 from elansr.training.start import resample_tail, starting_network
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance

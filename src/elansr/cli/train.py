@@ -8,7 +8,7 @@ import typer
 from elansr.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from elansr.training.config import Recipe
+    from elansr.training.recipe import Recipe
     from elansr.training.run_folder import LogEntry
 
 SET_HELP = "Put over a value of the recipe, such as schedule.steps=1000; may be given several times."
@@ -28,9 +28,9 @@ def train(
     torchrun --nproc-per-node 4 -m elansr train RECIPE.toml
     """
     try:
-        from elansr.training.config import load_recipe
         from elansr.training.distributed import is_first_process
         from elansr.training.loop import train as run
+        from elansr.training.recipe import load_recipe
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"training needs {error.name}: pip install '.[train]' in elansr's folder") from error
     from elansr.cli.progress import ProgressBars

@@ -1,0 +1,12 @@
+"""`elansr batch`: the pictures of a store, upscaled on a Ray cluster, each once.
+
+run.py           a run from its settings to its manifest
+settings.py      what holds for every picture
+sources.py       the work list
+storage.py       folders, buckets and URLs
+ray_cluster.py   workers, and what each of them is given
+worker.py        pictures, tried again after a worker died; one that kills worker after worker is given up
+strips.py        one large picture on several workers
+manifest.py      a row a picture, from which a run goes on
+lock.py          one run at a time for an output
+"""

@@ -1,4 +1,14 @@
-"""What runs a network on a tile; `open_engine` chooses."""
+"""What runs a network on a tile; `open_engine` chooses.
+
+engine.py             what an engine is, and the choice
+cpu/                  the native library; needs no PyTorch
+pytorch.py            every device that PyTorch has
+closed_attention.py   window attention that ends at the borders, for pytorch.py
+cuda/                 Triton kernels and CUDA graphs, for pytorch.py
+exported.py           files for ONNX Runtime and OpenVINO
+device.py             devices, precisions, CPU threads
+spandrel.py           ELAN for programs that load models with spandrel
+"""
 
 from elansr.engines.engine import Engine, Tile, open_engine
 

@@ -3,6 +3,17 @@
 `read` gives a `Picture`: its `pages` are arrays; `with_pages` keeps the metadata with new ones; `write` and `encode`
 write a file or its bytes. `check_output` and `check_format` check before the work what these would refuse after it.
 Pictures larger than memory are read and written in rows: `open_picture`, `write_rows`.
+
+reading.py, writing.py   files and bytes
+formats.py               what each format can hold
+structure.py             what libvips does not report: pages, missing ends, the quality of a JPEG
+jpeg_tables.py           the quality that a quantisation table stands for
+metadata.py              EXIF and XMP
+picture.py               `Picture`
+samples.py               integers and floats
+color.py                 YCbCr
+alpha.py                 colour for transparent pixels
+resize.py                MATLAB's bicubic
 """
 
 from elansr.images.alpha import fill_levels_size, fill_transparent, filled_rows

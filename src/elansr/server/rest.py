@@ -23,9 +23,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 import elansr
 from elansr.server.limits import answer_errors, cancelled, not_found, refusal, shutting_down, too_slow
-from elansr.server.metrics import Metrics
 from elansr.server.openapi import ERROR_SCHEMA, picture_response, refusals, upscale_form
 from elansr.server.processing import UpscaledFile
+from elansr.server.prometheus import Metrics
 from elansr.server.security import HEALTH, METRICS, REST, UPSCALE, Gate, checked_key
 from elansr.server.service import QueuedRequest, Service
 from elansr.server.uploads import read_upload

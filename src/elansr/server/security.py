@@ -17,7 +17,7 @@ from typing import Any
 
 from elansr.errors import ConfigError
 from elansr.server.limits import Rejected, queue_full, refusal
-from elansr.server.metrics import Metrics
+from elansr.server.prometheus import Metrics
 from elansr.server.service import Service
 
 UPSCALE, HEALTH, METRICS, REST = "/v1/upscale", "/healthz", "/metrics", "/v1"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from elansr.training.config import AdversarialRecipe
+from elansr.training.recipe import AdversarialRecipe
 
 SLOPE = 0.2
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elansr.errors import DataError
-from elansr.training.config import Recipe
 from elansr.training.data import PictureGroup, detail, load_groups
 from elansr.training.degradation import BORDER, degrade_crops
+from elansr.training.recipe import Recipe
 from elansr.training.schedule import CropSize, crop_sizes
 
 
@@ -25,7 +25,7 @@ class Batches:
     """The training pictures of a recipe, drawn from at random.
 
     Args:
-        recipe: see `elansr.training.config`.
+        recipe: see `elansr.training.recipe`.
         device: of the training.
         process: index of this process.
         processes: how many share every batch.

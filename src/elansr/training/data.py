@@ -16,7 +16,7 @@ from elansr.images import crop_to_multiple, downscale, is_picture_name, rounded
 from elansr.text import shown
 
 if TYPE_CHECKING:
-    from elansr.training.config import DataRecipe, PictureFolder
+    from elansr.training.recipe import DataRecipe, PictureFolder
 
 Pair = tuple[RGB | None, RGB]
 """LR and HR of one picture, uint8 (h, w, 3) and (h * scale, w * scale, 3); LR is None where it is made later."""

@@ -13,7 +13,7 @@ from lightning.fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
 from elansr.errors import DeviceError
-from elansr.training.config import RunRecipe
+from elansr.training.recipe import RunRecipe
 
 
 def start_fabric(run: RunRecipe) -> Fabric:

@@ -19,10 +19,10 @@ from elansr.memory import keep_freed_memory
 from elansr.training.adversarial import Adversary
 from elansr.training.batches import Batches
 from elansr.training.checkpoint import Checkpoints, TrainState
-from elansr.training.config import Recipe, ScheduleRecipe
 from elansr.training.distributed import start_fabric, synchronise_norm
 from elansr.training.loss import l1
 from elansr.training.optimizer import build_optimizer, update_ema
+from elansr.training.recipe import Recipe, ScheduleRecipe
 from elansr.training.run_folder import WEIGHTS, LogEntry, RunFolder
 from elansr.training.run_log import RunLog, StepResult
 from elansr.training.schedule import check_batches, check_steps, crop_size, crop_sizes, freeze_norm, learning_rate
@@ -42,7 +42,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     """Trains a network as the recipe says; goes on where an interrupted run of the same recipe was.
 
     Args:
-        recipe: see `elansr.training.config`.
+        recipe: see `elansr.training.recipe`.
         progress: called with the steps done and in all.
         report: called with every line of the log.
         resume: a checkpoint to go on from; by default the newest of the run's folder, if there is one.

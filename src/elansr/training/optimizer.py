@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.adamw import adamw
 
-from elansr.training.config import ScheduleRecipe
+from elansr.training.recipe import ScheduleRecipe
 
 MOMENTUM = 0.95
 NEWTON_SCHULZ_STEPS = 5

@@ -8,7 +8,7 @@ from pathlib import Path
 from elansr.disk import write_atomically, writing_errors
 from elansr.errors import ConfigError, TrainingError
 from elansr.nn.elan import ELAN
-from elansr.training.config import Recipe
+from elansr.training.recipe import Recipe
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
 

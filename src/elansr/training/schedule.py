@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from elansr.errors import ConfigError
-from elansr.training.config import Recipe, ScheduleRecipe
+from elansr.training.recipe import Recipe, ScheduleRecipe
 
 MIN_BATCH = 4
 """Over fewer crops at a time, BatchNorm's statistics are too noisy to train with."""

@@ -9,7 +9,7 @@ from elansr.engines.cpu.training import accelerate
 from elansr.errors import ConfigError
 from elansr.nn.config import PRESETS, ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.training.config import NetworkRecipe, Recipe
+from elansr.training.recipe import NetworkRecipe, Recipe
 from elansr.weights import load_network
 
 

@@ -11,10 +11,10 @@ from torch.optim import Optimizer
 
 from elansr.benchmark.networks.authors import authors_elan
 from elansr.memory import keep_freed_memory
-from elansr.training.config import Recipe
 from elansr.training.distributed import start_fabric
 from elansr.training.loop import backward
 from elansr.training.optimizer import build_optimizer
+from elansr.training.recipe import Recipe
 from elansr.training.start import starting_network
 
 OURS, AUTHORS = "elansr", "authors' way"

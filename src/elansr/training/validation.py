@@ -10,9 +10,9 @@ import torch
 from elansr.evaluation import RGB, psnr_y
 from elansr.images import from_float, luma, to_float
 from elansr.nn.elan import ELAN
-from elansr.training.config import Recipe
 from elansr.training.data import find_files, read_pairs
 from elansr.training.degradation import degrade_pictures
+from elansr.training.recipe import Recipe
 
 Item = TypeVar("Item")
 VALIDATION_SEED = 0

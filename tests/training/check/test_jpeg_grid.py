@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from scipy.stats import binom
 
 from elansr.training.check.jpeg_grid import WINDOW, _evidence, _votes, _zeros, jpeg_grid
-from elansr.training.check.picture import grey
+from elansr.training.check.picture_faults import grey
 from tests.training.photos import city, otter, resized, through_jpeg
 
 

@@ -14,7 +14,7 @@ from elansr.errors import ConfigError
 from elansr.images import downscale
 from elansr.training.degradation import BORDER, DegradationRecipe, degrade, degrade_crops, degrade_pictures
 from elansr.training.degradation.degrade import PHASES
-from elansr.training.degradation.recipe import ResizeKind
+from elansr.training.degradation.ranges import ResizeKind
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 NOTHING = DegradationRecipe(

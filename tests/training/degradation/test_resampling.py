@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from elansr.images import imresize
-from elansr.training.degradation.recipe import ResizeKind
+from elansr.training.degradation.ranges import ResizeKind
 from elansr.training.degradation.resampling import resize, resize_matrix
 
 KINDS: tuple[ResizeKind, ...] = ("area", "bilinear", "bicubic")

@@ -15,7 +15,7 @@ from elansr.errors import ConfigError, DataError
 from elansr.evaluation import read_rgb
 from elansr.text import shown
 from elansr.training.check.duplicates import BITS, SAME, Fingerprint, closest, fingerprint
-from elansr.training.check.picture import FLAT, KINDS, Finding, PictureMeasures, faults, measure
+from elansr.training.check.picture_faults import FLAT, KINDS, Finding, PictureMeasures, faults, measure
 from elansr.training.data import find_pictures
 
 LR_FOLDER = "LR_bicubic"

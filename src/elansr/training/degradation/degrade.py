@@ -19,7 +19,7 @@ from torch import Tensor
 from elansr.errors import ConfigError
 from elansr.evaluation import RGB
 from elansr.images import crop_to_multiple, from_float, to_float
-from elansr.training.degradation.recipe import DegradationRecipe
+from elansr.training.degradation.ranges import DegradationRecipe
 from elansr.training.degradation.resampling import resize, resize_matrix
 from elansr.training.degradation.steps import (
     draw_kind,

@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from elansr.training.degradation.recipe import ResizeKind
+from elansr.training.degradation.ranges import ResizeKind
 
 SUPPORT = {"area": 1.0, "bilinear": 2.0, "bicubic": 4.0}
 """Full width of each kernel in pixels of the coarser grid."""

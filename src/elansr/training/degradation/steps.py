@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elansr.training.degradation.jpeg import jpeg
-from elansr.training.degradation.recipe import DegradationRecipe, ResizeKind
+from elansr.training.degradation.ranges import DegradationRecipe, ResizeKind
 from elansr.training.degradation.resampling import resize
 
 StepName = Literal["blur", "resize", "noise", "jpeg", "to_lr"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from elansr.training.check.picture import BLURRY, FLAT, LARGEST, Finding, gradient, grey, measure, sharpness
+from elansr.training.check.picture_faults import BLURRY, FLAT, LARGEST, Finding, gradient, grey, measure, sharpness
 from tests.training.photos import city, otter, resized
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from elansr.errors import ConfigError
-from elansr.training.config import PictureFolder, Recipe, load_recipe
+from elansr.training.recipe import PictureFolder, Recipe, load_recipe
 from tests.training.recipes import ROOT, recipe_file
 
 
