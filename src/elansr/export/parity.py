@@ -6,14 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from elansr.engines.exported import ExportMetadata, FileEngine
+from elansr.engines.exported import FileEngine
 from elansr.engines.pytorch import FusedELAN
 from elansr.errors import ExportError
 from elansr.evaluation import psnr_y, read_rgb
-from elansr.images import crop_to_multiple, downscale
-from elansr.nn.ops import crop, pad
+from elansr.images import crop_to_multiple, downscale, from_float, to_float
 from elansr.weights.inference import InferenceForm
 
 PHOTO = Path(__file__).with_name("photo.jpg")
@@ -59,33 +57,21 @@ def parity(form: InferenceForm, engine: FileEngine) -> Parity:
     A model of one size is given as much of the photo as fits, reflected at the right and the bottom up to its size.
     """
     scale = form.config.scale
-    lr, hr = _pair(scale, engine.size)
-    theirs, ours = torch.from_numpy(engine(lr.numpy())), _pytorch(form, lr, engine.exported)
-    difference = float((theirs - ours).abs().max())
-    loss = psnr_y(_pixels(ours), hr, scale) - psnr_y(_pixels(theirs), hr, scale)
-    return Parity(difference, loss)
-
-
-def _pair(scale: int, size: tuple[int, int] | None) -> tuple[Tensor, NDArray[np.uint8]]:
-    """LR, float32 (1, 3, h, w) in [0, 1], and HR, uint8 (H, W, 3)."""
     hr = crop_to_multiple(read_rgb(PHOTO), scale)
-    if size is not None:
-        hr = hr[: size[0] * scale, : size[1] * scale]
-    lr = torch.from_numpy(downscale(hr, scale))
-    return lr.permute(2, 0, 1)[None].float() / 255, hr
+    if engine.size is not None:
+        hr = hr[: engine.size[0] * scale, : engine.size[1] * scale]
+    lr = to_float(downscale(hr, scale)).transpose(2, 0, 1)[np.newaxis]
+    theirs, ours = engine(lr), _pytorch(form, engine)(lr)
+    loss = psnr_y(_pixels(ours), hr, scale) - psnr_y(_pixels(theirs), hr, scale)
+    return Parity(float(np.abs(theirs - ours).max()), loss)
 
 
-@torch.no_grad()
-def _pytorch(form: InferenceForm, lr: Tensor, exported: ExportMetadata) -> Tensor:
-    """The answer in fp32 to what the file is given."""
-    height, width = lr.shape[-2:]
-    rows, columns = exported.extent(height, width)
-    batch = pad(lr, 0, columns - width, 0, rows - height).reshape(-1, form.config.colors, rows, columns)
-    result = FusedELAN(form, torch.float32, exported.closed)(batch)
-    scale = form.config.scale
-    return crop(result.reshape(1, 3, *result.shape[-2:]), 0, 0, height * scale, width * scale)
+def _pytorch(form: InferenceForm, engine: FileEngine) -> FileEngine:
+    """PyTorch in fp32 in place of the file, with the same padding."""
+    network = FusedELAN(form, torch.float32, engine.exported.closed)
+    return FileEngine(engine.path, "cpu", engine.exported, lambda x: network(torch.from_numpy(x)).numpy())
 
 
-def _pixels(sr: Tensor) -> NDArray[np.uint8]:
+def _pixels(sr: NDArray[np.float32]) -> NDArray[np.uint8]:
     """As a file would have them: uint8, (H, W, 3)."""
-    return (sr[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    return from_float(sr[0].transpose(1, 2, 0), np.uint8)
