@@ -44,11 +44,11 @@ def export(
 
     with ProgressBars() as bars:
         bars.show(f"exporting {model}", 0, None)
-        from elansr.export import export, named
+        from elansr.export import export
 
         written = export(
             model,
-            output or named(model, scale, to),
+            output,
             to,
             scale=scale,
             precision=precision,

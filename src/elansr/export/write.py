@@ -44,7 +44,7 @@ class ExportResult:
 
 def export(
     model: str,
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
     to: Target = "onnx",
     *,
     scale: int | None = None,
@@ -58,6 +58,7 @@ def export(
     Args:
         model: released name, family ("elan-light") or weights file.
         path: where to, ending in .onnx; in .xml for OpenVINO, which has the weights in a .bin beside it; or in .pt2.
+            None is the weights' name in this folder, such as elan-light-x4.onnx.
         to: "onnx", "openvino", or "pt2", an archive of torch.export, which needs a size.
         scale: of a family; None is the weights' own.
         precision: "fp32"; "fp16": body and weights in half precision, logits and softmax in float32; "bf16" (OpenVINO):
@@ -74,8 +75,11 @@ def export(
         ConfigError: a value that cannot be.
         WeightsError: unknown or unusable weights, or a path that cannot be written.
     """
-    place = Path(path)
-    file_format = _format(place, to, precision)
+    file_format = _format(to, precision)
+    suffix = file_format.suffixes[0]
+    place = Path(_name(model, scale)).with_suffix(suffix) if path is None else Path(path)
+    if place.suffix.lower() != suffix:
+        raise ConfigError(f"{place}: a model for {to} ends in {suffix}: rename it")
     for file in file_format.files(place):
         require_free(file, overwrite)
     contents = read_weights(model, scale)
@@ -99,16 +103,7 @@ def write_unchecked(form: InferenceForm, path: Path, to: str, precision: str) ->
         ConfigError: a precision that the target does not come in.
         MissingExtraError: the extra `export` is not installed.
     """
-    _format(path, to, precision).write(form, path, ExportMetadata(path.stem, form.config, True, precision))
-
-
-def named(model: str, scale: int | None, to: Target) -> Path:
-    """The file that is written where the user names none: `elan-light-x4.onnx`.
-
-    Raises:
-        WeightsError: an unknown name.
-    """
-    return Path(_name(model, scale)).with_suffix(FORMATS[to].suffixes[0])
+    _format(to, precision).write(form, path, ExportMetadata(path.stem, form.config, True, precision))
 
 
 def _write_onnx(form: InferenceForm, path: Path, exported: ExportMetadata) -> None:
@@ -168,14 +163,12 @@ FORMATS: dict[str, _Format] = {
 }
 
 
-def _format(path: Path, to: str, precision: str) -> _Format:
+def _format(to: str, precision: str) -> _Format:
     if to not in FORMATS:
         raise ConfigError(f"to={to!r}: must be {', '.join(FORMATS)}")
     file_format = FORMATS[to]
     if precision not in file_format.precisions:
         raise ConfigError(f"precision {precision!r}: {to} files are written in {', '.join(file_format.precisions)}")
-    if path.suffix.lower() != file_format.suffixes[0]:
-        raise ConfigError(f"{path}: a model for {to} ends in {file_format.suffixes[0]}: rename it")
     return file_format
 
 
