@@ -1,5 +1,6 @@
 """The timing itself on functions that take known times, and the models that `elansr benchmark` knows."""
 
+import functools
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from elansr.benchmark import timed_models as b
 from elansr.benchmark.networks.imdn import IMDN
 from elansr.benchmark.networks.rrdb import RRDBNet
 from elansr.benchmark.peak_memory import STATUS, peak_memory
-from elansr.benchmark.speed import FEWEST_ROUNDS, WARM_UP, Stopwatch, TimedForward, Timing, timings
+from elansr.benchmark.speed import FEWEST_ROUNDS, WARM_UP, Run, Stopwatch, Timing, explained, timings
 from elansr.engines import open_engine
 from elansr.errors import ConfigError, DeviceError, ElansrError, WeightsError
 from elansr.nn.config import ELANConfig
@@ -30,7 +31,7 @@ class Clock:
         self.now, self.log = 0.0, ""
         monkeypatch.setattr("elansr.benchmark.speed.time.perf_counter", lambda: self.now)
 
-    def function(self, name: str, *seconds: float) -> TimedForward:
+    def function(self, name: str, *seconds: float) -> Run:
         """It takes the given times in turn."""
         runs = iter(seconds * 1000)
 
@@ -38,7 +39,7 @@ class Clock:
             self.log += name
             self.now += next(runs)
 
-        return TimedForward(name, lambda: run)
+        return run
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_rounds_are_enough_for_30_seconds(clock: Clock, seconds: float, rounds: 
 
 
 def test_sleep_is_measured_as_long_as_it_is() -> None:
-    stopwatch = Stopwatch([TimedForward(str(s), lambda s=s: lambda: time.sleep(s)) for s in (0.02, 0.005)], CPU)  # type: ignore[misc]
+    stopwatch = Stopwatch([functools.partial(time.sleep, s) for s in (0.02, 0.005)], CPU)
     slow, fast = timings(list(stopwatch.rounds(5)))
     assert 0.02 <= slow.median < 0.2
     assert 0.005 <= fast.median < slow.median
@@ -96,7 +97,7 @@ def test_what_pytorch_reports_is_one_error_that_names_the_network(error: Excepti
         raise error
 
     with pytest.raises(DeviceError, match="^small: failed .*: take a smaller --size") as caught:
-        Stopwatch([TimedForward("small", lambda: fail)], CPU)
+        explained("small", fail)
     assert "\n" not in str(caught.value)
 
 
@@ -200,11 +201,6 @@ def test_files_of_ours_and_of_a_baseline(tmp_path: Path) -> None:
         one(str(tmp_path / "imdn.pth"), 2)
 
 
-def test_an_unknown_engine_says_which_there_are() -> None:
-    with pytest.raises(ConfigError, match="unknown engine 'tensorrt': there is auto, torch"):
-        b.require_engine("tensorrt")
-
-
 def test_the_same_twice_is_timed_once_by_default() -> None:
     models = b.benchmark_models(b.parse("imdn,imdn:fp32,imdn:bf16"), 2, CPU)
     assert [model.label for model in b.distinct(models)] == ["imdn:fp32", "imdn:bf16"]
@@ -215,7 +211,7 @@ def test_the_same_twice_is_timed_once_by_default() -> None:
 
 def output(text: str, width: int = 20, height: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
     """The LR and SR of a network."""
-    sr = b.timed_forward(one(text), b.Workload(CPU, width, height)).make()()
+    sr = b.timed_forward(one(text), b.Workload(CPU, width, height))()
     assert isinstance(sr, torch.Tensor)
     assert not sr.requires_grad
     return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(b.SEED)), sr
@@ -244,7 +240,7 @@ def test_another_network_gives_what_its_network_gives(name: str) -> None:
 
 def test_another_network_runs_in_its_precision_and_stays_what_it_is() -> None:
     model = one("imdn:bf16", 2)
-    sr = b.timed_forward(model, b.Workload(CPU, 8, 8)).make()()
+    sr = b.timed_forward(model, b.Workload(CPU, 8, 8))()
     assert isinstance(sr, torch.Tensor)
     assert sr.dtype is torch.bfloat16
     assert next(model.network.parameters()).dtype is torch.float32

@@ -103,7 +103,6 @@ def test_ctrl_c_ends_with_what_was_measured(call: Call, monkeypatch: pytest.Monk
         (("-n", "elan-lite"), "unknown model 'elan-lite': did you mean elan-light"),
         (("-n", "imdn:int8"), "unknown precision 'int8'"),
         (("-n", "swinir-light", "-s", 7), "swinir-light: scale=7: must be one of 2, 3, 4, 8"),
-        (("--engine", "tpu"), "unknown engine 'tpu': there is auto, torch, onnx, openvino"),
         (("--device", "gpu"), "unknown device 'gpu'"),
     ],
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from elansr.benchmark.speed import built, wait_for
+from elansr.benchmark.speed import wait_for
 from elansr.benchmark.timed_models import BenchmarkModel, ModelSpec, Workload, benchmark_models, timed_forward
 from elansr.engines.device import cpu_threads, set_cpu_threads
 from elansr.errors import DeviceError
@@ -49,7 +49,7 @@ def _on_gpu(model: BenchmarkModel, workload: Workload) -> int:
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
-    built(timed_forward(model, workload))()
+    timed_forward(model, workload)()
     wait_for(device)
     return torch.cuda.max_memory_allocated(device) - before
 
@@ -94,7 +94,7 @@ def _growth(model: BenchmarkModel, workload: Workload) -> int:
     keep_freed_memory()
     before = _status("VmRSS")
     _reset_high_water()
-    built(timed_forward(model, workload))()
+    timed_forward(model, workload)()
     return max(_status("VmHWM") - before, 0)
 
 
@@ -107,7 +107,7 @@ def _status(key: str) -> int:
 
 def _run_small(model: BenchmarkModel, workload: Workload) -> None:
     """Has PyTorch load and set aside what every model's first run needs."""
-    built(timed_forward(model, dataclasses.replace(workload, width=SMALL, height=SMALL)))()
+    timed_forward(model, dataclasses.replace(workload, width=SMALL, height=SMALL))()
 
 
 def _give_back_freed_memory() -> None:

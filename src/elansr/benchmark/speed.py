@@ -22,20 +22,8 @@ TARGET_SECONDS = 30.0
 FEWEST_ROUNDS, MOST_ROUNDS = 5, 200
 
 Run = Callable[[], object]
+"""Runs a network once."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class TimedForward:
-    """A network on a picture: what is timed.
-
-    Attributes:
-        name: in tables and errors.
-        make: builds it and returns the function that is timed, which takes nothing and runs it once.
-    """
-
-    name: str
-    make: Callable[[], Run]
 
 
 @dataclass(frozen=True)
@@ -69,10 +57,10 @@ class Timing:
 
 
 class Stopwatch:
-    """Networks that are built and warmed up, to be timed in turns.
+    """Networks that are warmed up, to be timed in turns.
 
     Args:
-        forwards: in the order in which they run.
+        runs: of each network, in the order in which they run.
         device: where they run.
 
     Attributes:
@@ -82,10 +70,9 @@ class Stopwatch:
         DeviceError: one cannot run on the device.
     """
 
-    def __init__(self, forwards: Sequence[TimedForward], device: torch.device) -> None:
+    def __init__(self, runs: Sequence[Run], device: torch.device) -> None:
         keep_freed_memory()
-        self._device = device
-        self._runs = [built(forward) for forward in forwards]
+        self._runs, self._device = runs, device
         for _ in range(WARM_UP):
             (seconds,) = self.rounds(1)
         self.enough = min(max(math.ceil(TARGET_SECONDS / sum(seconds)), FEWEST_ROUNDS), MOST_ROUNDS)
@@ -96,19 +83,14 @@ class Stopwatch:
             yield tuple(_seconds(run, self._device) for run in self._runs)
 
 
-def built(forward: TimedForward) -> Run:
-    """The network, ready to run; what PyTorch reports then and in every run becomes a DeviceError."""
-    run = _explained(forward.name, forward.make)
-    return lambda: _explained(forward.name, run)
-
-
 def timings(rounds: Sequence[tuple[float, ...]]) -> list[Timing]:
     """A `Timing` for each network, from rounds of `Stopwatch`, of which there is at least one."""
     columns = list(zip(*rounds, strict=True))
     return [Timing(column, columns[0]) for column in columns]
 
 
-def _explained(name: str, do: Callable[[], T]) -> T:
+def explained(name: str, do: Callable[[], T]) -> T:
+    """What `do` returns; what PyTorch reports becomes a DeviceError that names the network."""
     try:
         return do()
     # PyTorch reports all of it as RuntimeError: memory, types that a device lacks, shapes.

@@ -23,7 +23,7 @@ from elansr.benchmark.networks.rrdb import RRDBNet
 from elansr.benchmark.networks.swinir import PRESETS as SWINIR_PRESETS
 from elansr.benchmark.networks.swinir import SwinIR
 from elansr.benchmark.published_weights import Baseline, find_baseline
-from elansr.benchmark.speed import Run, TimedForward
+from elansr.benchmark.speed import Run, explained
 from elansr.engines import open_engine
 from elansr.engines.device import pick_precision
 from elansr.engines.exported import ENGINE_OF_SUFFIX, open_exported
@@ -152,23 +152,18 @@ def distinct(models: Sequence[BenchmarkModel]) -> list[BenchmarkModel]:
     return list({model.label: model for model in models}.values())
 
 
-def require_engine(engine: str) -> None:
-    """Refuses an unknown engine, with a ConfigError."""
-    if engine not in ENGINES:
-        raise ConfigError(f"unknown engine {engine!r}: there is {', '.join(ENGINES)}")
+def timed_forward(model: BenchmarkModel, workload: Workload) -> Run:
+    """The model, ready to run on a random picture; what PyTorch reports, now or then, becomes a DeviceError."""
 
-
-def timed_forward(model: BenchmarkModel, workload: Workload) -> TimedForward:
-    """The model on a random picture."""
-
-    def make() -> Run:
+    def build() -> Run:
         forward = _forward(model, workload)
         dtype = torch.float32 if model.ours else DTYPES[model.precision]
         layout = _layout(model.network)
         picture = _picture(model.network, workload).to(workload.device, dtype, memory_format=layout)
         return torch.no_grad()(lambda: forward(picture))
 
-    return TimedForward(model.label, make)
+    run = explained(model.label, build)
+    return lambda: explained(model.label, run)
 
 
 def _forward(model: BenchmarkModel, workload: Workload) -> Forward:

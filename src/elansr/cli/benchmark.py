@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -37,7 +37,8 @@ def benchmark(
     device: o.Device = "auto",
     precision: o.Precision = "auto",
     engine: Annotated[
-        str, typer.Option("--engine", metavar="auto|torch|onnx|openvino", rich_help_panel=o.SPEED, help=ENGINE_HELP)
+        Literal["auto", "torch", "onnx", "openvino"],
+        typer.Option("--engine", rich_help_panel=o.SPEED, help=ENGINE_HELP),
     ] = "auto",
     threads: o.Threads = 0,
     json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
@@ -59,7 +60,8 @@ def benchmark(
     set_cpu_threads(threads or cpu_threads())  # as many for PyTorch as for the native library
     workload, found = _plan(models, scale, size, device, precision, engine)
     with ProgressBars() as progress, TemporaryFolder() as folder:
-        workload = _exported(found, dataclasses.replace(workload, folder=folder.path), progress)
+        workload = dataclasses.replace(workload, folder=folder.path)
+        _export(found, workload, progress)
         counts, peaks, stopwatch = _prepare(found, workload, progress)
         planned = rounds or stopwatch.enough
         measured = _measure(stopwatch, planned, progress)
@@ -82,29 +84,26 @@ def _plan(
     from elansr.engines.device import pick_device
 
     width, height = parse_size(size)
-    b.require_engine(engine)
     workload = b.Workload(torch.device(pick_device(device)), width, height, engine)
     specs = b.parse(",".join(b.DEFAULT_MODELS) if models is None else models, precision)
     found = b.benchmark_models(specs, scale, workload.device, engine)
     return workload, b.distinct(found) if models is None else found
 
 
-def _exported(models: "Sequence[BenchmarkModel]", workload: "Workload", progress: "ProgressBars") -> "Workload":
+def _export(models: "Sequence[BenchmarkModel]", workload: "Workload", progress: "ProgressBars") -> None:
     """Writes what an engine that runs files needs into the workload's folder."""
     from elansr.benchmark.timed_models import SUFFIX_OF_ENGINE, exported_file
 
-    if workload.engine in SUFFIX_OF_ENGINE:
-        from elansr.engines.pytorch import inference_form
-        from elansr.export import write_unchecked
-        from elansr.nn.elan import ELAN
+    if workload.engine not in SUFFIX_OF_ENGINE:
+        return
+    from elansr.engines.pytorch import inference_form
+    from elansr.export import write_unchecked
+    from elansr.nn.elan import ELAN
 
-        ours = [model for model in models if model.ours]
-        for model in progress.track("exporting", ours, len(ours)):
-            assert isinstance(model.network, ELAN)
-            write_unchecked(
-                inference_form(model.network), exported_file(model, workload), workload.engine, model.precision
-            )
-    return workload
+    ours = [model for model in models if model.ours]
+    for model in progress.track("exporting", ours, len(ours)):
+        assert isinstance(model.network, ELAN)
+        write_unchecked(inference_form(model.network), exported_file(model, workload), workload.engine, model.precision)
 
 
 def _prepare(
