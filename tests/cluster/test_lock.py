@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from elansr.cluster import lock
-from elansr.cluster.lock import NAME, OLD, OutputLock, locked_output
+from elansr.cluster.lock import NAME, OLD, OutputLock
 from elansr.cluster.storage import Store
-from elansr.errors import ConfigError
+from elansr.errors import BusyError
 
 
 @pytest.fixture(params=["", "memory://"])
@@ -27,23 +27,23 @@ def left_by(output: Store, **changed: object) -> None:
 
 
 def test_a_second_run_is_refused_and_a_later_one_is_not(output: Store) -> None:
-    with locked_output(output):
-        with pytest.raises(ConfigError, match=rf"another run is at work there \(.*, process {os.getpid()}\): wait"):
-            locked_output(output).__enter__()
+    with OutputLock(output):
+        with pytest.raises(BusyError, match=rf"another run is at work there \(.*, process {os.getpid()}\): wait"):
+            OutputLock(output).__enter__()
         assert output.exists(NAME), "the note of the first is still there"
     assert not output.exists(NAME)
-    with locked_output(output):
+    with OutputLock(output):
         pass
 
 
 def test_a_run_of_another_machine_is_believed_until_its_note_is_old(output: Store) -> None:
     left_by(output)
     with pytest.raises(
-        ConfigError, match=r"\(elsewhere, process 4321\).*if it is gone, wait 2 minutes or delete .*json"
+        BusyError, match=r"\(elsewhere, process 4321\).*if it is gone, wait 2 minutes or delete .*json"
     ):
-        locked_output(output).__enter__()
+        OutputLock(output).__enter__()
     left_by(output, at=time.time() - OLD - 1)
-    with locked_output(output):
+    with OutputLock(output):
         pass
 
 
@@ -51,22 +51,22 @@ def test_a_run_of_this_machine_is_gone_with_its_process(output: Store) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     left_by(output, node=lock._node(), process=ended.pid)
-    with locked_output(output):
+    with OutputLock(output):
         pass
     left_by(output, node=lock._node(), process=os.getppid())
-    with pytest.raises(ConfigError, match="another run is at work"):
-        locked_output(output).__enter__()
+    with pytest.raises(BusyError, match="another run is at work"):
+        OutputLock(output).__enter__()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"run": "x", "at": "noon"}'])
 def test_a_damaged_note_is_nobodys(output: Store, content: bytes) -> None:
     output.write(NAME, content)
-    with locked_output(output):
+    with OutputLock(output):
         assert json.loads(output.read(NAME))["process"] == os.getpid()
 
 
 def test_the_note_is_renewed(output: Store) -> None:
-    with locked_output(output, renew_every=0.01):
+    with OutputLock(output, renew_every=0.01):
         first = json.loads(output.read(NAME))["at"]
         end = time.monotonic() + 60
         while json.loads(output.read(NAME))["at"] == first and time.monotonic() < end:
@@ -75,12 +75,10 @@ def test_the_note_is_renewed(output: Store) -> None:
 
 
 def test_of_two_that_begin_at_one_moment_the_first_ends(output: Store) -> None:
-    first = OutputLock(output)
-    first.renew()
-    left_by(output)  # it looked before the first had written
-    first.require()
-    first.renew()
-    with pytest.raises(ConfigError, match="another run is at work"):
+    with OutputLock(output) as first:
+        left_by(output)  # it looked before the first had written
         first.require()
-    first.end()
+        first.renew()
+        with pytest.raises(BusyError):
+            first.require()
     assert json.loads(output.read(NAME))["run"] == "another"

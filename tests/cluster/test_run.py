@@ -159,7 +159,7 @@ def test_a_second_run_at_the_same_time_is_refused(
     batch: Callable[..., Ended], pictures: Callable[..., Path], tmp_path: Path
 ) -> None:
     pictures(1)
-    with lock.locked_output(Store(str(tmp_path / "out"))):
+    with lock.OutputLock(Store(str(tmp_path / "out"))):
         ended = batch()
     assert ended.code == 2
     assert "/out: another run is at work there" in ended.stderr

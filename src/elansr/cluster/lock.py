@@ -10,13 +10,12 @@ import platform
 import secrets
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from elansr.cluster.sources import STATE
 from elansr.cluster.storage import Store
-from elansr.errors import ConfigError, ElansrError
+from elansr.errors import BusyError, ElansrError
 
 NAME = f"{STATE}/running.json"
 RENEW_EVERY = 15.0
@@ -24,38 +23,36 @@ OLD = 120.0
 """Seconds after which a note that was not renewed counts for nothing: clocks of machines may differ by most of it."""
 
 
-@contextmanager
-def locked_output(output: Store, renew_every: float = RENEW_EVERY) -> Iterator["OutputLock"]:
-    """Takes an output for this run.
-
-    Raises:
-        ConfigError: another run is at work there.
-    """
-    lock = OutputLock(output)
-    lock.renew()
-    lock.require()
-    ended = threading.Event()
-    thread = threading.Thread(target=_keep, args=(lock, ended, renew_every), name="elansr-lock", daemon=True)
-    thread.start()
-    try:
-        yield lock
-    finally:
-        ended.set()
-        thread.join()
-        lock.end()
-
-
 class OutputLock:
-    """A run's note in an output.
+    """Holds an output for this run, in a `with` statement.
 
     Args:
         output: the store of the results.
+        renew_every: seconds.
+
+    Raises:
+        BusyError: another run is at work there.
     """
 
-    def __init__(self, output: Store) -> None:
-        self._output = output
+    def __init__(self, output: Store, renew_every: float = RENEW_EVERY) -> None:
+        self._output, self._renew_every = output, renew_every
         self._who = {"run": secrets.token_hex(8), "node": _node(), "process": os.getpid()}
         self._other: dict[str, Any] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="elansr-lock", daemon=True)
+
+    def __enter__(self) -> "OutputLock":
+        self.renew()
+        self.require()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        with suppress(ElansrError):
+            if not self._others():
+                self._output.delete(NAME)
 
     @property
     def is_lost(self) -> bool:
@@ -63,17 +60,12 @@ class OutputLock:
         return bool(self._other)
 
     def require(self) -> None:
-        """Sees to it that no other run was.
-
-        Raises:
-            ConfigError: one was.
-        """
-        if not self.is_lost:
-            return
-        who = f"{str(self._other.get('node')).partition(' ')[0]}, process {self._other.get('process')}"
-        way_out = "wait for it, or choose another output"
-        gone = f"if it is gone, wait {OLD / 60:g} minutes or delete {self._output.shown(NAME)}"
-        raise ConfigError(f"{self._output.url}: another run is at work there ({who}): {way_out}; {gone}")
+        """Raises a BusyError if the output is lost."""
+        if self.is_lost:
+            who = f"{str(self._other.get('node')).partition(' ')[0]}, process {self._other.get('process')}"
+            way_out = "wait for it, or choose another output"
+            gone = f"if it is gone, wait {OLD / 60:g} minutes or delete {self._output.shown(NAME)}"
+            raise BusyError(f"{self._output.url}: another run is at work there ({who}): {way_out}; {gone}")
 
     def renew(self) -> None:
         """Writes the note, unless another run is at work."""
@@ -81,11 +73,10 @@ class OutputLock:
         if not self._other:
             self._output.write(NAME, json.dumps(self._who | {"at": time.time()}).encode())
 
-    def end(self) -> None:
-        """Deletes the note, unless another run took the output."""
-        with suppress(ElansrError):
-            if not self._others():
-                self._output.delete(NAME)
+    def _keep(self) -> None:
+        while not self.is_lost and not self._ended.wait(self._renew_every):
+            with suppress(ElansrError):  # the store may answer again before the note is old
+                self.renew()
 
     def _others(self) -> dict[str, Any]:
         """The note of another run that is at work; empty where there is none."""
@@ -94,12 +85,6 @@ class OutputLock:
         except (ElansrError, ValueError):  # deleted at this moment, or damaged: nobody's
             return {}
         return found if isinstance(found, dict) and found.get("run") != self._who["run"] and _is_alive(found) else {}
-
-
-def _keep(lock: OutputLock, ended: threading.Event, renew_every: float) -> None:
-    while not lock.is_lost and not ended.wait(renew_every):
-        with suppress(ElansrError):  # the store may answer again before the note is old
-            lock.renew()
 
 
 def _is_alive(found: dict[str, Any]) -> bool:
@@ -121,8 +106,6 @@ def _is_gone(process: int) -> bool:
         return False
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # another user's
-        pass
+    except OSError as error:  # else another user's
+        return isinstance(error, ProcessLookupError)
     return False

@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from elansr.cluster import ray_cluster
-from elansr.cluster.lock import OutputLock, locked_output
+from elansr.cluster.lock import OutputLock
 from elansr.cluster.manifest import Manifest, ManifestRow, now
 from elansr.cluster.ray_cluster import Assignment, Resources, WorkerPool
 from elansr.cluster.settings import Settings, identified, weights_bytes
@@ -131,7 +131,7 @@ def run(
     book, settings = Manifest(planned.output), planned.settings
     name = secrets.token_hex(4)
     with ExitStack() as stack:
-        lock = stack.enter_context(locked_output(planned.output))
+        lock = stack.enter_context(OutputLock(planned.output))
         stack.callback(_join, book, lock)  # after the workers are gone
         if planned.missing:
             settings.upscalers("cpu").prepare()
