@@ -36,7 +36,7 @@ def handed_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             yield from rows_of(one, json.loads(json.dumps(asdict(piece))))
 
     monkeypatch.setattr(ray_cluster, "connected", lambda address: nullcontext())
-    monkeypatch.setattr(ray_cluster, "fitted", lambda resources, device: ray_cluster.WorkerPool(2, 1, 0.0))
+    monkeypatch.setattr(ray_cluster, "fitted", lambda resources, device: ray_cluster.Resources(2, 1, 0.0))
     monkeypatch.setattr(ray_cluster, "attempts", lambda: None)
     monkeypatch.setattr(ray_cluster, "done", done)
     return kinds

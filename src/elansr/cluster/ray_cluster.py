@@ -43,7 +43,7 @@ class Resources:
     """What the workers of a run take.
 
     Attributes:
-        workers: how many at most; 0 is as many as fit.
+        workers: how many at most; 0 is as many as fit. From `fitted`, how many there are.
         cpus: of each.
         gpus: of each; None is one where the cluster has GPUs and the device asked for is one of them or "auto".
     """
@@ -51,15 +51,6 @@ class Resources:
     workers: int = 0
     cpus: int = 1
     gpus: float | None = None
-
-
-@dataclass(frozen=True)
-class WorkerPool:
-    """The workers that a cluster has room for, and what each takes."""
-
-    workers: int
-    cpus: int
-    gpus: float
 
 
 @dataclass(frozen=True)
@@ -122,7 +113,7 @@ def _connected(address: str | None) -> Iterator[None]:
                 shutil.rmtree(started.address_info["session_dir"], ignore_errors=True)
 
 
-def fitted(resources: Resources, device: str) -> WorkerPool:
+def fitted(resources: Resources, device: str) -> Resources:
     """The workers that the cluster has room for.
 
     Raises:
@@ -138,7 +129,7 @@ def fitted(resources: Resources, device: str) -> WorkerPool:
         asked = f"{resources.cpus} CPU(s) and {gpus:g} GPU(s) for a worker"
         has = f"{there.get('CPU', 0):g} and {there.get('GPU', 0):g}"
         raise DeviceError(f"{asked}: the cluster has {has}; ask for less with --cpus-per-worker or --gpus-per-worker")
-    return WorkerPool(min(room, resources.workers or room), resources.cpus, gpus)
+    return Resources(min(room, resources.workers or room), resources.cpus, gpus)
 
 
 def attempts() -> Any:
@@ -147,15 +138,13 @@ def attempts() -> Any:
 
 
 def done(
-    work: Sequence[Assignment], task: WorkerConfig, attempts: Any, pool: WorkerPool, worker: type[Worker] = Worker
+    work: Sequence[Assignment], task: WorkerConfig, attempts: Any, pool: Resources, worker: type[Worker] = Worker
 ) -> Iterator[ManifestRow]:
     """Has the work done, in any order.
 
     Args:
-        work: what is to be done.
         task: what every worker needs to know.
-        attempts: see there.
-        pool: see there.
+        attempts, pool: see `attempts` and `fitted`.
         worker: what is to be made on each.
 
     Yields:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from elansr.cluster import ray_cluster
 from elansr.cluster.lock import OutputLock
 from elansr.cluster.manifest import Manifest, ManifestRow, now
-from elansr.cluster.ray_cluster import Assignment, Resources, WorkerPool
+from elansr.cluster.ray_cluster import Assignment, Resources
 from elansr.cluster.settings import Settings, identified, weights_bytes
 from elansr.cluster.sources import STATE, Columns, Item, find, planned
 from elansr.cluster.storage import Store, resolved
@@ -163,14 +163,14 @@ class _Batch:
         name: of the run, unlike that of any other.
     """
 
-    def __init__(self, planned: RunPlan, pool: WorkerPool, name: str, worker: type[Worker]) -> None:
-        self._planned, self._crew, self.name, self._worker = planned, pool, name, worker
+    def __init__(self, planned: RunPlan, pool: Resources, name: str, worker: type[Worker]) -> None:
+        self._planned, self._pool, self.name, self._worker = planned, pool, name, worker
         self._attempts = ray_cluster.attempts()
 
     def upscaled(self, items: Sequence[Item]) -> Iterator[ManifestRow]:
         """All of the pictures, in chunks; those that come back as split in shares, which are joined."""
         heights: dict[str, int] = {}
-        for row in self._done(_chunks(items, self._crew.workers, self.name)):
+        for row in self._done(_chunks(items, self._pool.workers, self.name)):
             if row.status == "split":
                 heights[row.key] = row.height or 0
             else:
@@ -202,7 +202,7 @@ class _Batch:
 
     def _done(self, work: Sequence[Assignment], tile: int = 0) -> Iterator[ManifestRow]:
         if work:
-            yield from ray_cluster.done(work, self._task(tile), self._attempts, self._crew, self._worker)
+            yield from ray_cluster.done(work, self._task(tile), self._attempts, self._pool, self._worker)
 
     def _task(self, tile: int) -> WorkerConfig:
         planned, device = self._planned, self._planned.settings.device
@@ -212,8 +212,8 @@ class _Batch:
             planned.settings,
             planned.columns,
             weights_bytes(planned.settings.model),
-            self._crew.cpus,
-            "cpu" if device == "auto" and not self._crew.gpus else device,
+            self._pool.cpus,
+            "cpu" if device == "auto" and not self._pool.gpus else device,
             tile,
         )
 
