@@ -84,16 +84,11 @@ def connected(address: str | None) -> Iterator[None]:
             yield
         return
     _require_answer(address)
-    with last_word():
-        yield from _connected(address)
-
-
-def _connected(address: str | None) -> Iterator[None]:
     options: dict[str, Any] = {"address": address or "local"}
     if address is None:
         options |= {"include_dashboard": False, "object_store_memory": STORE}
     ended = signal.getsignal(signal.SIGTERM)
-    with quiet():
+    with last_word(), quiet():
         try:
             started = ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
