@@ -38,9 +38,7 @@ def test_a_second_run_is_refused_and_a_later_one_is_not(output: Store) -> None:
 
 def test_a_run_of_another_machine_is_believed_until_its_note_is_old(output: Store) -> None:
     left_by(output)
-    with pytest.raises(
-        BusyError, match=r"\(elsewhere, process 4321\).*if it is gone, wait 2 minutes or delete .*json"
-    ):
+    with pytest.raises(BusyError, match=r"\(elsewhere, process 4321\).*if it is gone, wait 2 minutes or delete .*json"):
         OutputLock(output).__enter__()
     left_by(output, at=time.time() - OLD - 1)
     with OutputLock(output):

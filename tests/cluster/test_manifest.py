@@ -5,12 +5,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from elansr.cluster.manifest import Manifest, ManifestRow, from_json, now, to_json
+from elansr.cluster.manifest import Manifest, ManifestRow, from_json, to_json
 from elansr.cluster.settings import Settings, identified
 from elansr.cluster.storage import Store
 from elansr.errors import ConfigError
 
-ROW = ManifestRow("a", "in/a.png", "a_x2.png", "upscaled", None, "s", now(), width=3, bytes=7, seconds=0.5, node="n")
+ROW = ManifestRow("a", "in/a.png", "a_x2.png", "upscaled", None, "s", width=3, bytes=7, seconds=0.5, node="n")
 SETTINGS = Settings(model="elan-light-x2")
 
 

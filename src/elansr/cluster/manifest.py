@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Literal
 
@@ -50,8 +50,8 @@ class ManifestRow:
         seconds: of work on it.
         attempt: number of the attempt, from 1.
         worker, node: the process and the machine that did it.
-        finished_at: in UTC.
         settings: fingerprint of what decides the results.
+        finished_at: in UTC.
     """
 
     key: str
@@ -60,7 +60,7 @@ class ManifestRow:
     status: Status
     error: str | None
     settings: str
-    finished_at: datetime
+    finished_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     width: int | None = None
     height: int | None = None
     result_width: int | None = None
@@ -79,12 +79,12 @@ _WHOLE = {"width", "height", "result_width", "result_height", "pages", "scale", 
 _SCHEMA = pa.schema(
     [
         (
-            field.name,
+            column.name,
             pa.int64()
-            if field.name in _WHOLE
-            else {"seconds": pa.float64(), "finished_at": pa.timestamp("us", "UTC")}.get(field.name, pa.string()),
+            if column.name in _WHOLE
+            else {"seconds": pa.float64(), "finished_at": pa.timestamp("us", "UTC")}.get(column.name, pa.string()),
         )
-        for field in fields(ManifestRow)
+        for column in fields(ManifestRow)
     ]
 )
 
@@ -100,17 +100,8 @@ def from_json(text: str) -> ManifestRow:
     return ManifestRow(**about | {"finished_at": datetime.fromisoformat(about["finished_at"])})
 
 
-def now() -> datetime:
-    """The time, for `ManifestRow.finished_at`."""
-    return datetime.now(timezone.utc)
-
-
 class Manifest:
-    """The manifest of an output.
-
-    Args:
-        output: the store of the results.
-    """
+    """The manifest of an output."""
 
     def __init__(self, output: Store) -> None:
         self._output = output
@@ -119,7 +110,6 @@ class Manifest:
         """Takes the output for a run, or takes an interrupted one up.
 
         Args:
-            settings: of the run.
             overwrite: whether what is there may be made anew.
             results: the names of the results to come that are there already.
 
@@ -129,15 +119,13 @@ class Manifest:
         Raises:
             ConfigError: the output holds results of other settings, or that `elansr batch` did not make.
         """
-        url, taken = self._output.url, sorted(results)
         if overwrite:
             return {}
         if not self._output.exists(SETTINGS):
-            if taken or self._output.exists(NAME):
-                raise ConfigError(
-                    f"{url}: {taken[0] if taken else NAME} is there already and no run of elansr batch is on record: "
-                    "choose another output or --overwrite"
-                )
+            taken = min(results, default=NAME if self._output.exists(NAME) else None)
+            if taken:
+                unknown = f"{taken} is there already and no run of elansr batch is on record"
+                raise ConfigError(f"{self._output.url}: {unknown}: choose another output or --overwrite")
             return {}
         self._require_equal(self._settings(), settings)
         return self.rows()

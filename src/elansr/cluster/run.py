@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from elansr.cluster import ray_cluster
 from elansr.cluster.lock import OutputLock
-from elansr.cluster.manifest import Manifest, ManifestRow, now
+from elansr.cluster.manifest import Manifest, ManifestRow
 from elansr.cluster.ray_cluster import Assignment, Resources
 from elansr.cluster.settings import Settings, identified, weights_bytes
 from elansr.cluster.sources import STATE, Columns, Item, find, planned
@@ -132,14 +132,20 @@ def run(
     name = secrets.token_hex(4)
     with ExitStack() as stack:
         lock = stack.enter_context(OutputLock(planned.output))
-        stack.callback(_join, book, lock)  # after the workers are gone
+
+        @stack.callback  # after the workers are gone
+        def join() -> None:
+            if not lock.is_lost:
+                book.join()
+
         if planned.missing:
             settings.upscalers("cpu").prepare()
             stack.enter_context(ray_cluster.connected(address))
             pool = ray_cluster.fitted(resources, settings.device)
         book.begin(settings, planned.overwrite)
         if planned.refused:
-            rows = [_refused(item, settings) for item in planned.refused]
+            decided = settings.fingerprint()
+            rows = [ManifestRow(i.key, i.source, i.target, "failed", i.problem, decided) for i in planned.refused]
             book.write_part(f"{name}-refused", rows)
             yield from rows
         if planned.missing:
@@ -218,12 +224,6 @@ class _Batch:
         )
 
 
-def _join(book: Manifest, lock: OutputLock) -> None:
-    """Joins the manifest, unless another run does."""
-    if not lock.is_lost:
-        book.join()
-
-
 def _chunks(items: Sequence[Item], workers: int, name: str) -> list[Assignment]:
     """The pictures in chunks, the heaviest first."""
     most = max(1, min(CHUNK, len(items) // (workers * CHUNKS_EACH)))
@@ -235,7 +235,3 @@ def _chunks(items: Sequence[Item], workers: int, name: str) -> list[Assignment]:
         chunks[-1].append(item)
     chunks.sort(key=lambda chunk: -sum(item.size for item in chunk))
     return [Assignment("chunk", f"{name}-{n}", tuple(chunk)) for n, chunk in enumerate(chunks)]
-
-
-def _refused(item: Item, settings: Settings) -> ManifestRow:
-    return ManifestRow(item.key, item.source, item.target, "failed", item.problem, settings.fingerprint(), now())

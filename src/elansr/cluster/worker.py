@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from elansr.cluster.manifest import Manifest, ManifestRow, Status, now
+from elansr.cluster.manifest import Manifest, ManifestRow, Status
 from elansr.cluster.settings import Settings
 from elansr.cluster.sources import STATE, Columns, Item, ParquetCells
 from elansr.cluster.storage import Store, fetch
@@ -225,9 +225,7 @@ class Worker:
     def row(self, item: Item, status: Status, error: str | None = None, **about: Any) -> ManifestRow:
         """A row of the manifest, from this worker and of this moment."""
         where: dict[str, Any] = {"worker": os.getpid(), "node": platform.node()}
-        return ManifestRow(
-            item.key, item.source, item.target, status, error, self._fingerprint, now(), **where, **about
-        )
+        return ManifestRow(item.key, item.source, item.target, status, error, self._fingerprint, **where, **about)
 
     def row_of(self, item: Item, result: FileResult, size: int | None, attempt: int) -> ManifestRow:
         """The row of a result."""
