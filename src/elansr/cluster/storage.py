@@ -6,7 +6,6 @@ disk beside its place and renamed; elsewhere as one upload, which object stores 
 
 import glob
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -189,7 +188,7 @@ def fetch(store: Store, path: str, file: Path) -> None:
     """
     name = path if "://" in path else f"{store.url}/{store.below(path)}"
     with _complaints(name, "cannot be fetched"):
-        _tried(lambda: _copy(store.files, path, file))
+        _tried(lambda: store.files.get_file(path, str(file)))
 
 
 def resolved(url: str) -> str:
@@ -223,11 +222,6 @@ def _filesystem(url: str, scheme: str) -> tuple[Any, str]:
         except ValueError as error:
             known = "a folder, or file://, s3://, gs://, http:// or another that fsspec knows"
             raise ConfigError(f"{url}: {error}: name {known}") from error
-
-
-def _copy(files: Any, path: str, file: Path) -> None:
-    with files.open(path, "rb") as source, open(file, "wb") as target:
-        shutil.copyfileobj(source, target, 2**20)
 
 
 def _tried(work: Callable[[], object], tries: int = TRIES) -> None:
