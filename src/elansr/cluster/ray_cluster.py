@@ -169,9 +169,9 @@ def done(
 
 
 def rows_of(worker: Worker, work: dict[str, Any]) -> Iterator[ManifestRow]:
-    """What becomes of some work, an `Assignment` as JSON has it, in the hands of a worker.
+    """Has a worker do an `Assignment`, as JSON has it.
 
-    It is as many rows in the same order each time: Ray leaves out those that it has when it does work again.
+    It gives as many rows in the same order each time: Ray leaves out those that it has when it does work again.
     """
     items = [Item(**item) for item in work["items"]]
     if work["kind"] == "chunk":
@@ -269,16 +269,14 @@ def last_word() -> Iterator[None]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keeps Ray's own news away, from whichever language: what matters of them comes as rows and errors."""
-    loggers = [logging.getLogger(name) for name in ("ray", "ray.data")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        with redirect_stdout(io.StringIO()), _own_stderr():  # Ray prints there what the raylets say
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with ExitStack() as stack:
+        for name in ("ray", "ray.data"):
+            logger = logging.getLogger(name)
+            stack.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL)
+        stack.enter_context(redirect_stdout(io.StringIO()))  # Ray prints there what the raylets say
+        stack.enter_context(_own_stderr())
+        yield
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from elansr.cluster.manifest import Manifest, ManifestRow, Status
 from elansr.cluster.settings import Settings
 from elansr.cluster.sources import STATE, Columns, Item, ParquetCells
 from elansr.cluster.storage import Store, fetch
-from elansr.cluster.strips import SplitPicture, split_size
+from elansr.cluster.strips import SplitPicture, split_size, unwatched
 from elansr.disk import TemporaryFolder
 from elansr.engines.device import set_cpu_threads
 from elansr.errors import ElansrError, PictureError
@@ -155,7 +155,8 @@ class Worker:
     """
 
     def __init__(self, task: WorkerConfig, begin: Begin) -> None:
-        _use_threads(task.threads)
+        set_threads(task.threads)
+        set_cpu_threads(task.threads)
         self._folder = TemporaryFolder()
         self.settings, self.options = task.settings, task.settings.options()
         self.source, self.output = Store(task.source), Store(task.output)
@@ -164,7 +165,10 @@ class Worker:
         self._begin, self._fingerprint = begin, task.settings.fingerprint()
         self._cells = ParquetCells(self.source, task.columns.image)
         with self._folder.folder() as folder:
-            self._weights = _weights_file(task, folder)
+            self._weights: str | None = None
+            if task.weights is not None:
+                self._weights = str(folder / Path(task.settings.model).name)
+                Path(self._weights).write_bytes(task.weights)
             self.upscalers = task.settings.upscalers(task.device, self._weights, task.tile)
             self.upscalers.prepare()
 
@@ -206,7 +210,10 @@ class Worker:
             jobs = [self._job(item, folder, n) for n, item in enumerate(items)]
             stages = self._stages(items, jobs, pool)
             for item, job, found in zip(items, jobs, overlapped(jobs, stages), strict=True):
-                row = self._row(item, found, stages, attempt)
+                if size := stages.split.get(found.source):
+                    row = self.row(item, "split", width=size[0], height=size[1])
+                else:
+                    row = self.row_of(item, found, stages.bytes.get(found.target), attempt)
                 if self.output.local:
                     _clear(job.target.parent, row.status)
                 yield row
@@ -295,23 +302,15 @@ class Worker:
         split = partial(split_size, settings=self.settings, longest=self.options.max_streamed)
         return TransferStages(stages, fetched, self.output, targets, split)
 
-    def _row(self, item: Item, result: FileResult, stages: TransferStages, attempt: int) -> ManifestRow:
-        if size := stages.split.get(result.source):
-            return self.row(item, "split", width=size[0], height=size[1])
-        return self.row_of(item, result, stages.bytes.get(result.target), attempt)
-
     def _job(self, item: Item, folder: Path, number: int) -> Job:
         """Files on this machine, which messages call as the user knows them."""
         source = Path(item.path) if self.source.local and item.row < 0 else folder / str(number)
-        target = self._place(item, folder)
-        return Job(source, target, source_name=item.source, target_name=self.output.shown(item.target))
-
-    def _place(self, item: Item, folder: Path) -> Path:
-        """Where the result is written before it is moved; the same at the next attempt, which may go on there."""
         around = Path(self.output.path(UNFINISHED)) if self.output.local else folder
+        # The same at the next attempt, which may go on there.
         place = around / sha256(item.key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         place.mkdir(parents=True, exist_ok=True)
-        return place / Path(item.target).name
+        target = place / Path(item.target).name
+        return Job(source, target, source_name=item.source, target_name=self.output.shown(item.target))
 
     def _require_folders(self) -> None:
         """Folders of one machine are no use to the others."""
@@ -319,25 +318,6 @@ class Worker:
             if store.local and not os.path.isdir(store.root):
                 where = f"the machine {platform.node()} does not see this folder"
                 raise PictureError(f"{shown(store.root)}: {where}: name one that all machines of the cluster share")
-
-
-def unwatched(_job: object, _done: int, _total: int) -> None:
-    """Progress that nobody watches."""
-
-
-def _use_threads(threads: int) -> None:
-    """Limits the CPU threads of libvips and of the network."""
-    set_threads(threads)
-    set_cpu_threads(threads)
-
-
-def _weights_file(task: WorkerConfig, folder: Path) -> str | None:
-    """The path of the weights on this machine; None where their name suffices."""
-    if task.weights is None:
-        return None
-    path = folder / Path(task.settings.model).name
-    path.write_bytes(task.weights)
-    return str(path)
 
 
 def _clear(folder: Path, status: Status) -> None:
