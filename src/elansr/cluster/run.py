@@ -42,8 +42,6 @@ class RunPlan:
     """What a run will do.
 
     Attributes:
-        settings, columns, overwrite: as `plan` was given them.
-        source, output: the storage.
         total: pictures of the input.
         missing: those to do.
         refused: those whose results have no place.
@@ -161,13 +159,7 @@ def through(planned: RunPlan) -> set[str]:
 
 
 class _Batch:
-    """What the workers of a run are given to do.
-
-    Args:
-        planned, worker: see `run`.
-        pool: the workers.
-        name: of the run, unlike that of any other.
-    """
+    """What the workers of a run are given to do; its `name` is unlike that of any other run."""
 
     def __init__(self, planned: RunPlan, pool: Resources, name: str, worker: type[Worker]) -> None:
         self._planned, self._pool, self.name, self._worker = planned, pool, name, worker

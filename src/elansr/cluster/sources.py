@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from threading import Lock
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -145,7 +146,10 @@ class ParquetCells:
 def _listed(url: str) -> tuple[Store, dict[str, int]]:
     """The store, and all that the URL means in it."""
     if is_pattern(url):
-        return _matching(url)
+        parts = url.split("/")
+        wild = next(n for n, part in enumerate(parts) if _WILD & set(part))
+        store = Store("/".join(parts[:wild]) or "/")
+        return store, store.matching("/".join(parts[wild:]))
     store = Store(url)
     name = url.rstrip("/").rpartition("/")[2].partition("?")[0]
     if _is_file(store, name):
@@ -161,16 +165,7 @@ def _is_file(store: Store, name: str) -> bool:
     return store.is_file()
 
 
-def _matching(pattern: str) -> tuple[Store, dict[str, int]]:
-    parts = pattern.split("/")
-    wild = next(n for n, part in enumerate(parts) if _WILD & set(part))
-    store = Store("/".join(parts[:wild]) or "/")
-    return store, store.matching("/".join(parts[wild:]))
-
-
 def _path(store: Store, name: str) -> str:
-    from urllib.parse import quote
-
     return store.path(quote(name) if store.scheme in ("http", "https") else name)
 
 
@@ -190,17 +185,14 @@ def _in_parquet(store: Store, name: str, columns: Columns) -> Iterator[Item]:
         for group in range(table.num_row_groups):
             about = table.metadata.row_group(group)
             each = about.total_byte_size // max(about.num_rows, 1)
-            keys = _keys(table, group, about.num_rows, start, name, columns.key)
+            if columns.key is None:
+                keys = [f"{name.removesuffix(PARQUET)}/{start + row:08}" for row in range(about.num_rows)]
+            else:
+                keys = list(map(str, table.read_row_group(group, columns=[columns.key]).column(0).to_pylist()))
             for row, key in enumerate(keys):
                 source = f"{store.shown(name)}#{image}[{start + row}]"
                 yield Item(key, source, path, "", each, group, row)
             start += about.num_rows
-
-
-def _keys(table: Any, group: int, rows: int, start: int, name: str, column: str | None) -> list[str]:
-    if column is not None:
-        return [str(key) for key in table.read_row_group(group, columns=[column]).column(0).to_pylist()]
-    return [f"{name.removesuffix(PARQUET)}/{start + row:08}" for row in range(rows)]
 
 
 @contextmanager

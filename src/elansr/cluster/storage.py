@@ -86,20 +86,12 @@ class Store:
         return self._named({path: about for path, about in found.items() if about.get("type") != "directory"})
 
     def require_folder(self) -> None:
-        """Sees to it that the root is there, empty or not.
-
-        Raises:
-            PictureError: it is not, or the store does not answer.
-        """
+        """Raises a PictureError if the root, empty or not, is not there."""
         with _complaints(self.url, "cannot be listed"):
             self.files.ls(self.root)
 
     def require_place(self) -> None:
-        """Sees to it, as far as can be seen from here, that results can be written below the root.
-
-        Raises:
-            PictureError: they cannot.
-        """
+        """Raises a PictureError if, as far as can be seen from here, nothing can be written below the root."""
         if self.scheme in _LINKED:
             raise PictureError(f"{shown(self.url)}: nothing can be written there: name a folder or a bucket")
         if self.is_file():
@@ -118,8 +110,7 @@ class Store:
             return bool(self.files.isfile(self.root))
 
     def _named(self, found: dict[str, Any]) -> dict[str, int]:
-        below = {self.below(path): int(about.get("size") or 0) for path, about in sorted(found.items())}
-        return {name: size for name, size in below.items() if name}
+        return {n: int(about.get("size") or 0) for path, about in sorted(found.items()) if (n := self.below(path))}
 
     def below(self, path: str) -> str:
         """The name of what the file system calls `path`; "" for the root and what is not below it."""
@@ -142,11 +133,7 @@ class Store:
             return bytes(self.files.cat_file(self.path(name)))
 
     def write(self, name: str, data: bytes) -> None:
-        """Writes an object, in the place of one that may be there.
-
-        Raises:
-            PictureError: it cannot be written.
-        """
+        """Writes an object, in the place of one that may be there; a PictureError if it cannot be written."""
         with _complaints(self.shown(name), "cannot be written"):
             if self.local:
                 write_atomically(self._local(name), data, overwrite=True)

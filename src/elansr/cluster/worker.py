@@ -146,10 +146,6 @@ class WorkerConfig:
 class Worker:
     """Holds the network and does chunks.
 
-    Args:
-        task: see there.
-        begin: counts attempts for all workers of a run.
-
     Raises:
         ElansrError: the stores cannot be reached from here, or the network cannot be loaded.
     """
