@@ -1,6 +1,7 @@
 """The containers that videos are written to, what fits into each, and the streams that are copied into them."""
 
 import io
+import os
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -119,7 +120,7 @@ class _Trial:
     def __init__(self, stream: Any, container: str) -> None:
         self.number, self._fits = stream.index, True
         self.made: Any = None
-        self._output = av.open(_Nowhere(), "w", format=container)
+        self._output = av.open(os.devnull, "w", format=container)
         self._attempt(lambda: self._begin(stream))
 
     def add(self, packet: Any) -> None:
@@ -140,22 +141,3 @@ class _Trial:
             step()
         except _REFUSALS:
             self._fits = False
-
-
-class _Nowhere:
-    """A file that counts what is written to it, and keeps nothing."""
-
-    def __init__(self) -> None:
-        self._at = self._end = 0
-
-    def write(self, data: bytes) -> int:
-        self._at += len(data)
-        self._end = max(self._end, self._at)
-        return len(data)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = offset + (0, self._at, self._end)[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
