@@ -14,14 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, cast
-
-from numpy.typing import NDArray
+from typing import Any, cast
 
 from elansr.errors import ConfigError, ElansrError
 from elansr.images import Pixels
 from elansr.text import shown
-from elansr.upscaling import Choice, weights_for
+from elansr.upscaling import Choice, TiledNetwork, weights_for
 from elansr.video.containers import TURNING, container_of
 from elansr.video.encoding import EncoderSettings, Encoding
 from elansr.video.frames import FromRGB, Orientation, orientation_of, scaled
@@ -39,23 +37,6 @@ Progress = Callable[[int, int], None]
 _LOG = logging.getLogger(__name__)
 _SETTINGS = {"source": "the video", "video": "how it is encoded", "tta": "--tta"}
 """Settings as messages name them, where that differs."""
-
-
-class FrameUpscaler(Protocol):
-    """What is needed of an `Upscaler`."""
-
-    @property
-    def scale(self) -> int:
-        """Super-resolution factor."""
-
-    def many(self, pictures: list[Pixels]) -> list[NDArray[Any]]:
-        """Super-resolves pictures of one size."""
-
-    def together(self, height: int, width: int) -> int:
-        """How many pictures are worth a call of `many`."""
-
-    def fingerprint(self) -> dict[str, Any]:
-        """What decides the numbers of a result."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +89,7 @@ def choose_weights(model: str, scale: int | None, source: VideoFile) -> Choice:
 def upscale_video(
     source: VideoFile,
     target: Path,
-    upscaler: FrameUpscaler,
+    upscaler: TiledNetwork,
     encoding: Encoding | None = None,
     *,
     overwrite: bool = False,
@@ -144,7 +125,7 @@ class _VideoJob:
         self,
         source: VideoFile,
         target: Path,
-        upscaler: FrameUpscaler,
+        upscaler: TiledNetwork,
         encoding: Encoding,
         overwrite: bool,
         on_progress: Progress,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,13 +134,10 @@ class FramePosition(NamedTuple):
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame.
+    """A frame: pixels, where it is (see `FramePosition`), and for how long.
 
     Attributes:
         pixels: uint8 or uint16 (H, W, 3), RGB.
-        number: see `FramePosition`.
-        pts: see `FramePosition`.
-        raw: see `FramePosition`.
         duration: in units of the time base; 0 if it is not known.
         same: whether its pixels are those of the frame before.
     """
@@ -162,12 +160,8 @@ class Frame:
 class VideoFile:
     """A video file.
 
-    Args:
-        path: of the file.
-
     Attributes:
-        path: as given.
-        about: the first video stream that is no cover picture.
+        facts: about the first video stream that is no cover picture.
 
     Raises:
         PictureError: it cannot be read, is truncated, or has no video.
@@ -230,7 +224,7 @@ class VideoFile:
             if frame.pts == after.raw:
                 last = self._timed(iter([frame]), after.number, after.pts - 1)
                 if next(last).place == after:
-                    yield from self._timed(_chain(frame, decoded), after.number, after.pts - 1)
+                    yield from self._timed(chain([frame], decoded), after.number, after.pts - 1)
                 return
 
     def _decoded(self, start: int | None) -> Iterator[Any]:
@@ -315,8 +309,3 @@ class VideoFile:
         return complaints(
             self.path, "cannot be read as a video", "damaged or of an unknown kind; get it again, or convert it"
         )
-
-
-def _chain(first: Any, others: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from others
