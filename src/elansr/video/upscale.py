@@ -110,12 +110,9 @@ def upscale_video(
         OutputExistsError: the target is there and `overwrite` is off.
         ElansrError: the video cannot be read, upscaled, encoded or written.
     """
-    started = time.perf_counter()
     if target.exists() and target.samefile(source.path):
         raise ConfigError(f"{shown(target)}: is the input; give another name")
-    work = _VideoJob(source, target, upscaler, encoding or Encoding(), overwrite, on_progress or _silent)
-    segments = work.run()
-    return work.done(time.perf_counter() - started, segments)
+    return _VideoJob(source, target, upscaler, encoding or Encoding(), overwrite, on_progress).run()
 
 
 class _VideoJob:
@@ -128,9 +125,9 @@ class _VideoJob:
         upscaler: TiledNetwork,
         encoding: Encoding,
         overwrite: bool,
-        on_progress: Progress,
+        on_progress: Progress | None,
     ) -> None:
-        about = source.facts
+        self._started, about = time.perf_counter(), source.facts
         self._source, self._target, self._upscaler, self._on_progress = source, target, upscaler, on_progress
         carried = container_of(target) in TURNING
         self._turn = Orientation() if carried or about.matrix is None else orientation_of(about.matrix)
@@ -138,12 +135,12 @@ class _VideoJob:
         aspect = 1 / about.aspect if about.aspect and self._turn.swaps else about.aspect
         self._video = EncoderSettings(encoding, about.pix_fmt, self._full, about.rate, aspect, about.colors)
         matrix = scaled(about.matrix, upscaler.scale) if about.matrix and carried else None
-        self._result = Muxer(target, source, self._video, matrix, overwrite)
-        self.notes = (*about.notes, *self._result.notes, *self._own_notes())
+        self._muxer = Muxer(target, source, self._video, matrix, overwrite)
+        self.notes = (*about.notes, *self._muxer.notes, *self._own_notes())
         self._total = about.frames
 
-    def run(self) -> Segments:
-        """Makes what is missing and joins it; gives the segments, which are deleted."""
+    def run(self) -> VideoResult:
+        """Makes what is missing and joins it."""
         for note in self.notes:
             _LOG.warning("%s: %s", shown(self._source.path), note)
         with Segments(self._target, self._settings()) as segments:
@@ -152,7 +149,7 @@ class _VideoJob:
                 if not segments.complete:
                     self._upscale(segments)
                 packets = [packet for segment in segments.finished for packet in segment.packets]
-                self._result.write(packets, segments.data(), lambda: self._tell(segments.frames))
+                self._muxer.write(packets, segments.data(), lambda: self._tell(segments.frames))
             except KeyboardInterrupt:
                 kept = f"{shown(self._target)}: {self._kept(segments)}; the same command goes on from there"
                 raise KeyboardInterrupt(kept if segments.frames else "") from None
@@ -161,18 +158,17 @@ class _VideoJob:
                     raise
                 raise type(error)(f"{error}; {self._kept(segments)}") from error
             segments.remove()
-        return segments
+        return self._result(segments)
 
     def _kept(self, segments: Segments) -> str:
         return f"{segments.frames} of {self._total} frames are kept in {shown(segments.folder)}"
 
-    def done(self, seconds: float, segments: Segments) -> VideoResult:
-        """The result, once it is written."""
+    def _result(self, segments: Segments) -> VideoResult:
         about, video = self._source.facts, self._video
         return VideoResult(
             self._source.path,
             self._target,
-            seconds,
+            time.perf_counter() - self._started,
             segments.frames,
             sum(segment.repeated for segment in segments.finished),
             (about.width, about.height),
@@ -206,7 +202,8 @@ class _VideoJob:
 
     def _tell(self, done: int) -> None:
         self._total = max(self._total, done)
-        self._on_progress(done, self._total)
+        if self._on_progress:
+            self._on_progress(done, self._total)
 
     def _upscale(self, segments: Segments) -> None:
         """Makes the segments that are not finished."""
@@ -230,7 +227,3 @@ class _VideoJob:
                 yield frame, cast(Pixels, last)
                 done += 1
                 self._tell(done)
-
-
-def _silent(_done: int, _total: int) -> None:
-    """Progress that nobody watches."""

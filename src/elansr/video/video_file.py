@@ -56,13 +56,7 @@ class VideoFacts:
 
 
 def look_at(container: Any, stream: Any, frame: Any, frames: int) -> VideoFacts:
-    """Looks at a video.
-
-    Args:
-        container: of PyAV, open.
-        stream: of the video.
-        frame: the first.
-        frames: how many there are.
+    """Looks at a video of which the first frame is decoded; `frames` is how many there are.
 
     Raises:
         PictureError: see `colors_of`.
