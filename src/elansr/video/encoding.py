@@ -23,7 +23,6 @@ _PRESETS = dict.fromkeys(("libx264", "libx264rgb", "libx265"), _SPEEDS) | {"libs
 _SMALLEST = {"libx265": 64}
 """Pixels of the shortest side: x265 4.2 writes beyond its memory where a picture is smaller than its blocks."""
 _GLOBAL_HEADER = 1 << 22
-_RATE_FACTOR = "crf"
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,9 @@ class EncoderSettings:
         colors: Colors,
     ) -> None:
         codec = _codec(encoding.codec)
+        if codec is None:
+            known = ", ".join(name for name in sorted(av.codecs_available) if _codec(name) and fits(name))
+            raise ConfigError(f"codec {encoding.codec!r}: no video encoder of this PyAV; there are {known}")
         _require_settings(encoding)
         self.codec, self.rate = encoding.codec, rate
         self.pix_fmt = _require_format(codec, encoding.pix_fmt) if encoding.pix_fmt else _nearest(codec, source_format)
@@ -168,37 +170,19 @@ class Encoder:
 
 
 def _codec(name: str) -> Any:
+    """A video encoder; None where there is none of that name."""
     try:
         codec = av.codec.Codec(name, "w")
     except ValueError:
-        codec = None
-    if codec is None or codec.type != "video":
-        raise ConfigError(f"codec {name!r}: no video encoder of this PyAV; there are {', '.join(_encoders())}")
-    return codec
-
-
-def _encoders() -> list[str]:
-    """The encoders that fit into a container of ours."""
-    return [name for name in sorted(av.codecs_available) if _is_video_encoder(name) and fits(name)]
-
-
-def _is_video_encoder(name: str) -> bool:
-    try:
-        return av.codec.Codec(name, "w").type == "video"
-    except ValueError:
-        return False
+        return None
+    return codec if codec.type == "video" else None
 
 
 def _options(encoding: Encoding) -> dict[str, str]:
-    name = encoding.codec
-    crf = _CRF.get(name) if encoding.crf is None else encoding.crf
-    preset = encoding.preset or _PRESET.get(name)
-    options = {}
-    if crf is not None:
-        options[_RATE_FACTOR] = f"{crf:g}"
-    if preset is not None:
-        options["preset"] = preset
-    return options
+    crf = _CRF.get(encoding.codec) if encoding.crf is None else encoding.crf
+    preset = encoding.preset or _PRESET.get(encoding.codec)
+    options = {"crf": None if crf is None else f"{crf:g}", "preset": preset}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _own_options(codec: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ import math
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ class Muxer:
             PictureError: it cannot be written.
         """
         with (
-            self._complaints(),
+            complaints(self._target, "cannot be written", "free space or choose another folder"),
             atomic_file(self._target, overwrite=self._overwrite) as file,
             self._source.open() as source,
         ):
@@ -165,11 +164,6 @@ class Muxer:
             packet.duration = ends[stored.pts] - stored.pts
             packet.is_keyframe = stored.key
             yield packet
-
-    @contextmanager
-    def _complaints(self) -> Iterator[None]:
-        with complaints(self._target, "cannot be written", "free space or choose another folder"):
-            yield
 
 
 def decoding_times(shown_at: Sequence[int]) -> list[int]:

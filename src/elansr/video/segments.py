@@ -8,9 +8,8 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 from elansr.disk import WorkFolder
@@ -93,10 +92,9 @@ class Segments(WorkFolder):
             PictureError: it cannot be written.
         """
         number = len(self.finished)
-        listed = {"packets": segment.packets, "last": segment.last, "repeated": segment.repeated, "end": segment.end}
         with self.errors():
             self.write(_data(number), data)
-            self.write(_list(number), [json.dumps(listed).encode()])
+            self.write(_list(number), [json.dumps(asdict(segment)).encode()])
         self.finished.append(segment)
 
     def data(self) -> Iterator[bytes]:
@@ -138,11 +136,7 @@ Item = TypeVar("Item")
 
 
 class BackgroundThread:
-    """One thread, which does what it is given in turn. Leaving the `with` statement drops what it has not begun.
-
-    Args:
-        name: of the thread.
-    """
+    """One thread, which does what it is given in turn. Leaving the `with` statement drops what it has not begun."""
 
     def __init__(self, name: str) -> None:
         self._pool = ThreadPoolExecutor(1, name)
@@ -151,9 +145,7 @@ class BackgroundThread:
     def __enter__(self) -> "BackgroundThread":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
     def ahead(self, items: Iterator[Item], count: int) -> Iterator[Item]:
