@@ -1,8 +1,10 @@
 """The rules of the house: which part may import which, what `import elansr` costs."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +85,19 @@ def relative(path: Path) -> str:
 
 def test_there_is_something_to_check() -> None:
     assert {"errors.py", "nn/elan.py", "images/resize.py"} <= {relative(path) for path in FILES}
+
+
+def test_no_class_name_is_used_twice() -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in FILES]
+    names = Counter(node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py"], ids=relative)
+def test_the_files_that_a_package_names_are_there(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    for file in re.findall(r"(?<![\w/.])\w+\.py\b|(?<![\w/.])\w+/(?!\w)", docstring):
+        assert (path.parent / file).exists(), f"there is no {file}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)

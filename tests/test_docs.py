@@ -29,6 +29,16 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 SHELL_OPERATORS = {"|", ">", ">>", "<", "&&", ";"}
 
 
+TEXTS = [
+    *LINKED,
+    *sorted((ROOT / "recipes").glob("*.toml")),
+    *sorted((ROOT / "docker").iterdir()),
+    *(ROOT / name for name in ("examples/before_after.py", "comfyui/__init__.py", "hubconf.py", "pyproject.toml")),
+]
+PATH = re.compile(r"(?<![\w/.@-])(?:src|tests|tools|recipes|model_cards)/[\w./-]*\w(?![\w/.{*-]|\.\.\.)")
+DOTTED = re.compile(r"\b(elansr|tools)((?:\.[A-Za-z_]\w*)+)")
+
+
 class Block(NamedTuple):
     """A fenced block: its page, its language and its text."""
 
@@ -76,6 +86,21 @@ def anchors(page: Path) -> set[str]:
     return {heading.strip().replace(" ", "-") for heading in plain}
 
 
+def is_there(dotted: tuple[str, str]) -> bool:
+    """Whether a module has the name, as the file of a module or a word in it."""
+    package, rest = dotted
+    place = ROOT / "src" / package if package == "elansr" else ROOT / package
+    for part in rest.strip(".").split("."):
+        if (place / part / "__init__.py").is_file():
+            place /= part
+        elif (place / f"{part}.py").is_file():
+            place /= f"{part}.py"
+        else:
+            file = place / "__init__.py" if place.is_dir() else place
+            return bool(re.search(rf"\b{part}\b", file.read_text(encoding="utf-8")))
+    return True
+
+
 @pytest.mark.parametrize("page", LINKED, ids=name)
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     for target in LINK.findall(prose(page)):
@@ -86,6 +111,15 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         assert file.exists(), f"{target}: there is no {file}"
         assert file.is_relative_to(ROOT), f"{target}: leads out of the repository"
         assert not anchor or anchor in anchors(file), f"{target}: {file.name} has no such heading"
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name)
+def test_every_path_and_dotted_name_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for path in PATH.findall(text):
+        assert (ROOT / path).exists(), f"there is no {path}"
+    for dotted in DOTTED.findall(text):
+        assert is_there(dotted), f"there is no {dotted}"
 
 
 def test_there_are_pages_and_commands_to_check() -> None:
