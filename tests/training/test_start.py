@@ -1,6 +1,7 @@
 """Starting from other weights."""
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,18 @@ def test_a_network_that_cannot_be_is_refused_by_its_rule() -> None:
     impossible = dataclasses.replace(recipe(3, None), network=NetworkRecipe("elan-light", 3, n_share=4))
     with pytest.raises(ConfigError, match=r"\[network\] of the recipe: blocks=24: must be .* multiple of n_share"):
         starting_network(impossible)
+
+
+def test_the_weights_may_be_named_by_their_bytes(tmp_path: Path) -> None:
+    save(create_model("elan-light", 2), tmp_path / "x2.safetensors", Provenance())
+    digest = hashlib.sha256((tmp_path / "x2.safetensors").read_bytes()).hexdigest()
+    plain = recipe(2, tmp_path / "x2.safetensors")
+
+    def network(sha256: str) -> ELAN:
+        return starting_network(
+            dataclasses.replace(plain, network=dataclasses.replace(plain.network, start_sha256=sha256))
+        )
+
+    assert network(digest).config.scale == 2
+    with pytest.raises(ConfigError, match=digest):
+        network("0" * 64)

@@ -35,6 +35,8 @@ class NetworkRecipe:
     preset: Literal["elan-light", "elan"]
     scale: Annotated[int, Field(ge=1, le=8)]
     start_from: str | None = None
+    start_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """Of the file that `start_from` names: a released name may stand for another file one day."""
     channels: int | None = None
     blocks: int | None = None
     n_share: int | None = None

@@ -11,19 +11,21 @@ from elansr.nn.config import PRESETS, ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.training.recipe import NetworkRecipe, Recipe
 from elansr.weights import load_network
+from elansr.weights.describe import describe
 
 
 def starting_network(recipe: Recipe) -> ELAN:
     """The recipe's network; with `start_from`, its parameters, the tail resampled if the scale differs.
 
     Raises:
-        ConfigError: there is no such network, or the other weights are not of it.
+        ConfigError: there is no such network, the other weights are not of it, or not those of `start_sha256`.
         WeightsError: the other weights cannot be loaded.
     """
     wanted = recipe.network
     model = accelerate(ELAN(_config(wanted)))
     if wanted.start_from is None:
         return model
+    _require_sha256(wanted)
     source = load_network(wanted.start_from)
     if dataclasses.replace(source.config, scale=wanted.scale) != model.config:
         raise ConfigError(f"start_from={wanted.start_from!r}: not the network that [network] describes")
@@ -32,6 +34,17 @@ def starting_network(recipe: Recipe) -> ELAN:
         state[name] = resample_tail(state[name], source.config.scale, wanted.scale)
     model.load_state_dict(state)
     return model
+
+
+def _require_sha256(wanted: NetworkRecipe) -> None:
+    if wanted.start_from is None or wanted.start_sha256 is None:
+        return
+    found = describe(wanted.start_from).sha256
+    if found != wanted.start_sha256:
+        raise ConfigError(
+            f"start_from={wanted.start_from!r}: the file's sha256 is {found}, the recipe's {wanted.start_sha256}; "
+            "take the file of the release that the recipe was written for"
+        )
 
 
 def _config(wanted: NetworkRecipe) -> ELANConfig:
