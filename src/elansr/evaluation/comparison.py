@@ -7,11 +7,12 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pyvips
 
 from elansr.errors import ConfigError, PictureError
 from elansr.evaluation.crops import CropBox, most_different
@@ -20,10 +21,11 @@ from elansr.evaluation.metrics import psnr_y
 from elansr.evaluation.models import BICUBIC, DEFAULT_SCALE, find_baseline_file, load_model
 from elansr.images import (
     DEFAULT_MAX_PIXELS,
-    LARGEST,
     Pixels,
     crop_to_multiple,
     downscale,
+    from_float,
+    in_8_bits,
     is_picture_name,
     read,
     rounded,
@@ -119,7 +121,7 @@ def compare(
     precision: str = "auto",
     max_pixels: int = DEFAULT_MAX_PIXELS,
     check: Callable[[tuple[int, int], int], None] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda label, done, total: None,
 ) -> Comparison:
     """Gathers pictures to look at side by side.
 
@@ -179,6 +181,16 @@ def _models(names: Sequence[str], photo: Path | None, hr: bool) -> list[str]:
     return models
 
 
+def vips_image(pixels: RGB, icc: bytes | None) -> Any:
+    """uint8 (H, W, 3) as an image of libvips, with the colour profile that it is meant in; None is sRGB."""
+    height, width = pixels.shape[:2]
+    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels), width, height, 3, "uchar")
+    image = image.copy(interpretation="srgb")
+    if icc:
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
+    return image
+
+
 def _is_picture(name: str) -> bool:
     """Whether a name means a picture: by its file extension, or a file that is not called as weights are."""
     return is_picture_name(name) or (Path(name).is_file() and not name.lower().endswith(WEIGHTS_SUFFIXES))
@@ -191,14 +203,11 @@ def _read(name: str, max_pixels: int) -> ComparedPicture:
 
 
 def _rgb(page: Pixels) -> RGB:
-    """uint8 (H, W, 3): 16 bits rounded to 8, grey as three equal channels, alpha on white."""
-    pixels: NDArray[Any] = page
+    """uint8 (H, W, 3): alpha laid on white, 16 bits rounded to 8, grey as three equal channels."""
     if page.shape[2] in (2, 4):
-        white, alpha = np.float32(LARGEST[page.dtype.name]), to_float(page[..., -1:])
-        pixels = page[..., :-1] * alpha + white * (1 - alpha)
-    if pixels.dtype != np.uint8:
-        pixels = rounded(pixels / np.float32(LARGEST[page.dtype.name] / 255), np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+        alpha = to_float(page[..., -1:])
+        page = from_float(to_float(page[..., :-1]) * alpha + (1 - alpha), np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(in_8_bits(page), (*page.shape[:2], 3)))
 
 
 def _enlargers(
@@ -265,14 +274,9 @@ def _largest(pictures: Sequence[ComparedPicture], scales: Sequence[int], lr: Com
     return max(sizes, key=lambda size: size[0] * size[1])
 
 
-def _run(enlarger: Enlarger, lr: ComparedPicture, progress: Progress | None) -> ComparedPicture:
-    label = enlarger.label
-
-    def report(done: int, total: int) -> None:
-        if progress:
-            progress(label, done, total)
-
-    return replace(lr, label=shown(label), pixels=enlarger.run(lr.pixels, report))
+def _run(enlarger: Enlarger, lr: ComparedPicture, progress: Progress) -> ComparedPicture:
+    pixels = enlarger.run(lr.pixels, partial(progress, enlarger.label))
+    return replace(lr, label=shown(enlarger.label), pixels=pixels)
 
 
 def _labelled(names: Sequence[str], pictures: Mapping[str, ComparedPicture]) -> list[ComparedPicture]:

@@ -4,13 +4,12 @@ import html
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from elansr.evaluation.comparison import ComparedPicture, Comparison
+from elansr.evaluation.comparison import ComparedPicture, Comparison, vips_image
 from elansr.evaluation.crops import CropBox
 from elansr.evaluation.datasets import RGB
 from elansr.images import Picture, check_output, rounded, to_float, write
@@ -163,9 +162,8 @@ def _beside(parts: Sequence[RGB]) -> RGB:
 
 
 def _padded(part: RGB, height: int, width: int) -> RGB:
-    padded = _blank(height, width)
-    padded[: part.shape[0], : part.shape[1]] = part
-    return padded
+    missing = ((0, height - part.shape[0]), (0, width - part.shape[1]), (0, 0))
+    return np.pad(part, missing, constant_values=PAPER[0])
 
 
 def _in_one_space(pictures: Sequence[ComparedPicture]) -> tuple[Sequence[ComparedPicture], bytes | None]:
@@ -179,10 +177,7 @@ def _in_one_space(pictures: Sequence[ComparedPicture]) -> tuple[Sequence[Compare
 def _in_srgb(pixels: RGB, icc: bytes | None) -> RGB:
     if icc is None:
         return pixels
-    height, width = pixels.shape[:2]
-    image: Any = pyvips.Image.new_from_memory(pixels, width, height, 3, "uchar").copy(interpretation="srgb")
-    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
-    converted: RGB = image.icc_transform("srgb", embedded=True, intent="relative").numpy()
+    converted: RGB = vips_image(pixels, icc).icc_transform("srgb", embedded=True, intent="relative").numpy()
     return converted
 
 

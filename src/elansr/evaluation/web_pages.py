@@ -17,14 +17,12 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import Any
 
 import numpy as np
-import pyvips
 
 from elansr.disk import write_atomically, writing_errors
 from elansr.errors import ConfigError, DataError, PictureError
-from elansr.evaluation.comparison import ComparedPicture, Comparison, Progress
+from elansr.evaluation.comparison import ComparedPicture, Comparison, Progress, vips_image
 from elansr.evaluation.crops import CropBox, most_different
 from elansr.evaluation.datasets import RGB
 from elansr.evaluation.metrics import psnr_y
@@ -74,7 +72,7 @@ def write_comparison(
     crops: Sequence[CropBox] = (),
     jpeg: int | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = lambda label, done, total: None,
 ) -> None:
     """Writes the page, whole or not at all.
 
@@ -124,11 +122,10 @@ def _about(comparison: Comparison, jpeg: int | None) -> str:
     return " ".join(sentences)
 
 
-def _pictures(comparison: Comparison, jpeg: int | None, progress: Progress | None) -> Iterator[str]:
+def _pictures(comparison: Comparison, jpeg: int | None, progress: Progress) -> Iterator[str]:
     width, height = comparison.size
     for n, picture in enumerate(comparison.pictures):
-        if progress:
-            progress("page", n, len(comparison.pictures))
+        progress("page", n, len(comparison.pictures))
         pixels, icc = picture.pixels, picture.icc
         source = lossless(pixels, icc) if jpeg is None else lossy(pixels, jpeg, icc)
         label = escaped(picture.label)
@@ -337,7 +334,7 @@ def lossless(picture: RGB, icc: bytes | None = None) -> str:
         picture: uint8, (H, W, 3), RGB.
         icc: the colour profile that the pixels are meant in; None is sRGB.
     """
-    image = _image(picture, icc)
+    image = vips_image(picture, icc)
     if max(image.width, image.height) > LONGEST_WEBP:
         return _data_uri("png", image.pngsave_buffer(compression=6, filter="all"))
     return _data_uri("webp", image.webpsave_buffer(lossless=True, effort=4))
@@ -345,7 +342,7 @@ def lossless(picture: RGB, icc: bytes | None = None) -> str:
 
 def lossy(picture: RGB, quality: int, icc: bytes | None = None) -> str:
     """A data URI of a JPEG of `quality` 1-100 without chroma subsampling; see `lossless` for the rest."""
-    return _data_uri("jpeg", _image(picture, icc).jpegsave_buffer(Q=quality, subsample_mode="off"))
+    return _data_uri("jpeg", vips_image(picture, icc).jpegsave_buffer(Q=quality, subsample_mode="off"))
 
 
 def _part(name: str, /, **values: object) -> str:
@@ -379,15 +376,6 @@ def _write(path: Path, text: str, overwrite: bool) -> None:
 @lru_cache
 def _resource(name: str) -> str:
     return (resources.files("elansr.evaluation") / "pages" / name).read_text(encoding="utf-8")
-
-
-def _image(picture: RGB, icc: bytes | None) -> Any:
-    height, width, bands = picture.shape
-    image = pyvips.Image.new_from_memory(np.ascontiguousarray(picture), width, height, bands, "uchar")
-    image = image.copy(interpretation="srgb")
-    if icc:
-        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
-    return image
 
 
 def _data_uri(kind: str, data: bytes) -> str:
