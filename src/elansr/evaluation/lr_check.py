@@ -14,6 +14,7 @@ is flat along its edges nothing does, and LR is accepted.
 import io
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,7 +46,7 @@ RELATED, UNRELATED = 0.25, 16
 of B100 reach 12 / sqrt(pixels), and LR after JPEG of quality 10 or noise of 25 levels stays above 0.34."""
 
 
-def check_pairs(sets: Sequence[BenchmarkSet], progress: Callable[[int, int], None] | None = None) -> None:
+def check_pairs(sets: Sequence[BenchmarkSet], progress: Callable[[int, int], None] = lambda done, total: None) -> None:
     """Checks every pair of HR and LR files; an LR that is made from HR needs no check.
 
     Args:
@@ -59,8 +60,7 @@ def check_pairs(sets: Sequence[BenchmarkSet], progress: Callable[[int, int], Non
     pairs = [(hr, lr, found.scale) for found in sets for hr, lr in found.files if hr is not None and lr is not None]
     for done, (hr_path, lr_path, scale) in enumerate(pairs, start=1):
         _check(hr_path, lr_path, scale)
-        if progress:
-            progress(done, len(pairs))
+        progress(done, len(pairs))
 
 
 def _check(hr_path: Path, lr_path: Path, scale: int) -> None:
@@ -207,10 +207,6 @@ def _cubic(x: Floats, a: float = -0.5) -> Floats:
     return np.where(x <= 1, inner, np.where(x < 2, a * outer, 0))
 
 
-def _sharper_cubic(x: Floats) -> Floats:
-    return _cubic(x, -0.75)
-
-
 def _linear(x: Floats) -> Floats:
     return np.maximum(1 - np.abs(x), 0)
 
@@ -226,7 +222,7 @@ MISTAKES: tuple[tuple[str, Downscale], ...] = (
     ("averaging (box, area)", _averaged),
     ("nearest neighbour (Pillow's)", _pillow("NEAREST")),
     ("nearest neighbour (OpenCV's, PyTorch's)", lambda hr, scale: hr[::scale, ::scale]),
-    ("OpenCV's or PyTorch's bicubic, which is not antialiased", _interpolated(_sharper_cubic, "edge")),
+    ("OpenCV's or PyTorch's bicubic, which is not antialiased", _interpolated(partial(_cubic, a=-0.75), "edge")),
     ("OpenCV's or PyTorch's bilinear, which is not antialiased", _interpolated(_linear, "edge")),
     ("MATLAB's bicubic without antialiasing", _interpolated(_cubic, "symmetric")),
     ("MATLAB's bicubic, but cut off instead of rounded", lambda hr, scale: _to_8_bits(_in_floats(hr, scale) - 0.5)),

@@ -1,28 +1,23 @@
 """What an evaluation writes: SR pictures, a CSV file, an HTML report; checked before the run begins."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from elansr.disk import write_atomically, writing_errors
 from elansr.errors import ConfigError, PictureError
 from elansr.evaluation.datasets import RGB, BenchmarkSet
 from elansr.evaluation.models import Model
 from elansr.evaluation.scoring import PROTOCOLS, Evaluation, FilePath, Protocol, Score, ScoredPicture, SetScores
+from elansr.evaluation.web_pages import ReportPage
 from elansr.images import Picture, check_place, write
 from elansr.text import shown
 from elansr.weights.disk import SUFFIXES
 
-if TYPE_CHECKING:
-    from elansr.evaluation.web_pages import ReportPage
-
-CSV_COLUMNS = (
+CSV_HEADER = (
     "model",
     "scale",
     "protocol",
@@ -38,16 +33,7 @@ CSV_COLUMNS = (
 
 
 class Outputs:
-    """Where the results of an evaluation go.
-
-    Args:
-        save: folder for SR pictures, SAVE/SET/PICTURE.png; of several models SAVE/MODEL/SET/PICTURE.png.
-        csv: file for the scores.
-        html: file for the report.
-        overwrite: whether files that exist may be replaced.
-        models: that will be evaluated.
-        sets: on which they will be.
-        protocol: for the report.
+    """Where the results of an evaluation go, see `evaluate` for the arguments.
 
     Raises:
         OutputExistsError: a file that exists and `overwrite` is off.
@@ -76,22 +62,14 @@ class Outputs:
             self._require_free_pictures(sets)
 
     def add(self, model: Model, picture: ScoredPicture) -> None:
-        """Saves and reports one picture.
-
-        Raises:
-            ElansrError: a picture that cannot be written.
-        """
+        """Saves and reports one picture."""
         if self._folders:
             self._save(self._folders[model.name] / picture.set_name, picture.name, picture.sr)
         if self._report is not None:
             self._report.add(picture)
 
     def write(self, evaluation: Evaluation) -> None:
-        """Writes the CSV file and the report.
-
-        Raises:
-            ElansrError: a file that cannot be written.
-        """
+        """Writes the CSV file and the report."""
         if self._csv is not None:
             with writing_errors(self._csv, PictureError):
                 text = as_csv(evaluation).encode("utf-8", "surrogateescape")
@@ -134,7 +112,7 @@ def as_csv(evaluation: Evaluation) -> str:
     """A row "picture" for each picture, and a row "mean" for each model and set; empty where nothing was measured."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    writer.writerow(CSV_HEADER)
     for scores in evaluation.scores:
         start = (scores.model, evaluation.scale, evaluation.protocol, scores.name)
         pictures = [("picture", name, score) for name, score in scores.pictures.items()]
@@ -147,8 +125,6 @@ def as_csv(evaluation: Evaluation) -> str:
 
 
 def _report(models: Sequence[Model], sets: Sequence[BenchmarkSet], protocol: Protocol) -> ReportPage:
-    from elansr.evaluation.web_pages import ReportPage
-
     if len(models) > 1:
         raise ConfigError("--html shows one model: give one -n, or leave --html out")
     if any(found.lr_source == "files, no HR" for found in sets):

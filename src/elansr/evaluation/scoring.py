@@ -10,22 +10,21 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elansr.errors import ConfigError, DataError
 from elansr.evaluation.datasets import RGB, BenchmarkSet, LRSource
+from elansr.evaluation.lr_check import check_pairs
 from elansr.evaluation.metrics import consistency, psnr_y, ssim_y
+from elansr.evaluation.models import Model, load_model
 from elansr.images import rounded
 from elansr.text import shown
-
-if TYPE_CHECKING:
-    from elansr.evaluation.models import Model
-    from elansr.evaluation.outputs import Outputs
 
 Protocol = Literal["paper", "authors"]
 PROTOCOLS: dict[Protocol, str] = {
@@ -138,7 +137,7 @@ class ScoredPicture:
 
 
 def evaluate(
-    models: "FilePath | Model | Sequence[FilePath | Model]",
+    models: FilePath | Model | Sequence[FilePath | Model],
     data: FilePath | Sequence[FilePath] = (),
     *,
     lr: FilePath | None = None,
@@ -151,7 +150,7 @@ def evaluate(
     csv: FilePath | None = None,
     html: FilePath | None = None,
     overwrite: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] = lambda label, done, total: None,
 ) -> Evaluation:
     """Measures PSNR-Y, SSIM-Y and consistency of models on benchmark sets.
 
@@ -181,11 +180,8 @@ def evaluate(
         PictureError: a picture that cannot be read or written.
         OutputExistsError: a file that exists where `overwrite` is off.
     """
-    from elansr.evaluation.lr_check import check_pairs
-    from elansr.evaluation.models import Model
     from elansr.evaluation.outputs import Outputs
 
-    report = progress or (lambda label, done, total: None)
     folders = [Path(data)] if isinstance(data, (str, os.PathLike)) else [Path(folder) for folder in data]
     lr = None if lr is None else Path(lr)
     _require_data(folders, lr)
@@ -193,31 +189,20 @@ def evaluate(
     sets = _find_sets(folders, lr, loaded[0].scale)
     outputs = Outputs(save, csv, html, overwrite, loaded, sets, protocol)
     if check:
-        check_pairs(sets, lambda done, total: report("LR against HR", done, total))
-    scores = []
-    for model in loaded:
-        for found in sets:
-            label = f"{model.name}: {found.name}"
-            scores.append(score_set(model, found, protocol, _after(model, label, outputs, report)))
+        check_pairs(sets, partial(progress, "LR against HR"))
+
+    def after(model: Model, picture: ScoredPicture, done: int, total: int) -> None:
+        outputs.add(model, picture)
+        progress(f"{model.name}: {picture.set_name}", done, total)
+
+    scores = [score_set(model, found, protocol, partial(after, model)) for model in loaded for found in sets]
     result = Evaluation(loaded[0].scale, protocol, check, tuple(scores))
     outputs.write(result)
     return result
 
 
-def _after(
-    model: "Model", label: str, outputs: "Outputs", progress: Callable[[str, int, int], None]
-) -> Callable[[ScoredPicture, int, int], None]:
-    """What happens after each picture: it is written, and the progress is reported."""
-
-    def after(picture: ScoredPicture, done: int, total: int) -> None:
-        outputs.add(model, picture)
-        progress(label, done, total)
-
-    return after
-
-
 def score_set(
-    model: "Model",
+    model: Model,
     pictures: BenchmarkSet,
     protocol: Protocol = "paper",
     after: Callable[[ScoredPicture, int, int], None] | None = None,
@@ -257,9 +242,7 @@ def _require_data(folders: Sequence[Path], lr: Path | None) -> None:
         raise ConfigError(f"--lr {shown(lr)}: LR of which of {len(folders)} sets? give one --data with it")
 
 
-def _load(models: "Sequence[FilePath | Model]", scale: int | None, device: str, precision: str) -> "list[Model]":
-    from elansr.evaluation.models import Model, load_model
-
+def _load(models: Sequence[FilePath | Model], scale: int | None, device: str, precision: str) -> list[Model]:
     loaded = [m if isinstance(m, Model) else load_model(os.fspath(m), scale, device, precision) for m in models]
     names = [model.name for model in loaded]
     if len(set(names)) < len(names):
