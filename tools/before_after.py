@@ -18,7 +18,7 @@ from elansr.errors import ElansrError
 from elansr.evaluation import RGB, draw_text, line_height, read_rgb
 from elansr.images import crop_to_multiple, downscale, imresize
 from elansr.upscaling import load
-from elansr.weights.disk import write_atomically
+from elansr.weights.files import write_file
 from elansr.weights.released import RELEASED, ReleasedWeights
 from tools.checks import begun
 from tools.pages import card_path, read
@@ -137,7 +137,7 @@ def make_all(root: Path, rows: Sequence[ReleasedWeights], using: Callable[[Relea
     for row in rows:
         path = picture_path(root, row.name)
         if made_from(path) != row.sha256:
-            write_atomically(path, make(root, row, using(row)), overwrite=True)
+            write_file(path, make(root, row, using(row)), overwrite=True)
             written.append(path)
     return written
 

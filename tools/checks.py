@@ -9,7 +9,7 @@ from pathlib import Path
 
 from elansr.errors import ElansrError
 from elansr.evaluation import NAMES, published
-from elansr.weights.describe import Description, describe
+from elansr.weights.load import Description, describe
 from elansr.weights.released import ReleasedWeights
 from tools import figures as stored
 from tools.figures import KINDS, SETS, Figures

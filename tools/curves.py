@@ -21,7 +21,7 @@ from PIL import Image
 
 from elansr.errors import DataError, ElansrError
 from elansr.training.run_folder import RECIPE, LogEntry, RunFolder, TrainingEntry, ValidationEntry
-from elansr.weights.disk import write_atomically
+from elansr.weights.files import write_file
 from elansr.weights.released import RELEASED
 from tools.checks import begun
 from tools.pages import card_path, read
@@ -89,7 +89,7 @@ def save(root: Path, curves: Mapping[str, Runs]) -> None:
         lines = ",\n".join(f"    {json.dumps(dataclasses.asdict(run), allow_nan=False)}" for run in runs)
         parts.append(f"  {json.dumps(name)}: [\n{lines}\n  ]")
     text = "{\n" + ",\n".join(parts) + "\n}\n"
-    write_atomically(path_of(root), text.encode(), overwrite=True)
+    write_file(path_of(root), text.encode(), overwrite=True)
 
 
 def _run(recipe: str, steps: int, seconds: int, points: list[tuple[int, float]]) -> Run:
@@ -212,7 +212,7 @@ def draw_all(root: Path) -> list[Path]:
     for name, runs in load(root).items():
         path = picture_path(root, name)
         if drawn_from(path) != digest(runs):
-            write_atomically(path, draw(runs), overwrite=True)
+            write_file(path, draw(runs), overwrite=True)
             written.append(path)
     return written
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from elansr.errors import DataError
-from elansr.weights.disk import write_atomically
+from elansr.weights.files import write_file
 
 Kind = Literal["bicubic", "fp32", "bf16", "fp16"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -112,7 +112,7 @@ def save(root: Path, figures: Mapping[str, Figures]) -> None:
         for name, found in sorted(figures.items())
     }
     text = json.dumps(document, indent=2, allow_nan=False) + "\n"
-    write_atomically(path_of(root), text.encode(), overwrite=True)
+    write_file(path_of(root), text.encode(), overwrite=True)
 
 
 def _figures(sha256: str, measurements: dict[Kind, dict[str, object]]) -> Figures:

@@ -13,8 +13,8 @@ import typer
 
 from elansr.errors import ElansrError, WeightsError
 from elansr.evaluation import NAMES
-from elansr.weights.describe import Description, describe
-from elansr.weights.disk import write_atomically
+from elansr.weights.files import write_file
+from elansr.weights.load import Description, describe
 from elansr.weights.released import RELEASED, ReleasedWeights
 from tools.checks import begun, file_path
 from tools.pages import read
@@ -121,7 +121,7 @@ def command(
         rows = begun(ROOT, list(RELEASED.values()))
         for path, text in ({} if check else written(ROOT, rows, url)).items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, text.encode(), overwrite=True)
+            write_file(path, text.encode(), overwrite=True)
         found = problems(ROOT, rows)
     except ElansrError as error:
         typer.echo(f"error: {' '.join(str(error).split())}", err=True)

@@ -15,7 +15,7 @@ import typer
 
 from elansr.errors import ElansrError, WeightsError
 from elansr.text import reason
-from elansr.weights.disk import write_atomically
+from elansr.weights.files import write_file
 from elansr.weights.released import RELEASED, ReleasedWeights
 from tools import figures as stored
 from tools.checks import begun, file_path, problems
@@ -127,7 +127,7 @@ def _with_its_file(root: Path, row: ReleasedWeights, accept: bool) -> ReleasedWe
     if not accept:
         raise WeightsError(f"{row.file}: another file than released.py says: if it is meant, make figures ACCEPT=1")
     path = root / "src" / "elansr" / "weights" / "released.py"
-    write_atomically(path, with_sha256(read(path), row.name, sha256).encode(), overwrite=True)
+    write_file(path, with_sha256(read(path), row.name, sha256).encode(), overwrite=True)
     return dataclasses.replace(row, sha256=sha256)
 
 
@@ -144,7 +144,7 @@ def _write(root: Path, rows: Sequence[ReleasedWeights], figures: dict[str, Figur
     stored.save(root, figures)
     for path, text in written(root, rows, figures).items():
         if read(path) != text:
-            write_atomically(path, text.encode(), overwrite=True)
+            write_file(path, text.encode(), overwrite=True)
 
 
 def main() -> None:

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from elansr.nn.config import ELANConfig
     from elansr.nn.elan import ELAN, create_model
     from elansr.upscaling import Upscaler, load, upscale
-    from elansr.weights import load_network
-    from elansr.weights.convert import convert
-    from elansr.weights.describe import describe
     from elansr.weights.files import save
+    from elansr.weights.load import convert, describe, load_network
     from elansr.weights.released import list_models
 
     __version__: str
@@ -52,13 +50,13 @@ _HOMES = {
     "ElansrError": "elansr.errors",
     "Picture": "elansr.images",
     "Upscaler": "elansr.upscaling",
-    "convert": "elansr.weights.convert",
+    "convert": "elansr.weights.load",
     "create_model": "elansr.nn.elan",
-    "describe": "elansr.weights.describe",
+    "describe": "elansr.weights.load",
     "evaluate": "elansr.evaluation.scoring",
     "list_models": "elansr.weights.released",
     "load": "elansr.upscaling",
-    "load_network": "elansr.weights",
+    "load_network": "elansr.weights.load",
     "read": "elansr.images",
     "save": "elansr.weights.files",
     "upscale": "elansr.upscaling",

@@ -16,7 +16,7 @@ from elansr.cli.main import app
 from elansr.evaluation import consistency
 from elansr.images import Picture, downscale, read, write
 from elansr.upscaling.upscaler import Upscaler
-from elansr.weights import load_network
+from elansr.weights.load import load_network
 from tests.command_line import Ended
 
 RUN = CliRunner()

@@ -141,10 +141,10 @@ def test_info_lists_the_released_weights(call: Callable[..., Ended]) -> None:
 
 
 def test_info_shows_what_the_weights_are_for(call: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
-    row = ReleasedWeights("elan-light-x4-real", "elan-light", 4, "real", "gone.safetensors", "", "for any photo")
+    row = ReleasedWeights("elan-light-x8-real", "elan-light", 8, "real", "", "for any photo")
     monkeypatch.setitem(RELEASED, row.name, row)
     lines = call("info").stdout.splitlines()
-    assert "elan-light-x4-real  real     for any photo  (its file is missing)" in lines
+    assert "elan-light-x8-real  real     for any photo  (its file is missing)" in lines
     assert any(line.startswith("elan-light-x4       bicubic  ELAN-light, four times") for line in lines)
 
 

@@ -14,6 +14,7 @@ from elansr.export import Target, export
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling.upscaler import Upscaler
+from elansr.weights.contents import Contents
 from elansr.weights.files import save
 from elansr.weights.foreign import write_foreign
 from elansr.weights.provenance import Provenance
@@ -37,7 +38,7 @@ def test_a_file_gives_what_the_upscaler_gives_before_it_is_rounded(tmp_path: Pat
     if layout == "elansr":
         save(network, path, Provenance(name="w"))
     else:
-        write_foreign(network, path, layout)  # type: ignore[arg-type]
+        write_foreign(Contents.of(network), path, layout)  # type: ignore[arg-type]
     model = load(path)
     sr = model.super_resolve(LR)
     assert (model.name, model.scale, model.network) == (str(path), 3, "")

@@ -24,7 +24,7 @@ def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     released.RELEASED.clear()
     for name in (*CLEAN, *REAL):
         kind: released.Degradation = "real" if name in REAL else "bicubic"
-        released.RELEASED[name] = released.ReleasedWeights(name, "elan-light", int(name[12]), kind, name, "", "")
+        released.RELEASED[name] = released.ReleasedWeights(name, "elan-light", int(name[12]), kind, "", "")
         released.RELEASED[name].path.touch()
     yield
     released.RELEASED.clear()

@@ -11,7 +11,7 @@ from torch import Tensor
 from elansr.errors import WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.weights.bare import contents_of, is_elan
+from elansr.weights.foreign import contents_of, is_elan
 from tests.weights.by_hand import TINY, official_state, theirs
 from tests.weights.samples import random_network
 
@@ -66,10 +66,10 @@ def changed(**values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("state", "complaint"),
     [
-        (changed(epoch=3), "'epoch' is no tensor"),
+        (changed(epoch=3), "'epoch' is no plain tensor"),
         (changed(extra=torch.zeros(1)), "'extra' unknown"),
         (changed(head__weight=torch.zeros(6)), "no convolution"),
-        (changed(head__weight=torch.zeros(6, 1, 3, 3)), "takes 1 colours: only weights for RGB"),
+        (changed(head__weight=torch.zeros(6, 1, 3, 3)), "weights for 1 colours"),
         (changed(head__weight=torch.zeros(7, 3, 3, 3)), "channels=7: must be"),
         (changed(tail__0__weight=torch.zeros(13, 6, 3, 3)), "tail.0.weight has the shape"),
         (changed(head__bias=torch.full((6,), torch.nan)), "head.bias has NaN"),
@@ -89,7 +89,8 @@ def test_a_missing_block_is_named() -> None:
 def test_more_blocks_than_tensors_are_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names may promise a network of any size."""
     monkeypatch.setattr(ELAN, "__init__", lambda *_: pytest.fail("made a network"))
-    sized = {f"body.{i}.local.{i}.x": torch.zeros(1) for i in range(300)}
+    names = [f"body.{i}.x" for i in range(300)] + [f"body.0.local.{i}.x" for i in range(300)]
+    sized = dict.fromkeys(names, torch.zeros(1))
     with pytest.raises(WeightsError, match="is larger than"):
         contents_of(changed_without_network() | sized, TINY.windows)
 

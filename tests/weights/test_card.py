@@ -5,8 +5,7 @@ import dataclasses
 import pytest
 import yaml
 
-from elansr.weights.card import model_card
-from elansr.weights.provenance import Provenance
+from elansr.weights.provenance import Provenance, model_card
 from tests.weights.by_hand import TINY
 from tests.weights.samples import STORY
 

@@ -14,11 +14,9 @@ from torch import Tensor
 from elansr.errors import OutputExistsError, WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.weights import load_network
 from elansr.weights.contents import Contents
-from elansr.weights.convert import convert, read_file
-from elansr.weights.describe import describe
 from elansr.weights.files import load, save
+from elansr.weights.load import convert, describe, load_network, read_weights
 from elansr.weights.provenance import Provenance
 from tests.weights.by_hand import MEAN, TINY, official_state, theirs
 
@@ -74,7 +72,7 @@ def same_state(a: ELAN, b: ELAN) -> bool:
 def test_the_authors_network_in_every_wrapping(layout: str, wrap: Any, tmp_path: Path) -> None:
     state, x = official_state(), picture()
     torch.save(wrap(state), tmp_path / "w.pth")
-    contents = read_file(tmp_path / "w.pth", WINDOWS)
+    contents = read_weights(tmp_path / "w.pth", windows=WINDOWS)
     assert contents.layout == layout
     assert contents.config == TINY
     assert_close(ours(contents, x), theirs(state, 255 * x) / 255)
@@ -91,7 +89,7 @@ def test_the_authors_network_in_every_wrapping(layout: str, wrap: Any, tmp_path:
 def test_the_shapes_tell_the_config(config: ELANConfig, tmp_path: Path) -> None:
     state, x = official_state(config), picture(config.colors)
     torch.save({"model_state_dict": prefixed(state)}, tmp_path / "w.pt")
-    contents = read_file(tmp_path / "w.pt", config.windows)
+    contents = read_weights(tmp_path / "w.pt", windows=config.windows)
     assert dataclasses.replace(contents.config, rgb_mean=config.rgb_mean) == config
     assert_close(ours(contents, x), theirs(state, 255 * x, config) / 255)
 
@@ -106,7 +104,7 @@ def test_trainner_without_mean_shift_works_in_0_to_1(ending: str, colors: int, t
         torch.save({"metadata": {"arch": "elan"}, "params_ema": state}, path)
     else:
         save_file(state, path, {"metadata": "{}"})
-    contents = read_file(path, WINDOWS)
+    contents = read_weights(path, windows=WINDOWS)
     assert contents.layout == "trainner"
     assert contents.config == config
     assert np.array_equal(contents.state["head.weight"], state["head.0.weight"] / 255)
@@ -120,7 +118,7 @@ def test_a_mean_shift_for_0_to_1_is_recognised(tmp_path: Path) -> None:
     state, x = official_state(), picture()
     state |= {"sub_mean.bias": -MEAN, "add_mean.bias": MEAN}
     save_file(state, tmp_path / "w.safetensors")
-    contents = read_file(tmp_path / "w.safetensors", WINDOWS)
+    contents = read_weights(tmp_path / "w.safetensors", windows=WINDOWS)
     assert (contents.layout, contents.config.rgb_range) == ("trainner", 1.0)
     assert contents.config.rgb_mean == (0.4488, 0.4371, 0.4040)
     assert_close(ours(contents, x), theirs(state, x))
@@ -129,7 +127,7 @@ def test_a_mean_shift_for_0_to_1_is_recognised(tmp_path: Path) -> None:
 def test_half_precision_is_read_as_float32(tmp_path: Path) -> None:
     state = {k: v.half() if v.is_floating_point() else v for k, v in official_state().items()}
     torch.save({"params": state}, tmp_path / "w.pth")
-    contents = read_file(tmp_path / "w.pth", WINDOWS)
+    contents = read_weights(tmp_path / "w.pth", windows=WINDOWS)
     assert contents.config.rgb_mean == pytest.approx(TINY.rgb_mean, abs=0.0625 / 255)  # float16 has steps of 1/16 there
     assert {str(array.dtype) for array in contents.state.values()} == {"float32", "int64"}
 
@@ -203,7 +201,7 @@ def test_convert_keeps_an_existing_file_and_looks_before_it_reads(tmp_path: Path
     convert(tmp_path / "w.pt", tmp_path / "out.safetensors", windows=WINDOWS, overwrite=True)
     assert load(tmp_path / "out.safetensors")[0].config == TINY
     convert(tmp_path / "w.pt", tmp_path / "w.pt", "official", WINDOWS, overwrite=True)
-    assert read_file(tmp_path / "w.pt", WINDOWS).config == TINY
+    assert read_weights(tmp_path / "w.pt", windows=WINDOWS).config == TINY
 
 
 def test_a_converted_file_says_where_it_comes_from(tmp_path: Path) -> None:
@@ -252,4 +250,4 @@ def test_the_real_checkpoint(data_dir: Path, tmp_path: Path) -> None:
     assert all(torch.equal(written[name], tensor) for name, tensor in original.items())
     x = torch.rand(1, 3, 16, 16, dtype=torch.float64)
     state = {name.removeprefix("module."): tensor for name, tensor in original.items()}
-    assert_close(ours(read_file(path), x), theirs(state, 255 * x, found.config) / 255)
+    assert_close(ours(read_weights(path), x), theirs(state, 255 * x, found.config) / 255)

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from elansr.errors import OutputExistsError, WeightsError
 from elansr.nn.config import ELANConfig
-from elansr.weights import load_network
 from elansr.weights.files import load, save
+from elansr.weights.load import load_network
 from elansr.weights.provenance import Provenance
 from tests.weights.by_hand import TINY
 from tests.weights.samples import STORY, header_of, random_network

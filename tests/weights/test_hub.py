@@ -19,8 +19,8 @@ import elansr
 from elansr import hub
 from elansr.errors import ConfigError, MissingExtraError, OutputExistsError, WeightsError
 from elansr.nn.elan import ELAN
-from elansr.weights.convert import convert
 from elansr.weights.files import load, save
+from elansr.weights.load import convert
 from tests.weights.samples import STORY, random_network
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "hub.md"

@@ -9,8 +9,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.weights import load_network
-from elansr.weights.inference import STREAM_SCALE, Convolution, InferenceForm, fold, load_inference_form
+from elansr.weights.inference import STREAM_SCALE, Convolution, InferenceForm, fold
+from elansr.weights.load import load_network, read_weights
 from elansr.weights.released import RELEASED
 
 
@@ -45,7 +45,7 @@ def is_form_of(form: InferenceForm, network: ELAN) -> bool:
 
 @pytest.mark.parametrize("name", RELEASED)
 def test_released_weights_are_folded_as_pytorch_folds_them(name: str) -> None:
-    form = load_inference_form(name)
+    form = read_weights(name).inference_form()
     assert form.config.scale == RELEASED[name].scale
     assert is_form_of(form, load_network(name))
 

@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from elansr.errors import DataError, WeightsError
-from elansr.weights.describe import describe
 from elansr.weights.files import load, save
+from elansr.weights.load import describe
 from elansr.weights.released import RELEASED, ReleasedWeights
 from tools import figures as stored
 from tools import measure as measuring
@@ -245,7 +245,7 @@ def test_a_released_file_without_card_and_a_card_without_file(root: Path) -> Non
 
 
 def test_a_row_without_file_and_card_is_not_released_yet(root: Path) -> None:
-    announced = dataclasses.replace(X4, name="elan-light-x4-real", file="elan-light-x4-real.safetensors")
+    announced = dataclasses.replace(X4, name="elan-light-x4-real")
     assert problems(root, [*own_rows(root, X2, X4), announced]) == []
 
 

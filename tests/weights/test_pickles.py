@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from elansr.errors import WeightsError
-from elansr.weights import load_network
-from elansr.weights.convert import read_file
+from elansr.weights.load import load_network, read_weights
 from tests.weights.by_hand import TINY, official_state
 
 
@@ -54,7 +53,7 @@ def test_a_malicious_pickle_does_nothing(bomb: type[Bomb], form: str, tmp_path: 
 def test_the_foreign_object_is_named(tmp_path: Path) -> None:
     torch.save({"params": Shell(tmp_path)}, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match=r"w\.pth: asks for .*exec, which is no tensor; nothing in it was"):
-        read_file(tmp_path / "w.pth")
+        read_weights(tmp_path / "w.pth")
 
 
 def saved(legacy: bool) -> bytes:
@@ -69,10 +68,10 @@ def test_a_truncated_checkpoint_is_refused_at_every_length(legacy: bool, tmp_pat
     for length in [*range(1, 40), *range(40, len(data), len(data) // 40), len(data) - 1]:
         path.write_bytes(data[:length])
         with pytest.raises(WeightsError, match=r"w\.pth: "):
-            read_file(path, TINY.windows)
+            read_weights(path, windows=TINY.windows)
     path.write_bytes(b"")
     with pytest.raises(WeightsError, match="an empty file"):
-        read_file(path)
+        read_weights(path)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -84,7 +83,7 @@ def test_a_damaged_checkpoint_never_does_worse_than_a_refusal(legacy: bool, tmp_
             damaged[position] ^= 1 << chance.randrange(8)
         path.write_bytes(damaged)
         with contextlib.suppress(WeightsError):
-            read_file(path, TINY.windows)
+            read_weights(path, windows=TINY.windows)
 
 
 @pytest.mark.parametrize(
@@ -93,11 +92,11 @@ def test_a_damaged_checkpoint_never_does_worse_than_a_refusal(legacy: bool, tmp_
 def test_other_bytes_are_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "w.pt").write_bytes(data)
     with pytest.raises(WeightsError, match=r"w\.pt: "):
-        read_file(tmp_path / "w.pt")
+        read_weights(tmp_path / "w.pt")
 
 
 def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "w.pt", "w") as archive:
         archive.writestr("word/document.xml", "<xml/>")
     with pytest.raises(WeightsError, match="not a complete torch file of plain tensors; nothing in it was executed"):
-        read_file(tmp_path / "w.pt")
+        read_weights(tmp_path / "w.pt")

@@ -9,8 +9,8 @@ import pytest
 from elansr.errors import WeightsError
 from elansr.nn.config import PRESETS
 from elansr.upscaling import upscaler
-from elansr.weights import load_network
 from elansr.weights.files import load
+from elansr.weights.load import load_network
 from elansr.weights.released import FOLDER, RELEASED, ReleasedWeights, family, find, resolve
 
 
@@ -20,7 +20,6 @@ def test_a_row_describes_its_file(name: str) -> None:
     ending = {"bicubic": "", "real": "-real"}[row.degradation]
     assert row.name == name == f"{row.preset}-x{row.scale}{ending}"
     assert row.family == row.preset + ending
-    assert row.file == f"{name}.safetensors"
     assert row.description
     assert "\n" not in row.description
     if not row.path.exists():
@@ -56,13 +55,17 @@ def real(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows and empty files of weights for real photos at x2 and x4."""
     for scale in (4, 2):
         name = f"elan-light-x{scale}-real"
-        monkeypatch.setitem(RELEASED, name, ReleasedWeights(name, "elan-light", scale, "real", name, "", ""))
-        (installed / name).touch()
+        monkeypatch.setitem(RELEASED, name, ReleasedWeights(name, "elan-light", scale, "real", "", ""))
+        (installed / f"{name}.safetensors").touch()
 
 
 @pytest.mark.usefixtures("real")
 def test_families_do_not_mix(installed: Path) -> None:
-    assert resolve("elan-light-real", scale=4) == resolve("elan-light-x4-real") == installed / "elan-light-x4-real"
+    assert (
+        resolve("elan-light-real", scale=4)
+        == resolve("elan-light-x4-real")
+        == installed / "elan-light-x4-real.safetensors"
+    )
     assert resolve("elan-light", scale=4) == installed / "elan-light-x4.safetensors"
     assert sorted(family("elan-light-real")) == [2, 4]
     assert sorted(family("elan-light")) == [2, 3, 4]
@@ -128,6 +131,6 @@ def test_a_row_without_its_file(installed: Path) -> None:
 
 
 def test_rows_cannot_be_changed() -> None:
-    row = ReleasedWeights("n", "elan", 2, "bicubic", "n.safetensors", "", "none")
+    row = ReleasedWeights("n", "elan", 2, "bicubic", "", "none")
     with pytest.raises(dataclasses.FrozenInstanceError):
         row.scale = 3  # type: ignore[misc]

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from elansr.errors import WeightsError
 from elansr.nn.elan import ELAN
-from elansr.weights import load_network
-from elansr.weights.convert import convert, read_file
+from elansr.weights.contents import Contents
 from elansr.weights.foreign import write_foreign
+from elansr.weights.load import convert, load_network, read_weights
 from tests.weights.by_hand import MEAN, TINY, official_state
 
 WINDOWS = TINY.windows
@@ -68,7 +68,7 @@ def test_a_wrong_checkpoint_is_refused(changes: dict[Any, Any], says: str, tmp_p
     path = tmp_path / "w.pt"
     torch.save({"model_state_dict": {k: v for k, v in state.items() if v is not None}}, path)
     with pytest.raises(WeightsError) as caught:
-        read_file(path, WINDOWS)
+        read_weights(path, windows=WINDOWS)
     assert str(caught.value).startswith(f"{path}: ")
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -78,25 +78,25 @@ def test_a_wrong_checkpoint_is_refused(changes: dict[Any, Any], says: str, tmp_p
 def test_a_file_without_a_network_is_refused(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "w.pt")
     with pytest.raises(WeightsError, match=r"w\.pt: (holds a|not an ELAN)"):
-        read_file(tmp_path / "w.pt")
+        read_weights(tmp_path / "w.pt")
 
 
 def test_the_authors_wrapping_always_has_the_mean_shift(tmp_path: Path) -> None:
     torch.save({"model_state_dict": official_state(mean_shift=False)}, tmp_path / "w.pt")
     with pytest.raises(WeightsError, match=r"'add_mean\.bias', .* and 1 more missing"):
-        read_file(tmp_path / "w.pt", WINDOWS)
+        read_weights(tmp_path / "w.pt", windows=WINDOWS)
 
 
 def test_windows_must_fit_the_channels(tmp_path: Path) -> None:
     torch.save(official_state(), tmp_path / "w.pt")
     with pytest.raises(WeightsError, match="channels=6: must be at least 5 and a multiple of the 4 windows"):
-        read_file(tmp_path / "w.pt", (2, 4, 8, 16))
+        read_weights(tmp_path / "w.pt", windows=(2, 4, 8, 16))
 
 
 def test_a_mean_that_the_file_could_not_tell_is_refused(tmp_path: Path) -> None:
     network = ELAN(dataclasses.replace(TINY, rgb_mean=(0.001, 0.001, 0.001)))
     with pytest.raises(WeightsError, match="would be read as .*: keep the weights as elansr"):
-        write_foreign(network, tmp_path / "w.pt", "official")
+        write_foreign(Contents.of(network), tmp_path / "w.pt", "official")
     assert not list(tmp_path.iterdir())
 
 
@@ -113,21 +113,21 @@ def test_outputs_that_no_program_would_open(output: str, to: Any, says: str, tmp
     with pytest.raises(WeightsError, match=says):
         convert(tmp_path / "in.pt", tmp_path / output, to)
     with pytest.raises(WeightsError):
-        write_foreign(ELAN(TINY), tmp_path / output, to)
+        write_foreign(Contents.of(ELAN(TINY)), tmp_path / output, to)
 
 
 def test_paths_that_are_no_weights(tmp_path: Path) -> None:
     for name in "missing.pt", "missing.safetensors", "missing":
         with pytest.raises(WeightsError, match="No such file"):
-            read_file(tmp_path / name)
+            read_weights(tmp_path / name)
     with pytest.raises(WeightsError, match="not a file"):
-        read_file(tmp_path)
+        read_weights(tmp_path)
     (tmp_path / "w.bin").write_bytes(b"x")
     with pytest.raises(WeightsError, match=r"weights files end in \.safetensors, \.pth, \.pt"):
-        read_file(tmp_path / "w.bin")
+        read_weights(tmp_path / "w.bin")
     (tmp_path / "w.onnx").write_bytes(b"x")
     with pytest.raises(WeightsError, match="an exported model, .*: name the weights it was made from"):
-        read_file(tmp_path / "w.onnx")
+        read_weights(tmp_path / "w.onnx")
 
 
 def test_another_network_is_refused(data_dir: Path) -> None:

@@ -13,11 +13,12 @@ Which network a file is for follows from its names, its size from its shapes; th
 
 import math
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,10 +29,9 @@ from elansr.benchmark.networks.rrdb import RRDBNet
 from elansr.benchmark.networks.swinir import SwinIR, SwinIRConfig, SwinTransformerLayer, WindowAttention
 from elansr.errors import WeightsError
 from elansr.nn.config import MAX_SCALE
-from elansr.text import listed
-from elansr.weights.disk import PICKLES, SUFFIXES, read_pickle, read_safetensors, require_readable
-from elansr.weights.foreign import unwrapped
-from elansr.weights.tensors import check_tensors
+from elansr.weights.contents import State, checked
+from elansr.weights.files import naming
+from elansr.weights.foreign import read_wrapped
 
 Baseline: TypeAlias = IMDN | SwinIR | EDSR | RRDBNet
 """A network with `scale` whose `forward` takes and returns RGB (N, 3, H, W) in [0, 1]."""
@@ -45,12 +45,12 @@ class PublishedNetwork:
     Attributes:
         network: its name in tables.
         prefix: of names that only its files have.
-        build: the network, with any weights, of the size that the tensors imply.
+        build: the network, with any weights, of the size that the arrays imply.
     """
 
     network: str
     prefix: str
-    build: Callable[[Mapping[str, Tensor]], Baseline]
+    build: Callable[[State], Baseline]
 
 
 def find_baseline(path: str | os.PathLike[str]) -> Baseline | None:
@@ -66,52 +66,37 @@ def find_baseline(path: str | os.PathLike[str]) -> Baseline | None:
         WeightsError: a file that cannot be read, asks to run code, or is damaged.
     """
     path = Path(path)
-    tensors = _read(path)
-    for published in PUBLISHED_NETWORKS:
-        if any(name.startswith(published.prefix) for name in tensors):
-            try:
-                return _loaded(published, tensors)
-            except WeightsError as error:
-                raise WeightsError(f"{path}: {error}") from error
+    _, arrays = read_wrapped(path)
+    with naming(path):
+        for published in PUBLISHED_NETWORKS:
+            if any(name.startswith(published.prefix) for name in arrays):
+                return _loaded(published, arrays)
     return None
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    require_readable(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise WeightsError(f"{path}: weights files end in {', '.join(SUFFIXES)}: rename the file to what it is")
-    loaded = read_pickle(path) if path.suffix.lower() in PICKLES else read_safetensors(path)[0]
-    try:
-        return unwrapped(loaded)[1]
-    except WeightsError as error:
-        raise WeightsError(f"{path}: {error}") from error
-
-
-def _loaded(published: PublishedNetwork, tensors: Mapping[str, Tensor]) -> Baseline:
+def _loaded(published: PublishedNetwork, arrays: State) -> Baseline:
     with torch.random.fork_rng(devices=[]):
-        network = published.build(tensors)
-    expected = network.state_dict()
-    weights = _without_computed(network, tensors)
-    _require_names(published.network, set(weights), set(expected))
-    network.load_state_dict(check_tensors(weights, expected))
+        network = published.build(arrays)
+    weights = checked(_without_computed(network, arrays), network.state_dict(), published.network)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return network.eval()
 
 
-def _without_computed(network: Baseline, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors but for those that published code stores although the network computes them.
+def _without_computed(network: Baseline, arrays: State) -> State:
+    """The arrays but for those that published code stores although the network computes them.
 
     Raises:
         WeightsError: one that is the same for every picture is another in the file: a network that computes otherwise.
     """
     indices, masks = _computed(network)
-    found = {name: tensors[name] for name in indices.keys() & tensors.keys()}
-    for name, index in check_tensors(found, {name: indices[name] for name in found}).items():
-        if not torch.equal(index, indices[name]):
+    found = {name: arrays[name] for name in indices.keys() & arrays.keys()}
+    for name, index in checked(found, {name: indices[name] for name in found}).items():
+        if not np.array_equal(index, indices[name].numpy()):
             raise WeightsError(
                 f"{name} numbers the positions in another way: it is another network, use the file that SwinIR's "
                 "authors published"
             )
-    return {name: tensor for name, tensor in tensors.items() if name not in indices.keys() | masks}
+    return {name: array for name, array in arrays.items() if name not in indices.keys() | masks}
 
 
 def _computed(network: Baseline) -> tuple[dict[str, Tensor], set[str]]:
@@ -127,42 +112,34 @@ def _computed(network: Baseline) -> tuple[dict[str, Tensor], set[str]]:
     }
 
 
-def _require_names(network: str, found: set[str], expected: set[str]) -> None:
-    if found != expected:
-        raise WeightsError(
-            f"{listed(expected - found)} missing and {listed(found - expected)} unknown for {network}: it is another "
-            "network or a damaged file, use the one that its authors published"
-        )
+def _imdn(arrays: State) -> IMDN:
+    return IMDN(_scale("IMDN", arrays, "upsampler.0.weight", 3))
 
 
-def _imdn(tensors: Mapping[str, Tensor]) -> IMDN:
-    return IMDN(_scale("IMDN", tensors, "upsampler.0.weight", 3))
-
-
-def _swinir(tensors: Mapping[str, Tensor]) -> SwinIR:
-    config = _row("SwinIR", tensors, swinir.PRESETS.values())
+def _swinir(arrays: State) -> SwinIR:
+    config = _row("SwinIR", arrays, swinir.PRESETS.values())
     if config.direct:
-        return SwinIR(_published(_scale("SwinIR", tensors, "upsample.0.weight", 3)), config)
-    return SwinIR(_scale_of_steps("SwinIR", tensors, swinir.RECONSTRUCTION_CHANNELS), config)
+        return SwinIR(_published(_scale("SwinIR", arrays, "upsample.0.weight", 3)), config)
+    return SwinIR(_scale_of_steps("SwinIR", arrays, swinir.RECONSTRUCTION_CHANNELS), config)
 
 
-def _edsr(tensors: Mapping[str, Tensor]) -> EDSR:
-    config = _row("EDSR", tensors, edsr.PRESETS.values())
-    return EDSR(_scale_of_steps("EDSR", tensors, config.channels), config)
+def _edsr(arrays: State) -> EDSR:
+    config = _row("EDSR", arrays, edsr.PRESETS.values())
+    return EDSR(_scale_of_steps("EDSR", arrays, config.channels), config)
 
 
-def _rrdb(tensors: Mapping[str, Tensor]) -> RRDBNet:
-    channels = _outputs("RRDBNet", tensors, "conv_first.weight")
-    growth = _outputs("RRDBNet", tensors, "body.0.rdb1.conv1.weight")
-    blocks = sum(name.startswith("body.") and name.endswith(".rdb1.conv1.weight") for name in tensors)
+def _rrdb(arrays: State) -> RRDBNet:
+    channels = _outputs("RRDBNet", arrays, "conv_first.weight")
+    growth = _outputs("RRDBNet", arrays, "body.0.rdb1.conv1.weight")
+    blocks = sum(name.startswith("body.") and name.endswith(".rdb1.conv1.weight") for name in arrays)
     if not channels or not growth:
         raise WeightsError("RRDBNet without channels: a damaged file, use the one that its authors published")
     return RRDBNet(channels, blocks, growth)
 
 
-def _row(network: str, tensors: Mapping[str, Tensor], rows: Collection[Row]) -> Row:
-    """The published size that has as many channels as the tensors."""
-    channels = _outputs(network, tensors, "conv_first.weight")
+def _row(network: str, arrays: State, rows: Collection[Row]) -> Row:
+    """The published size that has as many channels as the arrays."""
+    channels = _outputs(network, arrays, "conv_first.weight")
     for row in rows:
         if row.channels == channels:
             return row
@@ -172,29 +149,29 @@ def _row(network: str, tensors: Mapping[str, Tensor], rows: Collection[Row]) -> 
     )
 
 
-def _outputs(network: str, tensors: Mapping[str, Tensor], name: str) -> int:
+def _outputs(network: str, arrays: State, name: str) -> int:
     """Output channels of a convolution; 0 where its weight is a single number."""
-    if name not in tensors:
+    if name not in arrays:
         raise WeightsError(f"{name!r} missing for {network}: a damaged file, use the one that its authors published")
-    return tensors[name].shape[0] if tensors[name].ndim else 0
+    return arrays[name].shape[0] if arrays[name].ndim else 0
 
 
-def _scale(network: str, tensors: Mapping[str, Tensor], name: str, channels: int) -> int:
+def _scale(network: str, arrays: State, name: str, channels: int) -> int:
     """The factor of the PixelShuffle that follows a convolution and leaves `channels`."""
-    scale = math.isqrt(_outputs(network, tensors, name) // channels)
+    scale = math.isqrt(_outputs(network, arrays, name) // channels)
     if not 1 <= scale <= MAX_SCALE:
         raise WeightsError(
-            f"{name} has the shape {list(tensors[name].shape)}, which is no scale from 1 to {MAX_SCALE}: use the file "
+            f"{name} has the shape {list(arrays[name].shape)}, which is no scale from 1 to {MAX_SCALE}: use the file "
             "of one network as it was written"
         )
     return scale
 
 
-def _scale_of_steps(network: str, tensors: Mapping[str, Tensor], channels: int) -> int:
+def _scale_of_steps(network: str, arrays: State, channels: int) -> int:
     """The factor of all steps of `edsr.upsampler`; one step more than any scale has is enough to refuse it."""
-    first = _scale(network, tensors, "upsample.0.weight", channels)
+    first = _scale(network, arrays, "upsample.0.weight", channels)
     most = max(map(len, edsr.STEPS.values())) + 1
-    return _published(first ** sum(f"upsample.{2 * i}.weight" in tensors for i in range(most)))
+    return _published(first ** sum(f"upsample.{2 * i}.weight" in arrays for i in range(most)))
 
 
 def _published(scale: int) -> int:

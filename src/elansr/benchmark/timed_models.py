@@ -31,8 +31,8 @@ from elansr.engines.pytorch import DTYPES, TorchEngine, inference_form
 from elansr.errors import ConfigError
 from elansr.nn.config import MAX_SCALE, PRESETS, PresetName
 from elansr.nn.elan import ELAN, create_model
-from elansr.weights import load_network
-from elansr.weights.released import RELEASED, family, is_path, resolve
+from elansr.weights.load import load_network
+from elansr.weights.released import RELEASED, family, is_path, is_released, resolve
 
 AUTO = "auto"
 SUFFIX_OF_ENGINE: dict[str, str] = {engine: suffix for suffix, engine in ENGINE_OF_SUFFIX.items()}
@@ -242,7 +242,7 @@ def _network(name: str, scale: int | None) -> tuple[ELAN | Baseline, Weights, bo
         return (
             (_of_scale(name, baseline, scale), "file", False) if baseline else (load_network(name, scale), "file", True)
         )
-    if name not in RELEASED and not family(name):
+    if not is_released(name):
         raise ConfigError(_unknown(name))
     return load_network(name, scale or (None if name in RELEASED else DEFAULT_SCALE)), "released", True
 

@@ -24,9 +24,9 @@ def convert(
     The layout of IN is detected. official: the authors' training code; basicsr: BasicSR; trainner: traiNNer-redux.
     """
     sides = _sides(windows)
-    from elansr.weights import convert as layouts
+    from elansr.weights.load import convert as rewrite
 
-    path = layouts.convert(input, output, to=to, windows=sides, overwrite=overwrite)
+    path = rewrite(input, output, to=to, windows=sides, overwrite=overwrite)
     typer.echo(f"{input} -> {path}: layout {to}", err=True)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from elansr.weights.describe import Description
+    from elansr.weights.load import Description
     from elansr.weights.released import ReleasedWeights
 
 BLANK: tuple[object, ...] = (None, "", 0, {}, [], ())
@@ -26,7 +26,7 @@ def info(
         records = [_released(row) for row in RELEASED.values()]
         typer.echo(_to_json({"released": records}) if as_json else "\n".join(_table(records)))
     else:
-        from elansr.weights.describe import describe
+        from elansr.weights.load import describe
 
         record = _described(describe(name))
         typer.echo(_to_json(record) if as_json else "\n".join(_lines(record)))

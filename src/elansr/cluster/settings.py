@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
 from elansr.upscaling import Extension, FinalSize
-from elansr.weights.disk import PICKLES, SAFETENSORS
+from elansr.weights.released import SUFFIXES, is_path
 
 if TYPE_CHECKING:
     from elansr.engines.exported import EngineName
@@ -116,10 +116,9 @@ def weights_bytes(model: str) -> bytes | None:
     Raises:
         WeightsError: a file that is not there or cannot be read.
     """
-    from elansr.weights.disk import require_readable
-    from elansr.weights.released import is_path
+    from elansr.weights.files import require_readable
 
-    if not is_path(model) or Path(model).suffix.lower() not in (SAFETENSORS, *PICKLES, ".onnx"):
+    if not is_path(model) or Path(model).suffix.lower() not in (*SUFFIXES, ".onnx"):
         return None
     require_readable(Path(model))
     return Path(model).read_bytes()

@@ -108,9 +108,9 @@ def open_engine(
 
 def _inference_form(model: str | os.PathLike[str] | ELAN, scale: int | None) -> InferenceForm:
     if isinstance(model, (str, os.PathLike)):
-        from elansr.weights.inference import load_inference_form
+        from elansr.weights.load import read_weights
 
-        return load_inference_form(model, scale)
+        return read_weights(model, scale).inference_form()
     from elansr.engines.pytorch import inference_form
 
     return inference_form(model)

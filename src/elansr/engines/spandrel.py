@@ -19,7 +19,7 @@ from elansr.errors import MissingExtraError
 from elansr.nn.config import PRESETS, ELANConfig
 from elansr.nn.elan import check_batch
 from elansr.text import one_line
-from elansr.weights.bare import contents_of, is_elan
+from elansr.weights.foreign import contents_of, is_elan
 from elansr.weights.inference import InferenceForm
 
 

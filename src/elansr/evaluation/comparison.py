@@ -34,7 +34,7 @@ from elansr.images import (
 from elansr.nn.config import MAX_SCALE
 from elansr.text import shown
 from elansr.upscaling import TiledNetwork, fit
-from elansr.weights.disk import SUFFIXES as WEIGHTS_SUFFIXES
+from elansr.weights.released import SUFFIXES as WEIGHTS_SUFFIXES
 from elansr.weights.released import family
 
 Progress = Callable[[str, int, int], None]

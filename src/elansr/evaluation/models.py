@@ -24,8 +24,8 @@ from elansr.images import imresize, to_float
 from elansr.memory import keep_freed_memory
 from elansr.nn.config import MAX_SCALE, PRESETS, ELANConfig
 from elansr.text import one_line
-from elansr.weights.disk import EXPORTED, SAFETENSORS
-from elansr.weights.released import family, is_path
+from elansr.weights.files import is_ours
+from elansr.weights.released import EXPORTED, SAFETENSORS, family, is_path
 
 if TYPE_CHECKING:
     from elansr.benchmark.published_weights import Baseline
@@ -94,25 +94,14 @@ def find_baseline_file(model: str) -> Baseline | None:
         WeightsError: a file that cannot be used.
         DeviceError: PyTorch, which such a network needs, is not installed.
     """
-    if not is_path(model) or model.lower().endswith(EXPORTED) or _is_ours(Path(model)):
+    if not is_path(model) or model.lower().endswith(EXPORTED):
+        return None
+    if model.lower().endswith(SAFETENSORS) and is_ours(Path(model)):
         return None
     require_torch(model)
     from elansr.benchmark.published_weights import find_baseline
 
     return find_baseline(model)
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a file has our own format, as its header says; PyTorch is not needed to find out."""
-    if path.suffix.lower() != SAFETENSORS:
-        return False
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            return "format_version" in (file.metadata() or {})
-    except (SafetensorError, OSError):
-        return False  # an error comes from whoever reads the weights
 
 
 def bicubic(scale: int) -> Callable[[RGB], RGB]:

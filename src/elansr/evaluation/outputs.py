@@ -15,7 +15,7 @@ from elansr.evaluation.scoring import PROTOCOLS, Evaluation, FilePath, Protocol,
 from elansr.evaluation.web_pages import ReportPage
 from elansr.images import Picture, check_place, write
 from elansr.text import shown
-from elansr.weights.disk import SUFFIXES
+from elansr.weights.released import SUFFIXES
 
 CSV_HEADER = (
     "model",

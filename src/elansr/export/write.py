@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from elansr.disk import WorkFolder, move_into_place, writing_errors
+from elansr.disk import WorkFolder, move_into_place, require_free, writing_errors
 from elansr.engines.exported import BYTES_PER_CHANNEL, KEY, ExportMetadata, FileEngine, open_exported
 from elansr.errors import ConfigError, MissingExtraError, WeightsError
 from elansr.export.archive import open_archive, write_archive
@@ -14,9 +14,8 @@ from elansr.export.parity import Parity, parity
 from elansr.memory import available_memory
 from elansr.nn.config import ELANConfig
 from elansr.text import data_size
-from elansr.weights.convert import read_weights
-from elansr.weights.disk import require_free
 from elansr.weights.inference import InferenceForm
+from elansr.weights.load import read_weights
 from elansr.weights.released import find, is_path
 
 Target = Literal["onnx", "openvino", "pt2"]
@@ -81,7 +80,8 @@ def export(
     if place.suffix.lower() != suffix:
         raise ConfigError(f"{place}: a model for {to} ends in {suffix}: rename it")
     for file in file_format.files(place):
-        require_free(file, overwrite)
+        with writing_errors(file, WeightsError):
+            require_free(file, overwrite)
     contents = read_weights(model, scale)
     _check_size(size, contents.config, to)
     form, licence = contents.inference_form(), contents.provenance.licence

@@ -10,8 +10,7 @@ from elansr.errors import ConfigError
 from elansr.nn.config import PRESETS, ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.training.recipe import NetworkRecipe, Recipe
-from elansr.weights import load_network
-from elansr.weights.describe import describe
+from elansr.weights.load import describe, load_network
 
 
 def starting_network(recipe: Recipe) -> ELAN:

@@ -1,13 +1,17 @@
-"""What a weights file holds, whoever wrote it: a config and the state of our network, as NumPy arrays."""
+"""What a weights file holds, whoever wrote it: a config and the network's state, checked, as NumPy arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
+from elansr.errors import WeightsError
 from elansr.nn.config import ELANConfig
+from elansr.text import listed
 from elansr.weights.inference import InferenceForm, fold
 from elansr.weights.provenance import Provenance
 
@@ -15,7 +19,13 @@ if TYPE_CHECKING:
     from elansr.nn.elan import ELAN
 
 Layout = Literal["elansr", "official", "basicsr", "trainner"]
+State = dict[str, NDArray[Any]]
 UNKNOWN = Provenance(created="", elansr_version="")
+TYPES = {
+    "float32": ("float16", "bfloat16", "float32", "float64"),
+    "int64": ("int64", "int32"),
+}
+"""Types that a file may have where the network has one of these."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +41,25 @@ class Contents:
 
     layout: Layout
     config: ELANConfig
-    state: dict[str, NDArray[Any]]
+    state: State
     provenance: Provenance = UNKNOWN
 
+    @classmethod
+    def of(cls, network: ELAN, provenance: Provenance = UNKNOWN) -> Contents:
+        """The contents of the file of a network, which is on any device and of any float type.
+
+        Raises:
+            WeightsError: NaN or infinite weights.
+        """
+        state = {}
+        for name, tensor in network.state_dict().items():
+            value = tensor.detach().cpu()
+            state[name] = (value.float() if value.is_floating_point() else value.long()).numpy()
+            _require_finite(name, state[name])
+        return cls("elansr", network.config, state, provenance)
+
     def network(self) -> ELAN:
-        """The network with these weights, in eval mode. Leaves torch's random numbers as they were."""
+        """The network with these weights: float32, on the CPU, in eval mode. Leaves torch's random numbers alone."""
         import torch
 
         from elansr.nn.elan import ELAN
@@ -53,3 +77,109 @@ class Contents:
         """How many numbers training adjusts."""
         statistics = ("running_mean", "running_var", "num_batches_tracked")
         return sum(array.size for name, array in self.state.items() if not name.endswith(statistics))
+
+    def require_scale(self, scale: int | None, name: object) -> None:
+        """Refuses weights of another scale than the caller wants, with a WeightsError that starts with `name`."""
+        if scale not in (None, self.config.scale):
+            raise WeightsError(
+                f"{name}: weights for x{self.config.scale}, not x{scale}: leave the scale out or take other weights"
+            )
+
+
+class Shaped(Protocol):
+    """An array or a tensor, of which only shape and type matter."""
+
+    @property
+    def shape(self) -> Any:
+        """Its sides."""
+
+    @property
+    def dtype(self) -> Any:
+        """Its type: its text ends in "float32" or another name in `TYPES`."""
+
+
+class Entry:
+    """Shape and type of an entry of a network's state."""
+
+    def __init__(self, *shape: int, dtype: str = "float32") -> None:
+        self.shape, self.dtype = shape, dtype
+
+
+def entries(config: ELANConfig) -> dict[str, Entry]:
+    """Every entry of `ELAN(config).state_dict()`, in its order."""
+    c, hidden, colors = config.channels, config.channels * config.expansion, config.colors
+    found: dict[str, Entry] = {}
+
+    def convolution(name: str, outputs: int, inputs: int, side: int = 1) -> None:
+        found[f"{name}.weight"], found[f"{name}.bias"] = Entry(outputs, inputs, side, side), Entry(outputs)
+
+    def attention(name: str, outputs: int) -> None:
+        convolution(f"{name}.project.conv", outputs, c)
+        for entry in ("weight", "bias", "running_mean", "running_var"):
+            found[f"{name}.project.norm.{entry}"] = Entry(outputs)
+        found[f"{name}.project.norm.num_batches_tracked"] = Entry(dtype="int64")
+        convolution(f"{name}.merge", c, c)
+
+    convolution("head", c, colors, 3)
+    for elab in range(config.blocks // (config.n_share + 1)):
+        for step in range(config.n_share + 1):
+            convolution(f"body.{elab}.local.{step}.expand.conv", hidden, c)
+            convolution(f"body.{elab}.local.{step}.reduce.conv", c, hidden)
+        attention(f"body.{elab}.attention", 2 * c)
+        for step in range(config.n_share):
+            attention(f"body.{elab}.shared.{step}", c)
+    convolution("tail.0", colors * config.scale**2, c, 3)
+    return found
+
+
+def require_room(config: ELANConfig, found: Mapping[str, Shaped]) -> None:
+    """Refuses a config that promises more than the file holds, before anything of that size is made.
+
+    Raises:
+        WeightsError: more blocks than arrays, or one convolution larger than all arrays together.
+    """
+    elements = sum(int(np.prod(array.shape)) for array in found.values())
+    if config.blocks > len(found) or config.channels**2 * config.expansion > elements:
+        raise WeightsError(
+            f"config channels={config.channels}, blocks={config.blocks}, expansion={config.expansion} is larger than "
+            f"the {elements} numbers in the file: copy or download it again"
+        )
+
+
+def checked(
+    found: Mapping[str, NDArray[Any]], expected: Mapping[str, Shaped], network: str = "an ELAN of this size"
+) -> State:
+    """Copies of a file's arrays in the types of the network: float32, and int64 where a counter is expected.
+
+    Args:
+        found: arrays by name.
+        expected: what the network has under the same names.
+        network: what errors call it.
+
+    Raises:
+        WeightsError: a missing or unknown name, a wrong shape or type, NaN or infinity.
+    """
+    if found.keys() != expected.keys():
+        raise WeightsError(
+            f"{listed(expected.keys() - found.keys())} missing and {listed(found.keys() - expected.keys())} unknown "
+            f"for {network}: it is another network or a damaged file, use one as its program wrote it"
+        )
+    state = {}
+    for name, entry in expected.items():
+        if tuple(found[name].shape) != tuple(entry.shape):
+            raise WeightsError(
+                f"{name} has the shape {list(found[name].shape)} where this network has {list(entry.shape)}: "
+                "use the file of one network as it was written"
+            )
+        kind, wanted = str(found[name].dtype), str(entry.dtype).removeprefix("torch.")
+        if kind not in TYPES[wanted]:
+            raise WeightsError(f"{name} is {kind}, not {wanted}: save the weights as they were trained")
+        with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
+            state[name] = found[name].astype(wanted)
+        _require_finite(name, state[name])
+    return state
+
+
+def _require_finite(name: str, array: NDArray[Any]) -> None:
+    if not np.isfinite(array).all():
+        raise WeightsError(f"{name} has NaN or infinite values: training diverged, take an earlier checkpoint")

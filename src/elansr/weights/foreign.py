@@ -1,45 +1,70 @@
-"""Files of other projects, read and written with PyTorch; see `convert` for their layouts."""
+"""Files of other projects, read and written; only `.pth` and `.pt` files need PyTorch.
 
+    official   the authors': {"model_state_dict": ...}, names with "module." in front; pictures in 0..255
+    basicsr    the same network wrapped as BasicSR does, {"params_ema": ...} or {"params": ...}; pictures in 0..255
+    trainner   traiNNer-redux: the same names, `.safetensors` or `.pth`; pictures in 0..1
+
+By default traiNNer-redux has no mean shift; such a file becomes a network of mean 0. Towards traiNNer the form with
+mean shift is written (its option `norm: true`), scaled so that it takes traiNNer's pictures in 0..1.
+
+Pickles are opened with `weights_only=True`: nothing in them is imported or run.
+"""
+
+import dataclasses
 import io
-import os
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, get_args
 
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from elansr.errors import WeightsError
-from elansr.nn.elan import ELAN
-from elansr.weights.contents import Contents, Layout
-from elansr.weights.convert import require_ending
-from elansr.weights.disk import SAFETENSORS, read_pickle, read_safetensors, to_safetensors, write_atomically
-from elansr.weights.files import storable
-from elansr.weights.layouts import from_theirs, to_theirs
+from elansr.errors import MissingExtraError, WeightsError
+from elansr.nn.config import DIV2K_RGB_MEAN
+from elansr.weights.contents import Contents, Layout, State, checked, entries
+from elansr.weights.files import naming, read_arrays, require_readable, to_safetensors, write_file
+from elansr.weights.layouts import OURS, THEIRS, config_of, from_theirs, to_theirs
 from elansr.weights.mean_shift import require_expressible
-from elansr.weights.tensors import arrays
+from elansr.weights.released import EXPORTED, PICKLES, SAFETENSORS, SUFFIXES
 
+DEFAULT_WINDOWS = (4, 8, 16)
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+EXTENSIONS: dict[Layout, tuple[str, ...]] = {
+    "elansr": (SAFETENSORS,),
+    "official": (".pt", ".pth"),
+    "basicsr": (".pth", ".pt"),
+    "trainner": (".pth", SAFETENSORS),
+}
+"""The extensions that the programs behind the layouts open."""
 WHITE: dict[Layout, float] = {"official": 255, "basicsr": 255, "trainner": 1}
-WRAPPERS = ("model_state_dict", "params_ema", "params")
+WRAPPERS: dict[str, Layout] = {"model_state_dict": "official", "params_ema": "basicsr", "params": "basicsr"}
 
 
-def read_pickled(path: Path, windows: tuple[int, ...]) -> Contents:
-    """The contents of a `.pth` or `.pt` file, see `convert.read_file`."""
-    return _from_foreign(path, read_pickle(path), windows)
-
-
-def read_tensors(path: Path, windows: tuple[int, ...]) -> Contents:
-    """The contents of a `.safetensors` file that is not of our format, see `convert.read_file`."""
-    return _from_foreign(path, read_safetensors(path)[0], windows)
-
-
-def write_foreign(network: ELAN, path: str | os.PathLike[str], layout: Layout, overwrite: bool = False) -> None:
-    """Writes a network as the file of another project; `convert.read_file` gives the same network back, bit for bit.
+def read_foreign(path: Path, windows: tuple[int, ...] = DEFAULT_WINDOWS) -> Contents:
+    """The contents of a file of one of the foreign layouts.
 
     Args:
-        network: on any device; stored in float32.
-        path: the file to write; its ending is one that the other program opens.
+        path: a `.safetensors`, `.pth` or `.pt` file.
+        windows: sides of the attention windows in pixels, which the file does not say.
+
+    Raises:
+        WeightsError: a file that cannot be read, is damaged, asks to run code, or holds another network.
+        MissingExtraError: a `.pth` or `.pt` file, and PyTorch is not installed.
+    """
+    wrapper, arrays = read_wrapped(path)
+    with naming(path):
+        config, state, white = from_theirs(arrays, windows, may_lack_mean=wrapper != "model_state_dict")
+    return Contents("trainner" if white == 1 else WRAPPERS.get(wrapper, "official"), config, state)
+
+
+def write_foreign(contents: Contents, path: Path, layout: Layout, overwrite: bool = False) -> None:
+    """Writes a network as the file of another project; `read_foreign` gives the same network back, bit for bit.
+
+    Args:
+        contents: of any weights file.
+        path: the file to write; its extension is one that the other program opens.
         layout: "official", "basicsr" or "trainner".
         overwrite: whether a file at `path` may be replaced.
 
@@ -47,60 +72,150 @@ def write_foreign(network: ELAN, path: str | os.PathLike[str], layout: Layout, o
         OutputExistsError: `path` exists and `overwrite` is False.
         WeightsError: an unknown layout, a network that the layout cannot express, or a path that cannot be written.
     """
-    path = Path(path)
-    require_ending(path, layout)
-    if layout == "elansr":
-        raise WeightsError(f"{path}: elansr is no foreign layout: use elansr.weights.files.save")
-    try:
-        require_expressible(network.config, WHITE[layout])
-        theirs = to_theirs(network.config, _tensors(storable(network)), WHITE[layout])
-    except WeightsError as error:
-        raise WeightsError(f"{path}: not written, {error}") from error
-    write_atomically(path, _packed(theirs, layout, path), overwrite)
-
-
-def _from_foreign(path: Path, loaded: object, windows: tuple[int, ...]) -> Contents:
-    try:
-        wrapper, tensors = unwrapped(loaded)
-        config, state, white = from_theirs(tensors, windows, may_lack_mean=wrapper != "model_state_dict")
-    except WeightsError as error:
-        raise WeightsError(f"{path}: {error}") from error
-    if white == 1:
-        return Contents("trainner", config, arrays(state))
-    return Contents("basicsr" if wrapper in ("params_ema", "params") else "official", config, arrays(state))
-
-
-def unwrapped(loaded: object) -> tuple[str, dict[str, Tensor]]:
-    """The wrapper's name ("" for a bare state) and the tensors by name, "module." taken away."""
-    if not isinstance(loaded, dict):
-        raise WeightsError(f"holds a {type(loaded).__name__}, not tensors by name: save the network's state_dict")
-    wrapper = next((name for name in WRAPPERS if isinstance(loaded.get(name), dict)), "")
-    state = loaded[wrapper] if wrapper else loaded
-    for name, value in state.items():
-        if not isinstance(name, str) or not _is_plain(value):
-            raise WeightsError(f"{name!r:.80} is no plain tensor: save the network's state_dict and nothing else")
-    prefix = "module." if all(name.startswith("module.") for name in state) else ""
-    return wrapper, {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-
-
-def _is_plain(value: object) -> bool:
-    """A dense tensor whose numbers are all in the file: not sparse, quantised, without data, or one number repeated."""
-    if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
-        return False
-    return value.device.type == "cpu" and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
-
-
-def _tensors(state: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(array) for name, array in state.items()}
-
-
-def _packed(theirs: Mapping[str, Tensor], layout: Layout, path: Path) -> bytes:
-    """The bytes of the file: the tensors in the wrapping that the other program expects."""
+    require_extension(path, layout)
+    with naming(path, "not written, "):
+        require_expressible(contents.config, WHITE[layout])
+        theirs = to_theirs(contents.config, contents.state, WHITE[layout])
     if path.suffix.lower() == SAFETENSORS:
-        return to_safetensors(arrays(theirs), {"format": "pt"})
-    content = {"params_ema": dict(theirs)}
-    if layout == "official":
-        content = {"model_state_dict": {f"module.{key}": tensor for key, tensor in theirs.items()}}
+        data = to_safetensors(theirs, {"format": "pt"})
+    elif layout == "official":
+        data = _pickled({"model_state_dict": {f"module.{name}": array for name, array in theirs.items()}})
+    else:
+        data = _pickled({"params_ema": theirs})
+    write_file(path, data, overwrite)
+
+
+def require_extension(path: Path, layout: Layout) -> None:
+    """Refuses a layout that does not exist, or a file whose extension its program does not open.
+
+    Raises:
+        WeightsError: one of both.
+    """
+    if layout not in LAYOUTS:
+        raise WeightsError(f"unknown layout {layout!r}: choose one of {', '.join(LAYOUTS)}")
+    if path.suffix.lower() not in EXTENSIONS[layout]:
+        raise WeightsError(f"{path}: a file of layout {layout} ends in {' or '.join(EXTENSIONS[layout])}: rename it")
+
+
+def read_wrapped(path: Path) -> tuple[str, State]:
+    """The arrays of a weights file of any network.
+
+    Returns:
+        The name of the wrapper, "" where there is none, and the arrays by name, without "module." in front.
+
+    Raises:
+        WeightsError: a file that cannot be read, is damaged, asks to run code, or holds something else than tensors.
+        MissingExtraError: a `.pth` or `.pt` file, and PyTorch is not installed.
+    """
+    require_readable(path)
+    if path.suffix.lower() in EXPORTED:
+        raise WeightsError(f"{path}: an exported model, which `elansr upscale` runs: name the weights it was made from")
+    if path.suffix.lower() not in SUFFIXES:
+        raise WeightsError(f"{path}: weights files end in {', '.join(SUFFIXES)}: rename the file to what it is")
+    if path.suffix.lower() == SAFETENSORS:
+        return "", _without_prefix(read_arrays(path))
+    loaded = _unpickled(path)
+    with naming(path):
+        if not isinstance(loaded, dict):
+            raise WeightsError(f"holds a {type(loaded).__name__}, not tensors by name: save the network's state_dict")
+        wrapper = next((name for name in WRAPPERS if isinstance(loaded.get(name), dict)), "")
+        return wrapper, _without_prefix(_arrays(loaded[wrapper] if wrapper else loaded))
+
+
+def is_elan(tensors: Mapping[str, object]) -> bool:
+    """Whether a state is that of an ELAN, by our names or by the authors'."""
+    return OURS.fits(tensors) or THEIRS.fits(tensors)
+
+
+def contents_of(tensors: Mapping[str, object], windows: tuple[int, ...] = DEFAULT_WINDOWS) -> Contents:
+    """The contents of a file that another program read, without its metadata, wrapper and prefix.
+
+    Args:
+        tensors: an ELAN's, by our names or by the authors', on any device. By our names, the mean is taken to be the
+            paper's; by the authors' without mean keys, it is traiNNer-redux's network for pictures in 0..1.
+        windows: sides of the attention windows in pixels.
+
+    Raises:
+        WeightsError: another network, a damaged one, or a grey one by our names, whose mean only the metadata says.
+    """
+    arrays = _arrays(tensors)
+    if not OURS.fits(arrays):
+        config, state, white = from_theirs(arrays, windows, may_lack_mean=True)
+        return Contents("trainner" if white == 1 else "official", config, state)
+    config = config_of(arrays, OURS, windows)
+    if config.colors != 3:
+        raise WeightsError(f"weights for {config.colors} colours: only those for RGB can be opened without metadata")
+    config = dataclasses.replace(config, rgb_mean=DIV2K_RGB_MEAN)
+    return Contents("elansr", config, checked(arrays, entries(config)))
+
+
+def _without_prefix(arrays: Mapping[str, NDArray[Any]]) -> State:
+    prefix = "module." if all(name.startswith("module.") for name in arrays) else ""
+    return {name.removeprefix(prefix): array for name, array in arrays.items()}
+
+
+def _arrays(tensors: Mapping[Any, object]) -> State:
+    """Tensors on any device as arrays; bfloat16 becomes float32."""
+    arrays = {}
+    for name, value in tensors.items():
+        array = _array(value)
+        if array is None or not isinstance(name, str):
+            raise WeightsError(f"{name!r:.80} is no plain tensor: save the network's state_dict and nothing else")
+        arrays[name] = array
+    return arrays
+
+
+def _array(value: object) -> NDArray[Any] | None:
+    """A dense tensor whose numbers are all in memory; None for one that is sparse, quantised, without data ..."""
+    torch = _torch()
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.is_quantized or value.is_meta:
+        return None
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():  # one number repeated
+        return None
+    tensor: Any = value.detach().cpu()
+    try:
+        array: NDArray[Any] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    except (TypeError, RuntimeError):  # a type that NumPy lacks
+        return None
+    return array
+
+
+def _unpickled(path: Path) -> object:
+    """What a `.pt` or `.pth` file holds, if it holds tensors and plain containers only.
+
+    Raises:
+        WeightsError: not a complete torch file, or a file that asks for anything but tensors.
+    """
+    torch = _torch()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols: the refusal below is the whole answer
+            return torch.load(path, map_location="cpu", weights_only=True)
+    # A damaged archive fails in whatever the damaged byte leads to: no list of types would be complete.
+    except Exception as error:
+        named = re.search(r"GLOBAL ([\w.]{1,100})", str(error))
+        why = f"asks for {named[1]}, which is no tensor" if named else "not a complete torch file of plain tensors"
+        raise WeightsError(
+            f"{path}: {why}; nothing in it was executed: get a complete file that holds tensors only, best as "
+            "safetensors"
+        ) from error
+
+
+def _pickled(content: Mapping[str, State]) -> bytes:
+    torch = _torch()
     buffer = io.BytesIO()
-    torch.save(content, buffer)
+    tensors = {
+        wrapper: {name: torch.from_numpy(array) for name, array in state.items()} for wrapper, state in content.items()
+    }
+    torch.save(tensors, buffer)
     return buffer.getvalue()
+
+
+def _torch() -> ModuleType:
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"files that end in {' or '.join(PICKLES)} need PyTorch: pip install 'elansr[torch]'"
+        ) from error
+    return torch

@@ -19,19 +19,13 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from elansr.disk import require_free, writing_errors
 from elansr.errors import ConfigError, MissingExtraError, OutputExistsError, WeightsError
 from elansr.text import one_line, reason
-from elansr.weights.card import model_card
-from elansr.weights.disk import (
-    SAFETENSORS,
-    SUFFIXES,
-    require_free,
-    require_readable,
-    write_atomically,
-)
-from elansr.weights.files import load, save
-from elansr.weights.provenance import Provenance
-from elansr.weights.released import RELEASED, family, is_path, resolve
+from elansr.weights.contents import Contents
+from elansr.weights.files import read_ours, require_readable, save_contents, write_file
+from elansr.weights.provenance import Provenance, model_card
+from elansr.weights.released import SAFETENSORS, SUFFIXES, is_path, is_released, resolve
 
 if TYPE_CHECKING:
     from elansr.nn.elan import ELAN
@@ -83,10 +77,9 @@ def from_pretrained(
     path = find_weights(
         name_or_repo, revision, scale=scale, file=file, token=token, cache_dir=cache_dir, offline=offline
     )
-    network, _ = load(path)
-    if scale not in (None, network.config.scale):
-        raise WeightsError(f"{name_or_repo}: weights for x{network.config.scale}, not x{scale}: leave the scale out")
-    return network
+    contents = read_ours(path)
+    contents.require_scale(scale, name_or_repo)
+    return contents.network()
 
 
 def find_weights(
@@ -189,7 +182,7 @@ def _local(name: str | os.PathLike[str], file: str, scale: int | None) -> Path |
     path = Path(name)
     if name == "":
         raise _no_name(name)
-    if isinstance(name, str) and not is_path(name) and (not path.exists() or _is_released(name)):
+    if isinstance(name, str) and not is_path(name) and (not path.exists() or is_released(name)):
         return resolve(name, scale)
     if path.is_dir():
         return path / file
@@ -217,15 +210,16 @@ def _saved(network: ELAN, folder: Path, provenance: Provenance, overwrite: bool,
     for name in (WEIGHTS, CARD):
         if not overwrite and os.path.lexists(folder / name):
             raise OutputExistsError(f"{folder / name}: exists already: choose another folder, or overwrite=True")
-        require_free(folder / name, overwrite)
+        with writing_errors(folder / name, WeightsError):
+            require_free(folder / name, overwrite)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WeightsError(f"{folder}: cannot be made ({reason(error)}): choose another folder") from error
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    card = model_card(network.config, parameters, provenance, repository)
-    save(network, folder / WEIGHTS, provenance, overwrite)
-    write_atomically(folder / CARD, card.encode(), overwrite)
+    contents = Contents.of(network, provenance)
+    card = model_card(contents.config, contents.parameters(), provenance, repository)
+    save_contents(contents, folder / WEIGHTS, overwrite)
+    write_file(folder / CARD, card.encode(), overwrite)
     return folder
 
 
@@ -236,7 +230,7 @@ def _downloaded(repo_id: str, file: str, **options: Any) -> Path:
 
 
 def _uploaded(folder: Path, repo_id: str, private: bool | None, token: str | None, message: str) -> str:
-    load(folder / WEIGHTS)
+    read_ours(folder / WEIGHTS)
     if not (folder / CARD).is_file():
         raise WeightsError(f"{folder}: has no {CARD}, the model card: write the folder with save_pretrained")
     library = _library()
@@ -284,7 +278,3 @@ def _refused(error: Exception) -> str:
     if status == 403:
         return f"the token has no right to do this: {LOG_IN} that may write"
     return f"the Hub did not answer as it should ({type(error).__name__}: {one_line(error)}): try again later"
-
-
-def _is_released(name: str) -> bool:
-    return name in RELEASED or bool(family(name))

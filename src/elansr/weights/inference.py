@@ -5,11 +5,10 @@
   writes the stream through a linear layer, so the scale moves into weights and biases; a power of two changes no bit
   in float32, and float16 no longer overflows.
 
-Every engine and every exporter is made from it. `load_inference_form` reads a weights file, `fold` takes any state.
+Every engine and every exporter is made from it: `read_weights(name_or_file).inference_form()`.
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -135,19 +134,3 @@ def fold(config: ELANConfig, state: Mapping[str, NDArray[Any]]) -> InferenceForm
         blocks=tuple(block(i // steps, i % steps) for i in range(config.blocks)),
         tail=convolution("tail.0").scaled(1 / STREAM_SCALE, 1.0),
     )
-
-
-def load_inference_form(name_or_file: str | os.PathLike[str], scale: int | None = None) -> InferenceForm:
-    """The inference form of a released name or of a weights file; only files of foreign layouts need PyTorch.
-
-    Args:
-        name_or_file: as `load_network` takes it.
-        scale: super-resolution factor that the weights must have; None takes what the name or the file says.
-
-    Raises:
-        WeightsError: an unknown name, an unusable file, or weights of another scale.
-        MissingExtraError: a file of a foreign layout, and PyTorch is not installed.
-    """
-    from elansr.weights.convert import read_weights
-
-    return read_weights(name_or_file, scale).inference_form()

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from elansr.errors import WeightsError
-from elansr.weights.disk import EXPORTED, SUFFIXES
 
 if TYPE_CHECKING:
     from elansr.nn.config import PresetName
 
+SAFETENSORS = ".safetensors"
+PICKLES = (".pth", ".pt")
+SUFFIXES = (SAFETENSORS, *PICKLES)
+"""The extensions of weights files."""
+EXPORTED = (".onnx", ".xml", ".pt2")
+"""The extensions of files that `elansr export` writes."""
+
 FOLDER = Path(__file__).parent / "released"
 AUTO = "auto"
-"""Not weights: has `elansr upscale` choose them for each picture file, see `elansr.upscaling.choice`."""
+"""Not a name of weights: `elansr upscale` chooses them for each picture file, see `elansr.upscaling.choice`."""
 
 Degradation = Literal["bicubic", "real"]
 """What made the LR pictures that weights were trained on: MATLAB's bicubic alone, for clean pictures; or also blur,
@@ -33,7 +38,6 @@ class ReleasedWeights:
         preset: the network.
         scale: super-resolution factor.
         degradation: which pictures they are for.
-        file: name of the file in `FOLDER`.
         sha256: of the file, in hex.
         description: one line.
     """
@@ -42,9 +46,13 @@ class ReleasedWeights:
     preset: PresetName
     scale: int
     degradation: Degradation
-    file: str
     sha256: str
     description: str
+
+    @property
+    def file(self) -> str:
+        """Name of the file in `FOLDER`."""
+        return self.name + SAFETENSORS
 
     @property
     def path(self) -> Path:
@@ -63,7 +71,6 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=2,
         degradation="bicubic",
-        file="elan-light-x2.safetensors",
         sha256="5533c1171a5422714833cb279b9a7b2394ff7e8e39b5473edd0d2e2a1547ef2e",
         description="ELAN-light, twice as wide and high, for clean photos (bicubic downscaling)",
     ),
@@ -72,7 +79,6 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=3,
         degradation="bicubic",
-        file="elan-light-x3.safetensors",
         sha256="a14d2a81a070c05bc2ace8acc04f7dda0e088445982aa772cf8164985c31070e",
         description="ELAN-light, three times as wide and high, for clean photos (bicubic downscaling)",
     ),
@@ -81,7 +87,6 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=4,
         degradation="bicubic",
-        file="elan-light-x4.safetensors",
         sha256="59e8734565638cb7712d6bc47a2950d59aaa0f5e6210f65ad416ce5f82ff062c",
         description="ELAN-light, four times as wide and high, for clean photos (bicubic downscaling)",
     ),
@@ -90,7 +95,6 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=2,
         degradation="real",
-        file="elan-light-x2-real.safetensors",
         sha256="de7a07fbe7afb65bbd9aa79e1cd727ae54dadbea1812e6a0c331ad9aa9d91dd2",
         description="ELAN-light, twice as wide and high, for photos as they are (mild blur, noise, JPEG)",
     ),
@@ -99,7 +103,6 @@ RELEASED: dict[str, ReleasedWeights] = {
         preset="elan-light",
         scale=4,
         degradation="real",
-        file="elan-light-x4-real.safetensors",
         sha256="0350fb680f4efee1127870c0fbbba361143d402f39941936327ec9d81f3c19c2",
         description="ELAN-light, four times as wide and high, for photos as they are (mild blur, noise, JPEG)",
     ),
@@ -126,17 +129,30 @@ def find(name: str, scale: int | None = None) -> ReleasedWeights:
             f"{AUTO}: only `elansr upscale` chooses weights, by the format of each file: "
             f"name them here: {', '.join(RELEASED)}, or a weights file"
         )
-    row = RELEASED.get(name) or _of_family(name, scale)
-    if scale not in (None, row.scale):
+    if row := RELEASED.get(name):
+        if scale in (None, row.scale):
+            return row
         rows = family(row.family)
-        others = [rows[scale]] if scale in rows else [other for other in rows.values() if other != row]
-        raise WeightsError(f"{name}: weights for x{row.scale}, not x{scale}: choose {_names(others)}")
-    return row
+        why = f"weights for x{row.scale}, not x{scale}"
+        choices = [rows[scale]] if scale in rows else [other for other in rows.values() if other != row]
+    elif rows := family(name):
+        if scale in rows:
+            return rows[scale]
+        why = "no scale given" if scale is None else f"no weights for x{scale}"
+        choices = list(rows.values())
+    else:
+        raise WeightsError(_unknown(name))
+    raise WeightsError(f"{name}: {why}: choose {', '.join(row.name for row in choices)}")
 
 
 def family(name: str) -> dict[int, ReleasedWeights]:
     """The released weights of a family, by scale; none for a name that is no family's."""
     return {row.scale: row for row in RELEASED.values() if row.family == name}
+
+
+def is_released(name: str) -> bool:
+    """Whether a name is that of released weights or of a family."""
+    return name in RELEASED or bool(family(name))
 
 
 def resolve(name_or_file: str | os.PathLike[str], scale: int | None = None) -> Path:
@@ -161,24 +177,6 @@ def is_path(text: str) -> bool:
     """Whether text means a file rather than a name: it has a separator or the ending of a weights or exported file."""
     separators = {"/", os.sep, os.altsep or os.sep}
     return text.lower().endswith((*SUFFIXES, *EXPORTED)) or any(separator in text for separator in separators)
-
-
-def _of_family(name: str, scale: int | None) -> ReleasedWeights:
-    rows = family(name)
-    if not rows:
-        raise WeightsError(_unknown(name))
-    if scale in rows:
-        return rows[scale]
-    wanted = "no scale given" if scale is None else f"no weights for x{scale}"
-    raise WeightsError(f"{name}: {wanted}: choose {_choices(name)}")
-
-
-def _choices(name: str) -> str:
-    return _names(family(name).values())
-
-
-def _names(rows: Iterable[ReleasedWeights]) -> str:
-    return ", ".join(row.name for row in rows)
 
 
 def _unknown(name: str) -> str:

@@ -13,7 +13,8 @@ from elansr.engines.cpu.kernels import Run
 from elansr.errors import DeviceError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.weights.inference import InferenceForm, fold, load_inference_form
+from elansr.weights.inference import InferenceForm, fold
+from elansr.weights.load import read_weights
 from elansr.weights.released import RELEASED
 from tests.nn.networks import config_of, random_picture, randomised
 from tests.oracles.elan_closed_naive import elan_closed_naive
@@ -84,7 +85,7 @@ def test_a_network_of_one_colour_is_given_the_colours_one_by_one() -> None:
 
 
 def test_the_tile_stays_as_it_is() -> None:
-    engine = NativeEngine(load_inference_form("elan-light-x2"), "fp32", True)
+    engine = NativeEngine(read_weights("elan-light-x2").inference_form(), "fp32", True)
     tile = np.random.default_rng(0).random((1, 3, 9, 20), np.float32)
     kept, turned = tile.copy(), np.asfortranarray(tile)
     assert np.array_equal(engine(tile), engine(turned))

@@ -21,7 +21,7 @@ from elansr.images import read
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling.upscaler import Upscaler
-from elansr.weights.convert import convert
+from elansr.weights.load import convert
 from elansr.weights.released import RELEASED, resolve
 from tests.nn.networks import randomised
 
@@ -115,10 +115,11 @@ def test_a_default_file_of_trainner(spandrel: ModuleType, registry: Any) -> None
 
 
 def _theirs(network: ELAN) -> dict[str, Tensor]:
+    from elansr.weights.contents import Contents
     from elansr.weights.layouts import to_theirs
 
-    state = to_theirs(network.config, network.state_dict(), white=1)
-    return {name: tensor for name, tensor in state.items() if "_mean." not in name}
+    state = to_theirs(network.config, Contents.of(network).state, white=1)
+    return {name: torch.from_numpy(array) for name, array in state.items() if "_mean." not in name}
 
 
 def test_a_second_time_does_nothing(spandrel: ModuleType) -> None:
