@@ -16,7 +16,7 @@ try:
     while time.monotonic() < start + 30:
         sum(range(1000))
 except KeyboardInterrupt:
-    print(*interrupts.how_it_ended(), slow.inner.whole, time.monotonic() - start < 10)
+    print(*interrupts.last_interrupt(), slow.inner.whole, time.monotonic() - start < 10)
 """
 SLOW = "import inner"
 INNER = """

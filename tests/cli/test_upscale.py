@@ -542,7 +542,7 @@ def test_an_interrupt_inside_libvips_is_kept_until_it_can_be_raised() -> None:
         scope["operation"](lambda number=number: interrupts._receive(number, sys._getframe()))
         with pytest.raises(KeyboardInterrupt):
             interrupts.raise_pending()
-        assert interrupts.how_it_ended() == ending
+        assert interrupts.last_interrupt() == ending
         interrupts.raise_pending()
         with pytest.raises(KeyboardInterrupt):
             interrupts._receive(number, sys._getframe())

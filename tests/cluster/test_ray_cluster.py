@@ -18,8 +18,7 @@ ENDS = {
 @pytest.mark.parametrize("end", ENDS)
 def test_a_process_that_is_ended_without_a_word_has_a_last_one(end: str) -> None:
     code, status, words = ENDS[end]
-    program = (
-        f"from elansr.cluster.ray_cluster import last_word, quiet\nwith last_word(), quiet():\n    {code or 'pass'}"
-    )
+    names = "final_message, quiet"
+    program = f"from elansr.cluster.ray_cluster import {names}\nwith final_message(), quiet():\n    {code or 'pass'}"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (status, words)

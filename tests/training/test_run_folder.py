@@ -35,7 +35,7 @@ def test_the_name_of_a_run_in_the_current_folder(tmp_path: Path, monkeypatch: py
 def test_the_log_comes_back_and_is_cut_where_a_run_goes_on(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     assert folder.entries() == []
-    folder.forget_after(0)
+    folder.drop_after(0)
     entries = [
         ValidationEntry(0, 29.0, 1.0),
         STEPS,
@@ -48,7 +48,7 @@ def test_the_log_comes_back_and_is_cut_where_a_run_goes_on(tmp_path: Path) -> No
     with (tmp_path / LOG).open("a") as file:
         file.write('{"step": 25, "lo')  # the process was killed here
     assert folder.entries() == entries
-    folder.forget_after(10)
+    folder.drop_after(10)
     assert folder.entries() == entries[:3]
 
 

@@ -38,7 +38,7 @@ def raise_pending() -> None:
     raise KeyboardInterrupt
 
 
-def how_it_ended() -> tuple[str, int]:
+def last_interrupt() -> tuple[str, int]:
     """After a KeyboardInterrupt: the word for it, and the exit code, which is 128 and the signal's number."""
     return ("terminated", TERMINATED) if _last == [signal.SIGTERM] else ("interrupted", INTERRUPTED)
 

@@ -47,7 +47,7 @@ class Commands(TyperGroup):
             typer.echo("error: this command needs PyTorch: pip install 'elansr[torch]'", err=True)
             raise typer.Exit(BAD_INPUT) from error
         except KeyboardInterrupt as error:
-            word, code = interrupts.how_it_ended()
+            word, code = interrupts.last_interrupt()
             typer.echo(f"{word}{'' if not str(error) else f': {error}'}", err=True)
             raise typer.Exit(code) from error
 

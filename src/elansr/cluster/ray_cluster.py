@@ -88,11 +88,11 @@ def connected(address: str | None) -> Iterator[None]:
     if address is None:
         options |= {"include_dashboard": False, "object_store_memory": STORE}
     ended = signal.getsignal(signal.SIGTERM)
-    with last_word(), quiet():
+    with final_message(), quiet():
         try:
             started = ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise ConfigError(f"{_called(address)}: {_line(error)}: {_way_in(address)}") from error
+            raise ConfigError(f"{_called(address)}: {_line(error)}: {_remedy(address)}") from error
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, ended)  # Ray puts one there that exits without a word
         logs_matter = False
@@ -231,7 +231,7 @@ def _ours(error: BaseException) -> ElansrError:
     return _GaveUpError(f"the cluster gave up: {_line(error)}: see the logs of Ray on its machines; run again to go on")
 
 
-def _way_in(address: str | None) -> str:
+def _remedy(address: str | None) -> str:
     """What to do about a cluster that cannot be reached, though its port may answer."""
     if address is None or os.environ.get("RAY_AUTH_MODE"):
         return "start one with `ray start --head`"
@@ -255,7 +255,7 @@ _WATCH = "import sys; sys.stdin.buffer.read() or sys.stderr.write(sys.argv[1])"
 
 
 @contextmanager
-def last_word() -> Iterator[None]:
+def final_message() -> Iterator[None]:
     """Starts a process that prints a line if this one is killed: Ray kills it, silently, when its cluster is gone."""
     words = [sys.executable, "-c", _WATCH, ENDED]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as watch:

@@ -124,7 +124,7 @@ class SplitPicture:
             raise PictureError(f"{self._item.source}: its shares were not whole; run again to make them anew")
         picture = self._stream.picture.with_pages([page])
         planes, name = [Plane(rows, channels)], job.target_name
-        write_rows(planes, picture, job.target, quality=quality, overwrite=True, name=name, progress=unwatched)
+        write_rows(planes, picture, job.target, quality=quality, overwrite=True, name=name, progress=no_progress)
         rows.unlink()
         seconds = time.perf_counter() - started
         given, scale = (width, height), upscaler.scale
@@ -156,7 +156,7 @@ class SplitPicture:
         after = ResumePoint(tops[first - 1], tile) if first else None
         with self._stream.rows() as rows:
             for done, strip in enumerate(
-                upscaler.strips([rows], self._shape, dtype, unwatched, after), start=first + 1
+                upscaler.strips([rows], self._shape, dtype, no_progress, after), start=first + 1
             ):
                 if strip.resume_point.tile != tile:
                     raise DeviceError(f"{self._item.source}: no memory for tiles of {tile}: give a smaller --tile")
@@ -178,5 +178,5 @@ def _on_grid(tile: int, upscaler: "TiledNetwork") -> int:
     return max(tile // grid, 1) * grid
 
 
-def unwatched(*_: object) -> None:
+def no_progress(*_: object) -> None:
     """Progress that nobody watches."""

@@ -22,7 +22,7 @@ from elansr.cluster.manifest import Manifest, ManifestRow, Status
 from elansr.cluster.settings import Settings
 from elansr.cluster.sources import STATE, Columns, Item, ParquetCells
 from elansr.cluster.storage import Store, fetch
-from elansr.cluster.strips import SplitPicture, split_size, unwatched
+from elansr.cluster.strips import SplitPicture, no_progress, split_size
 from elansr.disk import TemporaryFolder
 from elansr.engines.device import set_cpu_threads
 from elansr.errors import ElansrError, PictureError
@@ -287,14 +287,14 @@ class Worker:
 
     def _stages(self, items: Sequence[Item], jobs: Sequence[Job], pool: ThreadPoolExecutor) -> TransferStages:
         def alone(job: Job) -> FileResult:
-            return attempt(job, self.options, partial(upscale_file, job, self.upscalers, self.options, unwatched))
+            return attempt(job, self.options, partial(upscale_file, job, self.upscalers, self.options, no_progress))
 
         both = list(zip(jobs, items, strict=True))
         fetched: dict[Path, Future[None]] = {
             job.source: pool.submit(self.fetched, item, job.source) for job, item in both
         }
         targets = {job.target: item.target for job, item in both}
-        stages = FileStages(self.upscalers, self.options, unwatched, alone)
+        stages = FileStages(self.upscalers, self.options, no_progress, alone)
         split = partial(split_size, settings=self.settings, longest=self.options.max_streamed)
         return TransferStages(stages, fetched, self.output, targets, split)
 

@@ -23,7 +23,7 @@ from elansr.weights.foreign import contents_of, is_elan
 from elansr.weights.inference import InferenceForm
 
 
-def _way_out(error: Exception) -> str:
+def _remedy(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return "pip install '.[spandrel]' in elansr's folder, with the torchvision that belongs to your torch"
     fitting = f"torchvision does not belong to your torch {torch.__version__}: `pip uninstall torchvision`"
@@ -33,7 +33,7 @@ def _way_out(error: Exception) -> str:
 try:
     from spandrel import MAIN_REGISTRY, Architecture, ArchRegistry, ArchSupport, ImageModelDescriptor
 except (ImportError, RuntimeError, OSError) as error:
-    raise MissingExtraError(f"spandrel cannot be imported ({one_line(error)}): {_way_out(error)}") from error
+    raise MissingExtraError(f"spandrel cannot be imported ({one_line(error)}): {_remedy(error)}") from error
 
 ID = "elansr"
 """Not "ELAN": an architecture of that name, should spandrel get one, would not know our files."""

@@ -121,14 +121,14 @@ def _read_pair(hr_file: Path, lr_file: Path | None, scale: int, make_lr: bool) -
 
 def _require_fit(pairs: Sequence[Pair], files: Sequence[Files], scale: int) -> None:
     """Every LR file must be its HR picture, `scale` times smaller."""
-    misfits = [
+    mismatched = [
         f"{path} has {lr.shape[1]}x{lr.shape[0]} pixels, but its HR {hr.shape[1]}x{hr.shape[0]}"
         for (lr, hr), (_, path) in zip(pairs, files, strict=True)
         if lr is not None and (lr.shape[0] * scale, lr.shape[1] * scale) != hr.shape[:2]
     ]
-    if misfits:
-        more = f"; and {len(misfits) - NAMED} more" if len(misfits) > NAMED else ""
-        raise DataError(f"LR and HR do not fit at x{scale}: {'; '.join(misfits[:NAMED])}{more}")
+    if mismatched:
+        more = f"; and {len(mismatched) - NAMED} more" if len(mismatched) > NAMED else ""
+        raise DataError(f"LR and HR do not fit at x{scale}: {'; '.join(mismatched[:NAMED])}{more}")
 
 
 def detail(hr: RGB, scale: int) -> NDArray[np.uint8]:

@@ -72,7 +72,7 @@ class RunFolder:
             ConfigError: the folder cannot be made or written into, or holds the run of another recipe.
         """
         path = Path(recipe.run.folder)
-        text = json.dumps(_what_counts(recipe), indent=2)
+        text = json.dumps(_decisive_values(recipe), indent=2)
         try:
             path.mkdir(parents=True, exist_ok=True)
             if not (path / RECIPE).exists():
@@ -104,7 +104,7 @@ class RunFolder:
         with writing_errors(path, TrainingError), path.open("a", encoding="utf-8") as file:
             file.write(_line(entry))
 
-    def forget_after(self, step: int) -> None:
+    def drop_after(self, step: int) -> None:
         """Drops what an interrupted run logged after the checkpoint from which it goes on."""
         kept = "".join(_line(entry) for entry in self.entries() if entry.step <= step)
         if (self.path / LOG).exists():
@@ -146,7 +146,7 @@ def _line(entry: LogEntry) -> str:
     return json.dumps(dataclasses.asdict(entry)) + "\n"
 
 
-def _what_counts(recipe: Recipe) -> dict[str, object]:
+def _decisive_values(recipe: Recipe) -> dict[str, object]:
     """What the trained weights depend on: not the folder's name, nor how often the run logs, saves and validates."""
     whole: dict[str, object] = dataclasses.asdict(recipe)
     return whole | {"run": {"seed": recipe.run.seed, "precision": recipe.run.precision}}

@@ -48,7 +48,7 @@ class RunLog:
     """
 
     def __init__(self, folder: RunFolder, step: int, listener: Callable[[LogEntry], None]) -> None:
-        folder.forget_after(step)
+        folder.drop_after(step)
         self._folder, self._listener = folder, listener
         self._steps: list[StepResult] = []
         self._board = SummaryWriter(str(folder.path / TENSORBOARD), purge_step=step + 1)

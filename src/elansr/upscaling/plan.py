@@ -81,7 +81,7 @@ def find_files(inputs: Iterable[str | os.PathLike[str]], recursive: bool = False
     Returns:
         One `InputFile` a file. What is missing, unreadable or empty is a source with a `problem`.
     """
-    return [source for name in inputs for source in _meant_by(os.fspath(name), recursive)]
+    return [source for name in inputs for source in _expand(os.fspath(name), recursive)]
 
 
 def plan_jobs(
@@ -125,7 +125,7 @@ def is_single(sources: Sequence[InputFile]) -> bool:
     return len(sources) == 1 and sources[0].folder is None
 
 
-def _meant_by(name: str, recursive: bool) -> list[InputFile]:
+def _expand(name: str, recursive: bool) -> list[InputFile]:
     path = Path(name)
     if os.path.isdir(name):
         return _in_folder(path, recursive)
