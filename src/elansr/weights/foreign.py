@@ -25,7 +25,7 @@ from elansr.errors import MissingExtraError, WeightsError
 from elansr.nn.config import DIV2K_RGB_MEAN
 from elansr.weights.contents import Contents, Layout, State, checked, entries
 from elansr.weights.files import naming, read_arrays, require_readable, to_safetensors, write_file
-from elansr.weights.layouts import OURS, THEIRS, config_of, from_theirs, to_theirs
+from elansr.weights.foreign_keys import OURS, THEIRS, config_of, from_theirs, to_theirs
 from elansr.weights.mean_shift import require_expressible
 from elansr.weights.released import EXPORTED, PICKLES, SAFETENSORS, SUFFIXES
 

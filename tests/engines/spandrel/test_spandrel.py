@@ -116,7 +116,7 @@ def test_a_default_file_of_trainner(spandrel: ModuleType, registry: Any) -> None
 
 def _theirs(network: ELAN) -> dict[str, Tensor]:
     from elansr.weights.contents import Contents
-    from elansr.weights.layouts import to_theirs
+    from elansr.weights.foreign_keys import to_theirs
 
     state = to_theirs(network.config, Contents.of(network).state, white=1)
     return {name: torch.from_numpy(array) for name, array in state.items() if "_mean." not in name}
