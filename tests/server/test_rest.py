@@ -82,7 +82,7 @@ def test_a_picture(client: TestClient, service: Service, file_of: FileOf) -> Non
     assert float(response.headers["x-elansr-seconds"]) > 0
     from elansr.server.processing import RequestOptions
 
-    assert response.content == service.submit(data, "photo.jpg", RequestOptions()).result(PATIENCE).data
+    assert response.content == service.submit(data, "photo.jpg", RequestOptions()).result().data
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_too_slow_and_shutting_down(serving: Serving, hold: Callable[[Service], 
         assert error_of(response, 503, "too_slow")["limit"] == {"name": "seconds", "value": 0.2}
         assert int(response.headers["retry-after"]) >= 1
         assert client.get("/healthz").json() == {"status": "ok", "version": elansr.__version__}
-        service.stop_taking()
+        service.closing = True
         error_of(post(client, file_of()), 503, "shutting_down")
         error_of(client.get("/healthz"), 503, "shutting_down")
 
@@ -504,7 +504,7 @@ def test_a_refusal_waits_for_the_upload_but_not_for_ever(serving: Serving) -> No
     """Three times the limit is read before the answer, unless more than that, or nothing yet, is announced."""
     service = serving(max_bytes=1000)
     app = create_app(service, page=False)
-    service.stop_taking()
+    service.closing = True
     most = [bytes(1000)] * 4
     assert asked(app, most, stay=False)[0]["status"] == 503
     assert len(most) == 1

@@ -24,7 +24,7 @@ FileOf = Callable[..., bytes]
 
 def refused(service: Service, data: bytes, name: str = "a.png", wanted: RequestOptions | None = None) -> Rejected:
     with pytest.raises(Rejected) as caught:
-        service.submit(data, name, wanted or RequestOptions()).result(PATIENCE)
+        service.submit(data, name, wanted or RequestOptions()).result()
     return caught.value
 
 
@@ -64,7 +64,7 @@ def test_the_bytes_and_the_name_are_those_of_elansr_upscale(
     command = ("-n", weights[2], "-t", 32, "--precision", "fp32", "-o", f"{tmp_path}/results/", *options)
     assert call("upscale", tmp_path / name, *command).code == 0
     [expected] = (tmp_path / "results").iterdir()
-    result = serving().submit(data, name, wanted).result(PATIENCE)
+    result = serving().submit(data, name, wanted).result()
     assert (result.file_name, result.data) == (expected.name, expected.read_bytes())
     shown = Image.open(io.BytesIO(result.data))
     assert (result.width, result.height) == shown.size
@@ -75,9 +75,9 @@ def test_the_bytes_and_the_name_are_those_of_elansr_upscale(
 
 def test_auto_chooses_as_elansr_upscale_does(serving: Serving, file_of: FileOf) -> None:
     service = serving("auto")
-    png = service.submit(file_of("PNG", 4, 4), "a.png", RequestOptions(scale=3)).result(PATIENCE)
-    jpeg = service.submit(file_of("JPEG", 4, 4, quality=40), "a.jpg", RequestOptions(model="auto")).result(PATIENCE)
-    named = service.submit(file_of("JPEG", 4, 4), "a.jpg", RequestOptions("elan-light-x2")).result(PATIENCE)
+    png = service.submit(file_of("PNG", 4, 4), "a.png", RequestOptions(scale=3)).result()
+    jpeg = service.submit(file_of("JPEG", 4, 4, quality=40), "a.jpg", RequestOptions(model="auto")).result()
+    named = service.submit(file_of("JPEG", 4, 4), "a.jpg", RequestOptions("elan-light-x2")).result()
     assert (png.model, png.reason, png.width) == ("elan-light-x3", "lossless PNG", 12)
     assert (jpeg.model, jpeg.reason, jpeg.width) == ("elan-light-x4-real", "lossy JPEG of quality 40", 16)
     assert (named.model, named.reason, named.width) == ("elan-light-x2", "", 8)
@@ -101,9 +101,7 @@ def test_a_family_can_be_the_default(serving: Serving, file_of: FileOf) -> None:
     service = serving("elan-light-real")
     [default] = [offer for offer in service.models.offers if offer.default]
     assert (default.name, default.scale, default.scales) == ("elan-light-real", None, (2, 4))
-    assert (
-        service.submit(file_of("PNG", 4, 4), "a.png", RequestOptions()).result(PATIENCE).model == "elan-light-x4-real"
-    )
+    assert service.submit(file_of("PNG", 4, 4), "a.png", RequestOptions()).result().model == "elan-light-x4-real"
 
 
 @pytest.mark.parametrize("name", ["nope", "/etc/passwd", "../tiny_x2.safetensors", "elan-heavy", "tiny_x2.safetensors"])
@@ -115,7 +113,7 @@ def test_a_client_names_no_files(name: str, serving: Serving, file_of: FileOf) -
 
 def test_not_even_the_operators_file_by_its_path(serving: Serving, file_of: FileOf, weights: dict[int, Path]) -> None:
     assert refused(serving(), file_of(), wanted=RequestOptions(str(weights[2]))).status == 422
-    assert serving().submit(file_of(), "a.png", RequestOptions("tiny_x2")).result(PATIENCE).model == "tiny_x2"
+    assert serving().submit(file_of(), "a.png", RequestOptions("tiny_x2")).result().model == "tiny_x2"
 
 
 def test_a_scale_that_there_is_not(serving: Serving, file_of: FileOf) -> None:
@@ -127,7 +125,7 @@ def test_a_scale_that_there_is_not(serving: Serving, file_of: FileOf) -> None:
 def test_limits_of_size(serving: Serving, file_of: FileOf) -> None:
     data = file_of("PNG", 12, 20)
     service = serving(max_bytes=len(data), max_pixels=240, max_result_pixels=4 * 240)
-    assert service.submit(data, "a.png", RequestOptions()).result(PATIENCE).width == 40
+    assert service.submit(data, "a.png", RequestOptions()).result().width == 40
     assert refused(service, data + b"\0").limit == ExceededLimit("max_bytes", len(data))
     pixels = refused(serving(max_pixels=239), data, "big.png")
     assert (pixels.status, pixels.code, pixels.limit) == (422, "too_many_pixels", ExceededLimit("max_pixels", 239))
@@ -148,7 +146,7 @@ def test_all_frames_of_an_animation_count(serving: Serving, file_of: FileOf) -> 
     assert refused(serving(max_pixels=599), data, "a.gif").code == "too_many_pixels"
     assert "40 x 40 pixels on 6 pages" not in str(refused(serving(max_result_pixels=2399), data, "a.gif"))
     assert "20 x 20 pixels on 6 pages" in str(refused(serving(max_result_pixels=2399), data, "a.gif"))
-    done = serving(max_pixels=600, max_result_pixels=2400).submit(data, "a.gif", RequestOptions()).result(PATIENCE)
+    done = serving(max_pixels=600, max_result_pixels=2400).submit(data, "a.gif", RequestOptions()).result()
     assert Image.open(io.BytesIO(done.data)).n_frames == 6  # type: ignore[attr-defined]
     unfit = refused(serving(), data, "a.gif", RequestOptions(extension="png"))
     assert "pages do not fit into PNG" in str(unfit)
@@ -171,13 +169,13 @@ def test_the_queue_is_full(serving: Serving, hold: Callable[[Service], Held], fi
     tasks[1].cancel()  # its place is free at once
     late = service.submit(file_of(), "late.png", RequestOptions())
     held.go.set()
-    assert [task.result(PATIENCE).file_name for task in (tasks[0], tasks[2], late)] == [
+    assert [task.result().file_name for task in (tasks[0], tasks[2], late)] == [
         "0_x2.png",
         "2_x2.png",
         "late_x2.png",
     ]
     with pytest.raises(Rejected, match="withdrawn"):
-        tasks[1].result(PATIENCE)
+        tasks[1].result()
 
 
 def test_a_cancelled_request_ends_at_its_next_tile(
@@ -192,7 +190,7 @@ def test_a_cancelled_request_ends_at_its_next_tile(
     task.cancel()
     held.go.set()
     with pytest.raises(Rejected, match="withdrawn"):
-        task.result(PATIENCE)
+        task.result()
     no_longer(service)
     assert held.tiles == 1
     assert [(end.status, end.pixels) for end in ended] == [(499, 0)]
@@ -230,19 +228,9 @@ def test_how_long_work_takes_is_measured(serving: Serving, file_of: FileOf) -> N
     rough = service.throughput.seconds(1000)
     assert rough is not None
     assert rough > 0
-    result = service.submit(file_of("PNG", 30, 40), "a.png", RequestOptions()).result(PATIENCE)
+    result = service.submit(file_of("PNG", 30, 40), "a.png", RequestOptions()).result()
     no_longer(service)
     assert service.throughput.seconds(1200) == pytest.approx(result.seconds)
-
-
-def test_an_impatient_caller_may_ask_again(serving: Serving, hold: Callable[[Service], Held], file_of: FileOf) -> None:
-    service = serving()
-    held = hold(service)
-    task = service.submit(file_of(), "a.png", RequestOptions())
-    with pytest.raises(TimeoutError):
-        task.result(0.01)
-    held.go.set()
-    assert task.result(PATIENCE).width == 40
 
 
 @pytest.mark.parametrize("wait", [True, False])
@@ -252,15 +240,15 @@ def test_the_end(wait: bool, serving: Serving, hold: Callable[[Service], Held], 
     held = hold(service)
     tasks = [service.submit(file_of("PNG", 64, 64), "a.png", RequestOptions()) for _ in range(2)]
     assert held.asked.wait(PATIENCE)
-    service.stop_taking()
+    service.closing = True
     assert refused(service, file_of()).code == "shutting_down"
     held.go.set()
     service.close(wait=wait)
     if wait:
-        assert [task.result(PATIENCE).width for task in tasks] == [128, 128]
+        assert [task.result().width for task in tasks] == [128, 128]
     for task in tasks if not wait else []:
         with pytest.raises(Rejected, match="shutting down"):
-            task.result(PATIENCE)
+            task.result()
     service.close(wait=True)
 
 
@@ -274,7 +262,7 @@ def test_grace_has_an_end(serving: Serving, hold: Callable[[Service], Held], fil
     service.close(wait=True, grace=0.05)
     for task in (running, waiting):
         with pytest.raises(Rejected, match="shutting down"):
-            task.result(PATIENCE)
+            task.result()
 
 
 def test_nothing_is_left_behind(
@@ -290,7 +278,7 @@ def test_nothing_is_left_behind(
             task = service.submit(data, "a.png", RequestOptions())
             left.append(weakref.ref(task.future))  # type: ignore[arg-type]
             try:
-                task.result(PATIENCE)
+                task.result()
             except Rejected as error:
                 error.bare()
             no_longer(service)

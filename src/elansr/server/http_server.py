@@ -87,7 +87,7 @@ def _end_by_signals(stop: Event, service: Service) -> None:
     def receive(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             os._exit(128 + number)  # threads in the middle of their work are not waited for
-        service.stop_taking()
+        service.closing = True
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,4 @@
-"""`QueuedRequest`: one request that was taken on, as those see it who wait for it or do it."""
+"""A service: takes requests on, has them done in turn by a few threads and one network, and gives their results."""
 
 import math
 import time
@@ -59,21 +59,17 @@ class QueuedRequest:
         """Seconds until it is too late, at least 0."""
         return max(self.started + self.seconds - time.monotonic(), 0.0)
 
-    def result(self, timeout: float | None = None) -> UpscaledFile:
-        """Waits for the result.
+    def result(self) -> UpscaledFile:
+        """Waits for the result, as long as the request may take.
 
         Raises:
             Rejected: there is none, because of the file, the time, or the end of the service.
-            TimeoutError: it is not there after `timeout` seconds, and may still come.
         """
-        remaining = self.remaining
         try:
-            return self.future.result(remaining if timeout is None else min(timeout, remaining))
+            return self.future.result(self.remaining)
         except FutureTimeout:
-            if timeout is not None and timeout < remaining:
-                raise TimeoutError(f"not there after {timeout:g} s: ask again, or cancel") from None
-        self.give_up()
-        raise too_slow(self.seconds)
+            self.give_up()
+            raise too_slow(self.seconds) from None
 
     def cancel(self) -> None:
         """Withdraws the request: what is left of it is not done."""
@@ -123,7 +119,8 @@ class Service:
     Attributes:
         limits: with `at_once` made a number.
         models: what clients may name.
-        pace: how long work takes here.
+        throughput: how long work takes here.
+        closing: whether no more requests are taken on.
         on_ended: called with how each request ended, in any thread.
 
     Raises:
@@ -146,7 +143,7 @@ class Service:
         )
         self.throughput = Throughput()
         self.on_ended: Callable[[RequestRecord], None] = lambda ended: None
-        self._changed, self._closing = Condition(), False
+        self._changed, self.closing = Condition(), False
         self._waiting: set[QueuedRequest] = set()
         self._in_work: set[QueuedRequest] = set()
         self._mean_seconds = 1.0
@@ -168,23 +165,15 @@ class Service:
         """Requests that a thread works on."""
         return len(self._in_work)
 
-    @property
-    def closing(self) -> bool:
-        """Whether no more requests are taken on."""
-        return self._closing
-
-    def require_room(self, coming: int = 0) -> None:
+    def require_room(self) -> None:
         """Says no, before anything is uploaded, to what `submit` would refuse.
-
-        Args:
-            coming: requests that were let in, and are still uploading.
 
         Raises:
             Rejected: 429 where the queue is full, 503 where the service shuts down.
         """
-        if self._closing:
+        if self.closing:
             raise shutting_down()
-        if self.waiting + self.in_work + coming >= self.limits.queue + self.limits.at_once:
+        if self.waiting + self.in_work >= self.limits.queue + self.limits.at_once:
             raise queue_full(self.limits.queue, self.retry_after())
 
     def retry_after(self) -> int:
@@ -231,7 +220,7 @@ class Service:
             grace: seconds to wait at most; None is without end.
         """
         with self._changed:
-            self._closing = True
+            self.closing = True
             if wait:
                 self._changed.wait_for(lambda: not (self._waiting or self._in_work), grace)
             left = [*self._waiting, *self._in_work]
@@ -239,10 +228,6 @@ class Service:
             task.end(shutting_down())
         self._threads.shutdown()
         self._tiles.close()
-
-    def stop_taking(self) -> None:
-        """Takes nothing on any more."""
-        self._closing = True
 
     def _upscalers(self, task: QueuedRequest) -> Upscalers:
         options = task.options

@@ -32,7 +32,7 @@ class Throughput:
             self._pixels = MEMORY * self._pixels + pixels
 
     def seconds(self, pixels: int) -> float | None:
-        """PictureFacts how long so many pixels will take; None as long as nothing is known."""
+        """About how long so many pixels will take; None as long as nothing is known."""
         with self._lock:
             pace = self._seconds / self._pixels if self._pixels else self._trial
         return pace * pixels or None
