@@ -11,9 +11,9 @@ import binascii
 import hmac
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from elansr.errors import ConfigError
 from elansr.server.limits import Rejected, queue_full, refusal
@@ -28,12 +28,6 @@ READ_ON = 3
 """How many times the largest upload is read of one that is refused, so that its client sees why."""
 LINGER = 30.0
 """Seconds that this may take."""
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Scope = Message
-ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,7 +53,7 @@ class Gate:
         api_key: that `GUARDED` asks for, as a bearer's token, or where browsers go as a password; None is no key.
     """
 
-    def __init__(self, app: ASGI, service: Service, metrics: Metrics, api_key: str | None) -> None:
+    def __init__(self, app: ASGIApp, service: Service, metrics: Metrics, api_key: str | None) -> None:
         self._app, self._service, self._metrics = app, service, metrics
         self._key = None if api_key is None else api_key.encode()
         self._inside = 0
@@ -156,7 +150,7 @@ class BodyDrain:
         seconds: that it may take.
     """
 
-    def __init__(self, scope: Message, receive: Receive, send: Send, most: int, seconds: float) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, most: int, seconds: float) -> None:
         self._receive, self._send, self._left, self._seconds = receive, send, most, seconds
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")

@@ -2,13 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple, cast
 
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive
 
 from elansr.errors import ConfigError
 from elansr.server.limits import Rejected, cancelled, too_many_bytes, too_slow_upload
@@ -24,8 +24,6 @@ SECONDS = 120.0
 """That an upload may take."""
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
-
-Message = MutableMapping[str, Any]
 
 
 class Upload(NamedTuple):
@@ -64,7 +62,7 @@ async def read_upload(request: Request, max_bytes: int) -> Upload:
         await form.close()
 
 
-def _counted(receive: Callable[[], Awaitable[Message]], max_bytes: int) -> Callable[[], Awaitable[Message]]:
+def _counted(receive: Receive, max_bytes: int) -> Receive:
     """`receive` that ends with a `Rejected` where the body goes on past the limit."""
     left = max_bytes + BESIDE_THE_FILE
 
