@@ -6,7 +6,7 @@ Every refusal has one shape: {"error": {"code", "message", "limit"}}.
 import math
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -137,7 +137,6 @@ def shutting_down() -> Rejected:
     return Rejected(503, "shutting_down", "this service is shutting down: try again in a while", retry_after=30)
 
 
-_CODES = {400: "bad_form"}
 _LONGEST_PATH = 100
 
 
@@ -168,31 +167,24 @@ def not_found(method: str, path: str, allow: str = "") -> Response:
 def answer_errors(app: FastAPI) -> None:
     """Makes the app answer every error in this shape."""
 
-    async def rejected(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, Rejected)
+    async def rejected(_request: Request, error: Rejected) -> Response:
         return refusal(error)
 
-    async def of_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
+    async def of_http(request: Request, error: HTTPException) -> Response:
         if error.status_code in (404, 405):
             return not_found(request.method, request.url.path, (error.headers or {}).get("Allow", ""))
         message = str(error.detail or HTTPStatus(error.status_code).phrase)
-        why = Rejected(error.status_code, _CODES.get(error.status_code, "http_error"), message)
+        why = Rejected(error.status_code, "bad_form" if error.status_code == 400 else "http_error", message)
         return refusal(why, dict(error.headers or {}))
 
-    async def of_validation(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
+    async def of_validation(_request: Request, error: RequestValidationError) -> Response:
         found = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors())
         return refusal(Rejected(422, "invalid_request", found))
 
     async def unexpected(_request: Request, _error: Exception) -> Response:  # the server logs it
         return refusal(Rejected(500, "internal", "the service failed on this request: its log says why"))
 
-    handlers: list[tuple[Any, Any]] = [
-        (Rejected, rejected),
-        (HTTPException, of_http),
-        (RequestValidationError, of_validation),
-        (Exception, unexpected),
-    ]
-    for kind, handler in handlers:
-        app.add_exception_handler(kind, handler)
+    app.add_exception_handler(Rejected, rejected)
+    app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(RequestValidationError, of_validation)
+    app.add_exception_handler(Exception, unexpected)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,25 +16,23 @@ _FAMILIES = tuple(dict.fromkeys(row.family for row in RELEASED.values()))
 _NAMES = (AUTO, *_FAMILIES, *RELEASED)
 
 
-class Offer(NamedTuple):
-    """One row of what clients may ask for.
+@dataclass(frozen=True)
+class ModelRow:
+    """One row of what clients may ask for, as `GET /v1/models` lists it.
 
     Attributes:
         name: what they say.
+        scale: of the network; None where `scales` has several.
         scales: that they may ask for; of several, what they leave out follows from the size, see `RequestOptions`.
         description: one line.
         default: whether it is taken where a request names none.
     """
 
     name: str
+    scale: int | None
     scales: tuple[int, ...]
     description: str
     default: bool
-
-    @property
-    def scale(self) -> int | None:
-        """Of the network; None where it depends on what is asked for."""
-        return self.scales[0] if len(self.scales) == 1 else None
 
 
 class OfferedModels:
@@ -57,16 +54,19 @@ class OfferedModels:
             raise ConfigError(f"{chosen}: {self.default} is the name of weights that come with elansr: rename the file")
 
     @property
-    def offers(self) -> list[Offer]:
+    def offers(self) -> list[ModelRow]:
         """All that clients may name, the default first."""
-        rows = [Offer(AUTO, tuple(sorted(family(CLEAN))), "chosen by how the file was compressed", False)]
-        rows += [Offer(name, tuple(sorted(family(name))), _of(name), False) for name in _FAMILIES]
-        rows += [Offer(row.name, (row.scale,), row.description, False) for row in RELEASED.values()]
+        rows = [(AUTO, tuple(sorted(family(CLEAN))), "chosen by how the file was compressed")]
+        rows += [(name, tuple(sorted(family(name))), _of(name)) for name in _FAMILIES]
+        rows += [(row.name, (row.scale,), row.description) for row in RELEASED.values()]
         if self.default not in _NAMES:
             loaded = self._loaded.get(self._chosen)
-            rows.append(Offer(self.default, (loaded.scale,) if loaded else SCALES, "chosen by the operator", False))
-        rows = [row._replace(default=row.name == self.default) for row in rows]
-        return sorted(rows, key=lambda row: not row.default)
+            rows.append((self.default, (loaded.scale,) if loaded else SCALES, "chosen by the operator"))
+        rows.sort(key=lambda row: row[0] != self.default)
+        return [
+            ModelRow(name, scales[0] if len(scales) == 1 else None, scales, text, name == self.default)
+            for name, scales, text in rows
+        ]
 
     def prepare(self) -> None:
         """Loads what a request that names nothing needs.
@@ -123,10 +123,7 @@ def _of(name: str) -> str:
     return f"at the scale asked for: {', '.join(family(name)[scale].name for scale in sorted(family(name)))}"
 
 
-_FOR: dict[Degradation, str] = {
-    "bicubic": "for clean pictures",
-    "real": "for photos with noise or JPEG",
-}
+_FOR: dict[Degradation, str] = {"bicubic": "for clean pictures", "real": "for photos with noise or JPEG"}
 
 
 @dataclass(frozen=True)
@@ -144,26 +141,19 @@ class ModelFamily:
     scales: Mapping[int, str]
 
 
-def kinds(offers: Sequence[Offer]) -> list[ModelFamily]:
-    """The rows for what a service offers, in its order.
-
-    Args:
-        offers: of the service, see `OfferedModels.offers`.
-    """
-    found: dict[str, ModelFamily] = {}
-    for offer in offers:
-        kind = _kind(offer)
-        found.setdefault(kind.name, kind)
-    return list(found.values())
+def kinds(offers: Sequence[ModelRow]) -> list[ModelFamily]:
+    """The rows for what a service offers, see `OfferedModels.offers`, in its order."""
+    found = [_kind(offer) for offer in offers]
+    return list({kind.name: kind for kind in found}.values())
 
 
-def first_scale(offers: Sequence[Offer], kind: ModelFamily) -> int:
+def first_scale(offers: Sequence[ModelRow], kind: ModelFamily) -> int:
     """The scale that is chosen when the page opens: that of the service's default model, else the largest."""
     default = next((offer.scale for offer in offers if offer.default), None)
     return default if default is not None and default in kind.scales else max(kind.scales)
 
 
-def _kind(offer: Offer) -> ModelFamily:
+def _kind(offer: ModelRow) -> ModelFamily:
     if offer.name == AUTO:
         return ModelFamily(AUTO, "Automatic", dict.fromkeys(family(CLEAN), AUTO))
     row = RELEASED.get(offer.name)

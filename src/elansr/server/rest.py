@@ -23,6 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 import elansr
 from elansr.server.limits import answer_errors, cancelled, not_found, refusal, shutting_down, too_slow
+from elansr.server.offered_models import ModelRow
 from elansr.server.openapi import ERROR_SCHEMA, picture_response, refusals, upscale_form
 from elansr.server.processing import UpscaledFile
 from elansr.server.prometheus import Metrics
@@ -40,17 +41,6 @@ DOCS = ("/docs", "/docs/oauth2-redirect", "/openapi.json")
 METHODS = {UPSCALE: "POST"} | dict.fromkeys((MODELS, HEALTH, METRICS, *DOCS), READ)
 PIECE = 2**18
 """Bytes of a result that are handed to the network at a time: what a slow client has not taken stays ours to drop."""
-
-
-@dataclass(frozen=True)
-class ModelRow:
-    """A row of `GET /v1/models`; `scale` is null where `scales` has several."""
-
-    name: str
-    scale: int | None
-    scales: tuple[int, ...]
-    description: str
-    default: bool
 
 
 @dataclass(frozen=True)
@@ -121,10 +111,7 @@ def _add_upscale(app: FastAPI, service: Service) -> None:
 def _add_models(app: FastAPI, service: Service) -> None:
     async def models() -> ModelList:
         """Lists what can be asked for as `model`."""
-        rows = [
-            ModelRow(row.name, row.scale, row.scales, row.description, row.default) for row in service.models.offers
-        ]
-        return ModelList(rows)
+        return ModelList(service.models.offers)
 
     _add_read(app, MODELS, models, responses=refusals(401))
 
