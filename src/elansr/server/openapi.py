@@ -1,8 +1,9 @@
 """What the OpenAPI says beyond what FastAPI reads from the code: the form, the picture, the refusals."""
 
-from typing import Any
+from typing import Any, get_args
 
 from elansr.server.limits import Limits
+from elansr.upscaling import Extension
 
 PICTURES = ("jpeg", "png", "webp", "tiff", "avif", "bmp", "gif")
 
@@ -75,7 +76,7 @@ def upscale_form(names: list[str], limits: Limits) -> dict[str, Any]:
         "scale": {"type": "integer", "enum": [2, 3, 4], "description": _SCALE},
         "format": {
             "type": "string",
-            "enum": ["auto", "png", "jpg", "webp", "tiff", "avif"],
+            "enum": list(get_args(Extension)),
             "default": "auto",
             "description": "Of the result; auto keeps that of the file name.",
         },

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from threading import Lock
+from typing import get_args
 
 from elansr.errors import ConfigError, DeviceError, PictureError, TooManyPixelsError, WeightsError
 from elansr.images import Picture, Pixels, check_format, encode, format_of_suffix, read
@@ -44,7 +45,7 @@ class RequestOptions:
     quality: int | None = None
 
     def __post_init__(self) -> None:
-        known = ("auto", "png", "jpg", "webp", "tiff", "avif")
+        known = get_args(Extension)
         if self.extension not in known:
             raise ConfigError(f"format {self.extension!r}: must be one of {', '.join(known)}")
         if self.quality is not None and not 1 <= self.quality <= 100:
@@ -96,11 +97,7 @@ def upscale_bytes(
     """Decodes, upscales and encodes one picture.
 
     Args:
-        data: the bytes of the file.
         file_name: the client's name for it.
-        options: of the result.
-        upscalers: give the upscaler.
-        limits: of the service.
         on_progress: called with the share that is done, 0 to 1; what it raises ends the work.
 
     Raises:
@@ -169,13 +166,7 @@ class _UnfitError(PictureError):
 
 
 def rejected(error: Exception, file_name: str, limits: Limits) -> Rejected:
-    """What to answer to the client of a request that failed.
-
-    Args:
-        error: why.
-        file_name: of the client's picture.
-        limits: of the service.
-    """
+    """What to answer to the client of a request about a picture that failed with an error."""
     if isinstance(error, Rejected):
         return error
     text = " ".join(str(error).split())
