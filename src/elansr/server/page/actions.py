@@ -1,4 +1,4 @@
-"""`PageRun`: what a tab has asked for, one picture or several one after the other, until it is done or stopped."""
+"""What happens when somebody uses the page, and the work from the press of the button to its end."""
 
 import asyncio
 import time
@@ -34,10 +34,6 @@ PATIENCE = 2.0
 
 class PageRun:
     """One press of the button.
-
-    Args:
-        pictures: in their order.
-        pace: of the service.
 
     Attributes:
         stopped: whether it is to end.
@@ -128,13 +124,7 @@ class View(NamedTuple):
 
 
 class Actions:
-    """Answers to what users do.
-
-    Args:
-        service: does the work.
-        kinds: the models on offer, by name.
-        folder: where files are kept for the browser.
-    """
+    """Answers to what users do; `kinds` are the models on offer, by name."""
 
     def __init__(self, service: Service, kinds: Mapping[str, ModelFamily], folder: PageFolder) -> None:
         self._service, self._families, self._folder = service, kinds, folder

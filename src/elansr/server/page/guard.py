@@ -18,10 +18,9 @@ NEEDED = ("queue/join", "queue/data", "heartbeat/", "startup-events", "login_che
 """Beginnings of the paths below `API` that the page asks for; its files come on top."""
 LOGIN = "/login"
 READ = "GET, HEAD"
-METHODS = {"/": READ, "/config": "GET", "/theme.css": "GET", "/favicon.ico": "GET", "/robots.txt": "GET"} | {
-    LOGIN: "POST",
-    "/logout": "GET",
-}
+METHODS = {"/": READ, LOGIN: "POST"} | dict.fromkeys(
+    ("/config", "/theme.css", "/favicon.ico", "/robots.txt", "/logout"), "GET"
+)
 """Paths of Gradio beside `API` that browsers ask for, and how."""
 ASSETS = ("/assets/", "/static/")
 """Beginnings of those of the page's programs and fonts."""
@@ -79,11 +78,7 @@ LONGEST_FIELD = 4096
 
 
 class Login:
-    """Fills in the name.
-
-    Args:
-        app: the page.
-    """
+    """Fills in the user's name, which Gradio wants and nobody needs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,6 +1,7 @@
 """The page itself: what stands where, and which part of it calls which of `actions`."""
 
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -9,9 +10,9 @@ from elansr.server.limits import Limits
 from elansr.server.offered_models import ModelFamily
 from elansr.server.page import html
 from elansr.server.page.actions import Actions, View
-from elansr.server.page.mount import asset
 from elansr.server.page.page_files import MOST_PICTURES, ChosenPicture, KeptResult
 
+ASSETS = Path(__file__).parent / "static"
 TITLE = "elansr: larger pictures"
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF", "AVIF")
 RESULTS = (
@@ -48,14 +49,7 @@ _WITH_ROOM = """(made, across, down, _) => {
 
 
 class PageLayout:
-    """Builds the page.
-
-    Args:
-        actions: what its parts call.
-        kinds: the models on offer, the one chosen at first in front.
-        scale: chosen at first.
-        limits: of the service, shown on the page.
-    """
+    """Builds the page, whose parts call `actions`; the first of the `kinds` of models is chosen when it opens."""
 
     def __init__(self, actions: Actions, kinds: Mapping[str, ModelFamily], scale: int, limits: Limits) -> None:
         self._actions, self._families, self._limits = actions, kinds, limits
@@ -72,7 +66,7 @@ class PageLayout:
                 with gr.Column(scale=3, min_width=300, elem_id="result"):
                     self._result()
             self._connect()
-            page.unload(self._left)
+            page.unload(self._stopped)
         page.queue(api_open=False, default_concurrency_limit=None)
         return page
 
@@ -180,10 +174,7 @@ class PageLayout:
             yield _shown(view)
 
     def _stopped(self, request: gr.Request) -> None:
-        self._actions.stop(request.session_hash or "")
-
-    def _left(self, request: gr.Request) -> None:
-        """The tab was closed."""
+        """The button was pressed, or the tab was closed."""
         self._actions.stop(request.session_hash or "")
 
     def _size_after(self, chosen: tuple[ChosenPicture, ...], scale: int) -> tuple[str, Any]:
@@ -201,6 +192,11 @@ class PageLayout:
             return 50, 50
         width, height = made.shown
         return round(100 * event.index[0] / width), round(100 * event.index[1] / height)
+
+
+def asset(name: str) -> str:
+    """A text file of the page."""
+    return (ASSETS / name).read_text(encoding="utf-8")
 
 
 def _scales(kind: ModelFamily) -> list[tuple[str, int]]:

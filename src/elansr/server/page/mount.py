@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import gradio as gr
 from fastapi import FastAPI
 from starlette.routing import Mount
 
-from elansr.errors import MissingExtraError
 from elansr.server.offered_models import first_scale, kinds
 from elansr.server.page.actions import Actions
 from elansr.server.page.guard import Guard, Login
+from elansr.server.page.layout import ASSETS, PageLayout, asset
 from elansr.server.page.page_files import PageFolder
 from elansr.server.security import checked_key
 from elansr.server.service import Service
@@ -22,6 +23,17 @@ from elansr.server.service import Service
 SWEEP_SECONDS = 60.0
 """Between two looks for files that are old or too many."""
 LOGIN = "This server asks for its API key: enter it as the password. The user name may stay empty."
+_LEFT_OUT = {
+    "footer_links": [],
+    "run_history": False,
+    "show_error": False,
+    "ssr_mode": False,
+    "enable_monitoring": False,
+    "pwa": False,
+    "mcp_server": False,
+    "app_kwargs": {"docs_url": None, "redoc_url": None, "openapi_url": None},
+}
+"""What Gradio would add to the page."""
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 
 
@@ -38,20 +50,18 @@ def mount(app: FastAPI, service: Service, *, api_key: str | None = None) -> Fast
 
     Raises:
         ConfigError: a key that no client can send.
-        MissingExtraError: Gradio is not installed.
     """
     api_key = checked_key(api_key)
-    gr, layout_of = _gradio()
     service.try_out()
     folder = PageFolder()
     rows = {kind.name: kind for kind in kinds(service.models.offers)}
     first = next(iter(rows.values()))
     actions = Actions(service, rows, folder)
-    layout = layout_of(actions, rows, first_scale(service.models.offers, first), service.limits)
+    layout = PageLayout(actions, rows, first_scale(service.models.offers, first), service.limits)
 
     def build() -> None:
         places = {"allowed_paths": [str(folder.path)], "max_file_size": service.limits.max_bytes}
-        gr.mount_gradio_app(app, layout.blocks(), "/", **places, **_look(gr), **_login(api_key), **_left_out())
+        gr.mount_gradio_app(app, layout.blocks(), "/", **places, **_look(), **_login(api_key), **_LEFT_OUT)
         mounted = cast("Mount", app.routes[-1])
         mounted.app = Guard(Login(mounted.app), folder.path, service.limits.max_bytes)
 
@@ -61,31 +71,18 @@ def mount(app: FastAPI, service: Service, *, api_key: str | None = None) -> Fast
     return app
 
 
-def _gradio() -> tuple[Any, Any]:
-    """Gradio, and the layout, which is made of its parts."""
-    try:
-        import gradio
-    except ImportError as error:
-        raise MissingExtraError(
-            "the web page needs Gradio: install it with pip install '.[web]' in elansr's folder"
-        ) from error
-    from elansr.server.page.layout import PageLayout
-
-    return gradio, PageLayout
-
-
 def _in_loop(build: Callable[[], None]) -> None:
     """Calls what makes locks: Gradio would open an event loop for each, and close none, where none runs."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(_called(build))
+
+        async def called() -> None:
+            build()
+
+        asyncio.run(called())
     else:
         build()
-
-
-async def _called(build: Callable[[], None]) -> None:
-    build()
 
 
 @contextmanager
@@ -104,7 +101,7 @@ def _environment(folder: Path) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _look(gr: Any) -> dict[str, Any]:
+def _look() -> dict[str, Any]:
     """Colours that can be read in light and dark, and fonts that are on every machine."""
     theme = gr.themes.Default(
         primary_hue="teal", neutral_hue="slate", font=FONT, font_mono=("ui-monospace", "monospace"), radius_size="lg"
@@ -126,26 +123,8 @@ def _login(api_key: str | None) -> dict[str, Any]:
     """Asks for the key before it shows anything, where there is one."""
     if api_key is None:
         return {}
-    return {"auth": lambda _name, given: _same(given, api_key), "auth_message": LOGIN}
-
-
-def _same(given: str, wanted: str) -> bool:
-    return secrets.compare_digest(given.encode(), wanted.encode())
-
-
-def _left_out() -> dict[str, Any]:
-    """Turns off what Gradio would add to the page."""
-    nothing = {"docs_url": None, "redoc_url": None, "openapi_url": None}
-    return {
-        "footer_links": [],
-        "run_history": False,
-        "show_error": False,
-        "ssr_mode": False,
-        "enable_monitoring": False,
-        "pwa": False,
-        "mcp_server": False,
-        "app_kwargs": nothing,
-    }
+    key = api_key.encode()
+    return {"auth": lambda _name, given: secrets.compare_digest(given.encode(), key), "auth_message": LOGIN}
 
 
 def _live_with(app: FastAPI, actions: Actions, folder: PageFolder) -> None:
@@ -170,11 +149,3 @@ async def _sweep(folder: PageFolder) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         await asyncio.to_thread(folder.sweep)
-
-
-ASSETS = Path(__file__).parent / "static"
-
-
-def asset(name: str) -> str:
-    """A text file of the folder."""
-    return (ASSETS / name).read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from elansr.disk import TemporaryFolder
@@ -49,7 +49,8 @@ class PageFolder:
 
     def sweep(self) -> None:
         """Deletes what is old, and the oldest of what is too much."""
-        found = sorted(((path.lstat().st_mtime, path) for path in self._entries()), reverse=True)
+        entries = self.path.iterdir() if self.path.is_dir() else []
+        found = sorted(((path.lstat().st_mtime, path) for path in entries), reverse=True)
         oldest, held = time.time() - self._kept, 0
         for changed, path in found:
             held += _size(path)
@@ -59,9 +60,6 @@ class PageFolder:
     def close(self) -> None:
         """Deletes all of it."""
         self._temporary.close()
-
-    def _entries(self) -> list[Path]:
-        return list(self.path.iterdir()) if self.path.is_dir() else []
 
 
 def _size(path: Path) -> int:
@@ -126,7 +124,10 @@ def sent_files(message: str) -> list[SentFile]:
         Rejected: it is something else, or too many.
     """
     try:
-        sent = [_sent(row) for row in json.loads(message)]
+        sent = [
+            SentFile(safe_name(row["name"]), int(row["bytes"]), Path(row["path"]).resolve() if "path" in row else None)
+            for row in json.loads(message)
+        ]
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise Rejected(422, "no_picture", "that was no upload: choose the picture again") from error
     if len(sent) > MOST_PICTURES:
@@ -135,17 +136,8 @@ def sent_files(message: str) -> list[SentFile]:
     return sent
 
 
-def _sent(row: Any) -> SentFile:
-    return SentFile(safe_name(row["name"]), int(row["bytes"]), Path(row["path"]).resolve() if "path" in row else None)
-
-
 class Uploads:
-    """Looks at what was sent.
-
-    Args:
-        folder: where it lies, and nothing else is looked at.
-        limits: of the service.
-    """
+    """Looks at what was sent, if it lies in the folder."""
 
     def __init__(self, folder: PageFolder, limits: Limits) -> None:
         self._folder, self._limits = folder, limits

@@ -78,7 +78,8 @@ def thumbnail(picture: Picture, path: Path) -> None:
     """Writes a small JPEG of the first page."""
     page = picture.pages[0]
     factor = min(1.0, THUMBNAIL / max(page.shape[:2]))
-    _write(resized(page, *_times(page, factor)), picture, path)
+    height, width = (max(1, round(side * factor)) for side in page.shape[:2])
+    _write(resized(page, width, height), picture, path)
 
 
 def comparison(source: Path, result: Path, folder: Path, max_pixels: int) -> tuple[Path, Path]:
@@ -124,7 +125,8 @@ def detail(
     after, cut = _cut(result, box, max_pixels)
     _write(cut, after, files[1])
     before = opened(source, max_pixels)
-    _write(_enlarged_part(before.pages[0], size, box), before, files[0])
+    part = _lazily_resized(before.pages[0], *size).crop(box.left, box.top, box.width, box.height)
+    _write(_on_ground(_pixels(part), before.pages[0].shape[2]), before, files[0])
     return files
 
 
@@ -179,11 +181,6 @@ def _scaled(image: Any, width: int, height: int) -> Any:
     )
 
 
-def _enlarged_part(page: Pixels, size: tuple[int, int], box: CutOut) -> Pixels:
-    part = _lazily_resized(page, *size).crop(box.left, box.top, box.width, box.height)
-    return _on_ground(_pixels(part), page.shape[2])
-
-
 def _cut(path: Path, box: CutOut, max_pixels: int) -> tuple[Picture, Pixels]:
     """The cut-out of a file, of which no more is decoded than its format needs."""
     with LIBVIPS:
@@ -213,11 +210,6 @@ def _on_ground(page: Pixels, channels: int) -> Pixels:
 def _pixels(image: Any) -> Pixels:
     pixels: Pixels = image.numpy().reshape(image.height, image.width, image.bands)
     return pixels
-
-
-def _times(page: Pixels, factor: float) -> tuple[int, int]:
-    """Width and height of the page times a factor."""
-    return max(1, round(page.shape[1] * factor)), max(1, round(page.shape[0] * factor))
 
 
 def _write(page: Pixels, picture: Picture, path: Path) -> None:
