@@ -449,7 +449,8 @@ def test_with_a_key_the_page_asks_for_it(service: Service, browser: Any) -> None
 def fill_in(page: Any, key: str) -> None:
     """With no user's name, which is as good as any."""
     page.fill("input[type=password]", key)
-    page.click("button:has-text('Login')")
+    with page.expect_response("**/login"):
+        page.click("button:has-text('Login')")
 
 
 def test_files_are_gone_with_the_server(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
