@@ -94,10 +94,13 @@ def test_no_class_name_is_used_twice() -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py"], ids=relative)
-def test_the_files_that_a_package_names_are_there(path: Path) -> None:
+def test_a_package_lists_its_files(path: Path) -> None:
+    """A docstring that says what files are for says it of all of them, and of no others."""
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    for file in re.findall(r"(?<![\w/.])\w+\.py\b|(?<![\w/.])\w+/(?!\w)", docstring):
-        assert (path.parent / file).exists(), f"there is no {file}"
+    listed = set(re.findall(r"(?<![\w/.])\w+\.py\b", docstring))
+    assert not listed or listed == {file.name for file in path.parent.glob("*.py")} - {"__init__.py"}
+    for folder in re.findall(r"(?<![\w/.])\w+/(?!\w)", docstring):
+        assert (path.parent / folder).is_dir(), f"there is no {folder}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)

@@ -1,0 +1,11 @@
+"""The command `elansr`: each file named after a command parses its options, calls the library once and prints.
+
+Commands: upscale.py, video.py, serve.py, batch.py, convert.py, export.py, info.py, evaluate.py, compare.py,
+benchmark.py, train.py, check_data.py.
+
+main.py              all commands, and how errors end
+options.py           options that several commands have
+progress.py          progress bars; display.py: those of `elansr upscale`
+interrupts.py        Ctrl-C and termination
+file_results.py      results as text and JSON; scores.py: those of an evaluation; benchmark_table.py: of a benchmark
+"""

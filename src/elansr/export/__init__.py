@@ -1,4 +1,10 @@
-"""Weights as files that other run times take: ONNX, OpenVINO, and PyTorch's own archive."""
+"""Weights as files that other run times take: ONNX, OpenVINO, and PyTorch's own archive.
+
+write.py        `export`: writes a file, tries it and puts it in place
+onnx_elan.py    ELAN as an ONNX graph, which OpenVINO files are made from; onnx_graph.py: such graphs in general
+archive.py      PyTorch's archive
+parity.py       whether the file computes what PyTorch computes
+"""
 
 from elansr.export.write import ExportResult, Target, export, write_unchecked
 

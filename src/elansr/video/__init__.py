@@ -1,13 +1,13 @@
 """Upscaling a video: every frame at its own time, with all else that the file holds.
 
-upscale     the whole of it, and its threads: decoding, the network, encoding
-reading     what a file holds, and its frames in RGB with their times
-frames      YUV to RGB and back, and display matrices
-encoding    codecs and their settings; pictures to packets
-segments    finished parts, beside the target, so that an interrupted run goes on with the first unfinished one
-containers  what fits into which file, and the streams that are copied
-muxing      the result: the segments joined, and everything else copied
-libav       PyAV, and its errors in our words
+upscale.py      the whole of it, and its threads: decoding, the network, encoding
+video_file.py   what a file holds, and its frames in RGB with their times
+frames.py       YUV to RGB and back, and display matrices
+encoding.py     codecs and their settings; pictures to packets
+segments.py     finished parts, beside the target, so that an interrupted run goes on with the first unfinished one
+containers.py   what fits into which file, and the streams that are copied
+muxing.py       the result: the segments joined; audio, subtitles and everything else copied
+libav.py        PyAV, and its errors in our words
 """
 
 from elansr.video.containers import CONTAINERS

@@ -1,13 +1,13 @@
 """The web page of `elansr serve`: a picture in, a larger one out, in a browser.
 
-    mount       puts it beside REST
-    layout      what stands where
-    actions     what happens when somebody uses it, and the work from the press of the button to its end
-    page_files  uploads and results on the server's disk, for an hour
-    previews    what a browser can show of pictures
-    html        the texts, as HTML
-    guard       what of Gradio can be reached, and the login
-    static/     style sheet, scripts and icon
+mount.py        puts it beside REST
+layout.py       what stands where
+actions.py      what happens when somebody uses it, and the work from the press of the button to its end
+page_files.py   uploads and results on the server's disk, for an hour
+previews.py     what a browser can show of pictures
+html.py         the texts, as HTML
+guard.py        what of Gradio can be reached, and the login
+static/         style sheet, scripts and icon
 
 The browser asks nobody but this server: no fonts, scripts or counters from elsewhere.
 """
