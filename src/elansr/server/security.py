@@ -67,7 +67,7 @@ class Gate:
         if upscale:
             patient = BodyDrain(scope, receive, send, READ_ON * self._service.limits.max_bytes, LINGER)
             receive, send = patient.receive, self._counting(patient.send)
-        if not self._may_enter(scope):
+        if not self._is_allowed(scope):
             await self._ask_for_key(scope, receive, send)
         elif upscale:
             await self._upscale(scope, receive, send)
@@ -83,7 +83,7 @@ class Gate:
             return
         self._inside += 1
         try:
-            await self._app(scope, receive, self._hurried(send))
+            await self._app(scope, receive, self._with_deadline(send))
         except (asyncio.TimeoutError, TimeoutError):
             _LOG.warning("a client did not take its result in %g s", self._service.limits.seconds)
         finally:
@@ -103,18 +103,18 @@ class Gate:
 
         return counting
 
-    def _hurried(self, send: Send) -> Send:
+    def _with_deadline(self, send: Send) -> Send:
         """`send` that gives up on a client who does not take the result in the time that a request has."""
         until: float | None = None
 
-        async def hurried(message: Message) -> None:
+        async def sending(message: Message) -> None:
             nonlocal until
             until = until or time.monotonic() + self._service.limits.seconds
             await asyncio.wait_for(send(message), max(until - time.monotonic(), 0.001))
 
-        return hurried
+        return sending
 
-    def _may_enter(self, scope: Scope) -> bool:
+    def _is_allowed(self, scope: Scope) -> bool:
         path = scope["path"]
         if self._key is None or not path.startswith(GUARDED):
             return True
@@ -170,9 +170,9 @@ class BodyDrain:
         """As the server's, but for a refusal, which waits."""
         if message["type"] == "http.response.start" and message["status"] >= REFUSED and not self._asked:
             with suppress(asyncio.TimeoutError, TimeoutError):
-                await asyncio.wait_for(self._drop_the_rest(), self._seconds)
+                await asyncio.wait_for(self._read_to_the_end(), self._seconds)
         await self._send(message)
 
-    async def _drop_the_rest(self) -> None:
+    async def _read_to_the_end(self) -> None:
         while not self._ended and self._left > 0:
             await self.receive()

@@ -208,7 +208,7 @@ class Service:
         return task
 
     def try_out(self) -> None:
-        """Measures a first figure for `pace`, a fraction of a second, of the weights that were loaded first."""
+        """Measures a first figure for `throughput`, a fraction of a second, of the weights that were loaded first."""
         if upscaler := self.models.any_loaded():
             self.throughput.try_out(self._tiles.share(upscaler, lambda: None))
 

@@ -34,8 +34,8 @@ class Throughput:
     def seconds(self, pixels: int) -> float | None:
         """About how long so many pixels will take; None as long as nothing is known."""
         with self._lock:
-            pace = self._seconds / self._pixels if self._pixels else self._trial
-        return pace * pixels or None
+            seconds_per_pixel = self._seconds / self._pixels if self._pixels else self._trial
+        return seconds_per_pixel * pixels or None
 
     def try_out(self, upscaler: TiledNetwork) -> None:
         """Measures a first figure; where it fails there is none, as with a model of one fixed size."""

@@ -38,7 +38,7 @@ class _Waiting:
     check: Check
     answer: "Future[Samples]" = field(default_factory=Future)
 
-    def goes_with(self, other: "_Waiting") -> bool:
+    def fits_in_a_batch_with(self, other: "_Waiting") -> bool:
         """Whether both can be one batch."""
         return self.network is other.network and self.tile.shape == other.tile.shape
 
@@ -103,7 +103,7 @@ class TileQueue:
             if self._closed:
                 return []
             first = self._queue[0]
-            batch = [waiting for waiting in self._queue if waiting.goes_with(first)][: first.most]
+            batch = [waiting for waiting in self._queue if waiting.fits_in_a_batch_with(first)][: first.most]
             for waiting in batch:
                 self._queue.remove(waiting)
             return batch

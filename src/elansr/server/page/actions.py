@@ -39,11 +39,11 @@ class PageRun:
         stopped: whether it is to end.
     """
 
-    def __init__(self, pictures: Sequence[ChosenPicture], pace: Throughput) -> None:
+    def __init__(self, pictures: Sequence[ChosenPicture], throughput: Throughput) -> None:
         self.stopped = False
         self._number, self._ended = len(pictures), 0
         self._pixels, self._done = sum(chosen.about.pixels for chosen in pictures), 0
-        self._expected = pace.seconds(self._pixels)
+        self._expected = throughput.seconds(self._pixels)
         self._began = 0.0
         self._task: QueuedRequest | None = None
 
@@ -268,7 +268,7 @@ class Actions:
             path = await self._threaded(lambda: archive(self._folder, made))
         except OSError:  # one of them is gone by now, or the disk is full: what there is can be downloaded alone
             return ""
-        return html.all_of_them(path.name, link(path), path.stat().st_size)
+        return html.archive_download(path.name, link(path), path.stat().st_size)
 
     async def _submitted(self, run: PageRun, chosen: ChosenPicture, options: RequestOptions) -> QueuedRequest:
         return await run.submitted(lambda: self._threaded(lambda: self._submit(chosen, options)))

@@ -120,7 +120,7 @@ def ended(done: int, number: int, stopped: bool) -> str:
     return f"{'Stopped: ' if stopped else ''}{done} of {number} pictures are done."
 
 
-def all_of_them(name: str, link: str, size: int) -> str:
+def archive_download(name: str, link: str, size: int) -> str:
     """The download of several results at once."""
     return (
         f'<div class="done"><a class="download" href="{escape(link)}" download="{escape(name)}">'

@@ -67,7 +67,7 @@ def mount(app: FastAPI, service: Service, *, api_key: str | None = None) -> Fast
 
     with _environment(folder.path):
         _in_loop(build)
-    _live_with(app, actions, folder)
+    _extend_lifespan(app, actions, folder)
     return app
 
 
@@ -127,7 +127,7 @@ def _login(api_key: str | None) -> dict[str, Any]:
     return {"auth": lambda _name, given: secrets.compare_digest(given.encode(), key), "auth_message": LOGIN}
 
 
-def _live_with(app: FastAPI, actions: Actions, folder: PageFolder) -> None:
+def _extend_lifespan(app: FastAPI, actions: Actions, folder: PageFolder) -> None:
     """Sweeps while the application runs and deletes everything when it ends."""
     around = app.router.lifespan_context
 
