@@ -6,7 +6,7 @@ A checkpoint holds everything the next step depends on, so that interrupted and 
 import contextlib
 import io
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,14 +132,9 @@ class Checkpoints:
                     "(--set run.folder=...)"
                 )
             found = [path]
-        if found:
-            self._first_good(state, found)
-
-    @staticmethod
-    def _first_good(state: TrainState, candidates: Sequence[Path]) -> None:
-        """Restores the first that can be; if none can, the first one's error is raised."""
-        for candidate in candidates:
+        for candidate in found:
             with contextlib.suppress(DataError):
                 state.restore(candidate)
                 return
-        state.restore(candidates[0])
+        if found:
+            state.restore(found[0])  # none is sound: raises what is wrong with the first

@@ -27,14 +27,11 @@ def start_fabric(run: RunRecipe) -> Fabric:
     if run.threads:
         torch.set_num_threads(run.threads)
     processes, local = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
-    if processes == 1:
-        return Fabric(accelerator=run.accelerator, devices=1, precision=run.precision)
-    strategy = DDPStrategy(gradient_as_bucket_view=True)
     fabric = Fabric(
         accelerator=run.accelerator,
         devices=local,
         num_nodes=processes // local,
-        strategy=strategy,
+        strategy="auto" if processes == 1 else DDPStrategy(gradient_as_bucket_view=True),
         precision=run.precision,
     )
     fabric.launch()

@@ -10,7 +10,7 @@ size of AdamW's as in Liu et al. 2025 (arXiv 2502.16982, section 2.2), so that o
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -63,16 +63,11 @@ class Muon(Optimizer):
         super().__init__(groups, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self) -> None:  # type: ignore[override]
         """Moves every parameter that has a gradient."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
             (self._muon if group["muon"] else self._adamw)(parameters, group)
-        return loss
 
     def _muon(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         """Matrices of one shape are orthogonalised together."""

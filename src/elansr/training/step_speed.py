@@ -10,6 +10,7 @@ from lightning.fabric.wrappers import _FabricModule
 from torch.optim import Optimizer
 
 from elansr.benchmark.networks.authors import authors_elan
+from elansr.benchmark.speed import wait_for
 from elansr.memory import keep_freed_memory
 from elansr.training.distributed import start_fabric
 from elansr.training.loop import backward
@@ -61,15 +62,10 @@ def _step(recipe: Recipe, fabric: Fabric, network: _FabricModule, optimizer: Opt
     lr = torch.rand(plan.batch, 3, patch, patch, device=fabric.device)
     hr = torch.rand(plan.batch, 3, patch * scale, patch * scale, device=fabric.device)
     network.train()
-    _wait(fabric)
+    wait_for(fabric.device)
     started = time.perf_counter()
     backward(fabric, network, lr, hr, plan, None)
     optimizer.step()
     optimizer.zero_grad()
-    _wait(fabric)
+    wait_for(fabric.device)
     return time.perf_counter() - started
-
-
-def _wait(fabric: Fabric) -> None:
-    if fabric.device.type == "cuda":
-        torch.cuda.synchronize(fabric.device)

@@ -201,8 +201,3 @@ def test_a_validation_picture_does_not_depend_on_the_others() -> None:
 def test_what_is_no_hr_is_refused(hr: Tensor, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         degrade(hr, 4, DegradationRecipe(), generator())
-
-
-def test_crops_that_do_not_fit_the_patch_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"patches of 16 at x4 are cut from \(N, 3, 160, 160\)"):
-        degrade_crops(torch.zeros(2, 3, 64, 64), 4, 16, DegradationRecipe(), generator())

@@ -5,7 +5,7 @@ not be trained on (`duplicates`).
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from elansr.errors import ConfigError, DataError
 from elansr.evaluation import read_rgb
 from elansr.text import shown
 from elansr.training.check.duplicates import BITS, SAME, Fingerprint, closest, fingerprint
-from elansr.training.check.picture_faults import FLAT, KINDS, Finding, PictureMeasures, faults, measure
+from elansr.training.check.picture_faults import FLAT, KINDS, Finding, Kind, PictureMeasures, faults, measure
 from elansr.training.data import find_pictures
 
 LR_FOLDER = "LR_bicubic"
@@ -107,9 +107,7 @@ def _near_duplicates(pictures: Sequence[PictureMeasures]) -> Iterator[Finding]:
     distinct = {picture.fingerprint.digest: picture for picture in reversed(pictures) if picture.gradient >= FLAT}
     ordered = sorted(distinct.values(), key=lambda picture: picture.file)
     matches = closest([picture.fingerprint for picture in ordered])
-    for picture, match in zip(ordered, matches, strict=True):
-        if match is not None and match[1] <= SAME:
-            yield Finding("near-duplicate", picture.file, -match[1], _in_words(match[1]), ordered[match[0]].file)
+    return _repeats("near-duplicate", ordered, matches, [picture.file for picture in ordered])
 
 
 def _overlapping(
@@ -117,14 +115,17 @@ def _overlapping(
 ) -> Iterator[Finding]:
     """Pictures that are those of a benchmark."""
     compared = [picture for picture in pictures if picture.gradient >= FLAT]
-    matches = closest([picture.fingerprint for picture in compared], benchmark)
-    for picture, match in zip(compared, matches, strict=True):
+    return _repeats("overlap", compared, closest([picture.fingerprint for picture in compared], benchmark), files)
+
+
+def _repeats(
+    kind: Kind, pictures: Sequence[PictureMeasures], matches: Iterable[tuple[int, int] | None], files: Sequence[Path]
+) -> Iterator[Finding]:
+    """The pictures whose match in `files` differs in few enough bits."""
+    for picture, match in zip(pictures, matches, strict=True):
         if match is not None and match[1] <= SAME:
-            yield Finding("overlap", picture.file, -match[1], _in_words(match[1]), files[match[0]])
-
-
-def _in_words(different: int) -> str:
-    return f"{different} of {BITS} bits of the hash differ"
+            detail = f"{match[1]} of {BITS} bits of the hash differ"
+            yield Finding(kind, picture.file, -match[1], detail, files[match[0]])
 
 
 def _in_threads(

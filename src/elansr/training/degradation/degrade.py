@@ -57,15 +57,7 @@ def degrade_crops(
 
     Returns:
         LR (N, 3, patch, patch) in steps of 1/255 and the HR that fits it, (N, 3, patch * scale, patch * scale).
-
-    Raises:
-        ConfigError: the crops do not fit `patch` and `scale`.
     """
-    side = (patch + 2 * BORDER) * scale
-    if hr.shape[1:] != (3, side, side):
-        raise ConfigError(
-            f"HR crops of shape {tuple(hr.shape)}: patches of {patch} at x{scale} are cut from (N, 3, {side}, {side})"
-        )
     lr = degrade(hr, scale, recipe, generator)
     corner = torch.randint(_MARGIN, _MARGIN + PHASES, (len(hr), 2), generator=generator)
     return _cut(lr, corner, patch), _cut(hr, corner * scale, patch * scale)
