@@ -3,7 +3,7 @@
 import dataclasses
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -13,7 +13,7 @@ from elansr.benchmark.complexity import METHOD, Complexity
 from elansr.benchmark.machine import Machine
 from elansr.benchmark.speed import WARM_UP, Timing
 from elansr.benchmark.timed_models import BenchmarkModel, Workload
-from elansr.text import shown
+from elansr.text import count, shown
 
 COLUMNS = (
     "parameters",
@@ -25,11 +25,7 @@ COLUMNS = (
     "peak memory",
     "speed",
 )
-LATENCY = {
-    "cuda": "between CUDA events",
-    "cpu": "by the clock",
-    "mps": "by the clock, the GPU waited for",
-}
+LATENCY = {"cuda": "between CUDA events", "cpu": "by the clock", "mps": "by the clock, the GPU waited for"}
 PEAK = {
     "cuda": "allocated by PyTorch in a run of its own: weights, features and work space",
     "cpu": "growth of a process of its own: weights, features and work space",
@@ -71,13 +67,18 @@ class BenchmarkResult:
         """Rounds."""
         return len(self.timings[0].seconds)
 
+    @property
+    def rows(self) -> Iterator[tuple[BenchmarkModel, Complexity, int | None, Timing]]:
+        """What belongs to each model."""
+        return zip(self.models, self.counts, self.peaks, self.timings, strict=True)
+
 
 def as_text(result: BenchmarkResult) -> str:
     """For people."""
     table = Table("model", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in COLUMNS:
         table.add_column(column, justify="right")
-    for row in zip(result.models, result.counts, result.peaks, result.timings, strict=True):
+    for row in result.rows:
         table.add_row(*_cells(result, *row))
     text = io.StringIO()
     Console(file=text, width=WIDE, color_system=None, markup=False).print(table)
@@ -100,10 +101,7 @@ def as_json(result: BenchmarkResult) -> str:
         "warm_up": WARM_UP,
         "rounds": {"planned": result.planned, "measured": result.measured},
         "methods": _methods(result),
-        "models": [
-            _record(result, *row)
-            for row in zip(result.models, result.counts, result.peaks, result.timings, strict=True)
-        ],
+        "models": [_record(result, *row) for row in result.rows],
     }
     return json.dumps(document, indent=2, allow_nan=False)
 
@@ -111,7 +109,7 @@ def as_json(result: BenchmarkResult) -> str:
 def _cells(
     result: BenchmarkResult, model: BenchmarkModel, counts: Complexity, peak: int | None, timing: Timing
 ) -> tuple[str, ...]:
-    lower, middle, upper = (_milliseconds(seconds) for seconds in timing.quartiles)
+    lower, middle, upper = (_three_digits(1000 * seconds) for seconds in timing.quartiles)
     return (
         shown(model.label),
         _in_units(counts.parameters),
@@ -157,8 +155,8 @@ def _where(result: BenchmarkResult) -> str:
     it, engine = result.machine, "" if result.workload.engine == "auto" else f", ours in {result.workload.engine}"
     if result.workload.device.type != "cpu":
         return f"{it.device}, PyTorch {it.torch}{engine}"
-    threads = "1 thread" if it.threads == 1 else f"{it.threads} threads"
-    return f"{it.device}, {threads}, PyTorch {it.torch}, native library: {it.native or 'none'}{engine}"
+    threads, native = count(it.threads, "thread"), it.native or "none"
+    return f"{it.device}, {threads}, PyTorch {it.torch}, native library: {native}{engine}"
 
 
 def _methods(result: BenchmarkResult) -> dict[str, str]:
@@ -176,7 +174,7 @@ def _notes(result: BenchmarkResult) -> list[str]:
     methods = _methods(result)
     papers = {
         shown(model.name): _in_units(counts.multiply_adds_in_the_paper)
-        for model, counts in zip(result.models, result.counts, strict=True)
+        for model, counts, _, _ in result.rows
         if counts.multiply_adds_in_the_paper is not None
     }
     weights = {shown(model.name): model.weights for model in result.models}
@@ -198,11 +196,9 @@ def _in_units(number: int) -> str:
     """Three digits or more: 601 K, 47.9 G, 8.31 M."""
     for unit, name in UNITS:
         if number >= unit:
-            value = number / unit
-            return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {name}"
+            return f"{_three_digits(number / unit)} {name}"
     return str(number)
 
 
-def _milliseconds(seconds: float) -> str:
-    value = seconds * 1000
+def _three_digits(value: float) -> str:
     return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"

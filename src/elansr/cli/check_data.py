@@ -62,7 +62,6 @@ def _as_text(report: "DataCheck") -> str:
 
 
 def _line(finding: "Finding") -> str:
-
     other = "" if finding.other is None else f" ({shown(finding.other)})"
     return f"{shown(finding.file)}: {finding.detail}{other}"
 

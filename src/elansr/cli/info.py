@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from elansr.weights.load import Description
     from elansr.weights.released import ReleasedWeights
 
 BLANK: tuple[object, ...] = (None, "", 0, {}, [], ())
@@ -28,7 +27,7 @@ def info(
     else:
         from elansr.weights.load import describe
 
-        record = _described(describe(name))
+        record = dataclasses.asdict(describe(name))
         typer.echo(_to_json(record) if as_json else "\n".join(_lines(record)))
 
 
@@ -41,10 +40,6 @@ def _released(row: "ReleasedWeights") -> dict[str, object]:
         "description": row.description,
         "path": str(row.path),
     }
-
-
-def _described(description: "Description") -> dict[str, object]:
-    return dataclasses.asdict(description)
 
 
 def _table(records: list[dict[str, object]]) -> list[str]:

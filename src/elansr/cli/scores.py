@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from elansr.evaluation import PICTURES, PROTOCOLS, Evaluation, PublishedScore, Score, SetScores, published
-from elansr.text import shown
+from elansr.text import count, shown
 
 INFLATED = (
     "inflated: the authors' script rounds means up and does not round SR; do not compare with papers that do otherwise"
@@ -23,7 +23,7 @@ def as_text(evaluation: Evaluation) -> str:
     lines = [f"{', '.join(map(shown, models))} x{evaluation.scale}  ({protocol})"]
     lines += [INFLATED] if scored and evaluation.protocol == "authors" else []
     for scores in sets:
-        lines += [f"{shown(scores.name)}: {_count(scores)}, {_lr(evaluation, scores)}"]
+        lines += [f"{shown(scores.name)}: {count(len(scores.pictures), 'picture')}, {_lr(evaluation, scores)}"]
         if len(models) == 1:
             lines += _aligned([("  picture", *_HEADS), *_picture_rows(scores)], left=1)
     several = len(models) > 1
@@ -79,11 +79,6 @@ def _number(value: float) -> float | str | None:
     return "Infinity" if math.isinf(value) else value
 
 
-def _count(scores: SetScores) -> str:
-    count = len(scores.pictures)
-    return "1 picture" if count == 1 else f"{count} pictures"
-
-
 def _lr(evaluation: Evaluation, scores: SetScores) -> str:
     unchecked = scores.lr_source == "files" and not evaluation.lr_checked
     return f"LR: {scores.lr_source}{', not checked against HR (--no-check)' if unchecked else ''}"
@@ -112,9 +107,9 @@ def _mean_rows(evaluation: Evaluation) -> Iterator[tuple[str, ...]]:
 
 
 def _difference(row: PublishedScore, scores: SetScores) -> str:
-    count = PICTURES[row.set_name]
-    if len(scores.pictures) != count:
-        return f"(not comparable: {row.set_name} has {count} pictures)"
+    pictures = PICTURES[row.set_name]
+    if len(scores.pictures) != pictures:
+        return f"(not comparable: {row.set_name} has {pictures} pictures)"
     difference = round(scores.psnr - row.psnr, row.decimals) + 0.0  # never -0.00
     return f"(difference {difference:+.{row.decimals}f})"
 
