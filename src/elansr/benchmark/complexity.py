@@ -40,11 +40,9 @@ class Complexity:
     """What one picture costs.
 
     Attributes:
-        parameters: trainable ones.
         multiply_adds: every one.
         multiply_adds_in_the_paper: as ELAN's paper counts, without the attention products of the blocks that share;
             None for other networks.
-        activations: see the module.
     """
 
     parameters: int

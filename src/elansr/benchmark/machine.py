@@ -18,13 +18,10 @@ class Machine:
 
     Attributes:
         cpu: its model, as the system names it.
-        logical_cores: of the machine.
-        usable_cores: of them, those that this process may use.
-        threads: CPU threads that the networks run on.
+        usable_cores: those of the machine's that this process may use.
         device: name of what runs the networks, the CPU's or the GPU's.
         native: level of elansr's native library; None where there is none.
         torch, cuda, python, elansr: versions; cuda is None without a GPU.
-        system: operating system and architecture.
     """
 
     cpu: str

@@ -61,7 +61,6 @@ class Stopwatch:
 
     Args:
         runs: of each network, in the order in which they run.
-        device: where they run.
 
     Attributes:
         enough: rounds that take about `TARGET_SECONDS`, from `FEWEST_ROUNDS` to `MOST_ROUNDS`.

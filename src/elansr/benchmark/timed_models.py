@@ -65,7 +65,6 @@ class BenchmarkModel:
     Attributes:
         name: as the user wrote it.
         precision: "fp32", "bf16" or "fp16".
-        scale: super-resolution factor.
         weights: which it has; for the time they take, random ones do as well.
         network: its plain form, float32, in eval mode, on the CPU.
         ours: whether it runs as `elansr upscale` runs it; else as it is.
@@ -89,7 +88,6 @@ class Workload:
     """What all networks do.
 
     Attributes:
-        device: where they run.
         width, height: of the LR picture, in pixels.
         engine: one of `ENGINES`, for ours.
         folder: where the files of engines that run files are, see `exported_file`.
@@ -106,7 +104,6 @@ def parse(text: str, precision: str = AUTO) -> list[ModelSpec]:
     """The models of a list NAME[:PRECISION],NAME[:PRECISION],...
 
     Args:
-        text: the list.
         precision: for those that name none.
 
     Raises:
@@ -129,7 +126,6 @@ def benchmark_models(
     """Loads or builds models, all of one scale.
 
     Args:
-        specs: see `parse`.
         scale: super-resolution factor; None takes that of weights, and 4 for networks of any scale.
         device, engine: decide what the precision "auto" stands for.
 

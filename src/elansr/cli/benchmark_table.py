@@ -40,9 +40,6 @@ class BenchmarkResult:
     """A benchmark and how it was made.
 
     Attributes:
-        command: as it was typed.
-        machine: on which.
-        workload: what every model did.
         models: the first is what the others are compared with.
         counts, peaks, timings: one a model.
         planned: rounds; fewer were measured if it was interrupted.

@@ -49,7 +49,6 @@ class ComparedPicture:
     """One of the pictures.
 
     Attributes:
-        label: what it is called.
         pixels: uint8, (H, W, 3), RGB.
         icc: the colour profile that the pixels are meant in; None is sRGB.
         note: what was done to it, such as "enlarged x2 by bicubic".
@@ -68,7 +67,6 @@ class Comparison:
     """Pictures of one size.
 
     Attributes:
-        title: what is compared.
         pictures: at least two; a reference is the last.
         border: the pixels at each side that PSNR-Y leaves out; None without a reference.
     """
@@ -94,7 +92,6 @@ class Enlarger:
 
     Attributes:
         name: as the user wrote it.
-        scale: super-resolution factor.
         run: LR uint8 (h, w, 3) to SR uint8 (h * scale, w * scale, 3); called with LR and a function that takes the LR
             pixels done and in all.
     """

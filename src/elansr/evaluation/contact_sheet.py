@@ -44,7 +44,6 @@ def write_sheet(comparison: Comparison, path: Path, crops: Sequence[CropBox] = (
         path: the file; its suffix decides the format.
         crops: what to show enlarged; none chooses up to three where the pictures differ most, see
             `elansr.evaluation.crops`.
-        overwrite: whether to replace a file that is already there.
 
     Raises:
         OutputExistsError: the file is there and `overwrite` is off.
@@ -63,7 +62,6 @@ def sheet(title: str, pictures: Sequence[ComparedPicture], crops: Sequence[CropB
     """Draws the contact sheet: uint8, (H, W, 3).
 
     Args:
-        title: plain text.
         pictures: of one size; the whole picture is the last.
         crops: inside the pictures, at least one.
     """

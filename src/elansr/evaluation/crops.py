@@ -71,7 +71,6 @@ def most_different(pictures: Sequence[RGB], guide: RGB, size: int, count: int = 
         pictures: uint8, (H, W, 3), of one size; at least two.
         guide: of the same size: HR, or the best there is.
         size: side of the windows in pixels; a smaller picture limits it.
-        count: how many windows at most.
         border: pixels at each side of the picture that are left out, where it is large enough.
 
     Returns:

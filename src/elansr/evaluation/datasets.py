@@ -39,7 +39,6 @@ class BenchmarkSet:
 
     Attributes:
         name: of the set, from the names of its folders.
-        scale: super-resolution factor.
         files: (HR path, LR path), sorted by name. Either all have an LR file or none has; either all have HR or none.
     """
 
@@ -52,8 +51,6 @@ class BenchmarkSet:
         """Finds the pictures of a folder.
 
         Args:
-            folder: in any of the layouts above.
-            scale: super-resolution factor.
             lr_folder: where the LR files are; None looks for them.
 
         Raises:
@@ -142,11 +139,7 @@ def require_room(hr: RGB, path: Path, scale: int) -> None:
 
 
 def _find_hr(folder: Path) -> Path:
-    """The folder of HR pictures: the one given, or one in it that is called as HR folders are.
-
-    Raises:
-        DataError: not a folder, no pictures, or several folders that could be meant.
-    """
+    """The folder of HR pictures: the one given, or one in it that is called as HR folders are."""
     if folder.name in ("", ".."):  # "." has no name and no folder above it
         folder = Path(os.path.abspath(folder))
     if not folder.is_dir():
@@ -171,11 +164,7 @@ def _set_name(hr_folder: Path) -> str:
 
 
 def _find_lr(hr_folder: Path, scale: int) -> Path | None:
-    """The folder of the LR pictures of a scale, or None.
-
-    Raises:
-        DataError: several folders that could be meant.
-    """
+    """The folder of the LR pictures of a scale, or None."""
     name = hr_folder.name
     home = hr_folder.parent if HR_NAME.fullmatch(name) else hr_folder
     prefix = name[: -len("HR")] if name.lower().endswith("_hr") else ""
@@ -202,11 +191,7 @@ def match_lr(hr_files: Iterable[Path], lr_folder: Path, scale: int) -> list[Path
 
 
 def _named_pictures(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder by their names without suffix, sorted.
-
-    Raises:
-        DataError: not a folder, no pictures, or two of the same name.
-    """
+    """The pictures of a folder by their names without suffix, sorted; two of one name are refused."""
     if not folder.is_dir():
         raise DataError(f"{shown(folder)}: not a folder; give a folder of pictures")
     pictures: dict[str, Path] = {}

@@ -49,10 +49,6 @@ of B100 reach 12 / sqrt(pixels), and LR after JPEG of quality 10 or noise of 25 
 def check_pairs(sets: Sequence[BenchmarkSet], progress: Callable[[int, int], None] = lambda done, total: None) -> None:
     """Checks every pair of HR and LR files; an LR that is made from HR needs no check.
 
-    Args:
-        sets: the sets to be evaluated.
-        progress: called after each pair with the number of pairs checked and of all pairs.
-
     Raises:
         DataError: an LR file that is not the bicubic LR of its HR, or an HR too small to be measured.
         PictureError: a file that cannot be read.
@@ -81,7 +77,6 @@ def lr_problem(lr: RGB, hr: RGB, scale: int) -> str | None:
     Args:
         lr: (h, w, 3).
         hr: (H, W, 3), not cropped: LR is of its rows and columns that `scale` divides.
-        scale: super-resolution factor.
 
     Returns:
         Such as "LR is shifted by 1 HR pixel right". None also for LR files of programs that follow MATLAB but round

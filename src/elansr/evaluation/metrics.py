@@ -60,7 +60,6 @@ def consistency(sr: NDArray[np.uint8], lr: NDArray[np.uint8], scale: int) -> flo
     Args:
         sr: uint8, (h * scale, w * scale, 3).
         lr: uint8, (h, w, 3).
-        scale: super-resolution factor.
 
     Raises:
         DataError: sizes that do not fit.

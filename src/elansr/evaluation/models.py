@@ -45,7 +45,6 @@ class Model:
 
     Attributes:
         name: as the user wrote it: "elan-light", "runs/my_x4/best.safetensors", "bicubic".
-        scale: super-resolution factor.
         super_resolve: LR uint8 (h, w, 3) to SR (h * scale, w * scale, 3), 0-255: float32 and not rounded, or uint8.
         network: what the literature calls it, "ELAN-light", "IMDN", "bicubic"; "" for a network that has no such name.
     """

@@ -20,8 +20,6 @@ class PublishedScore:
 
     Attributes:
         source: "paper", or "expected" for what our own protocol must give.
-        network: what the literature calls it.
-        scale: super-resolution factor.
         set_name: one of `SETS`.
         psnr: PSNR-Y in dB, with `decimals` decimals.
         ssim: SSIM-Y, with four.

@@ -58,10 +58,8 @@ class SetScores:
     """The scores of a model on every picture of a set, and their means as the protocol takes them.
 
     Attributes:
-        name: of the set.
         pictures: the score of each picture by its name; at least one.
         protocol: decides how `psnr` and `ssim` are rounded.
-        lr_source: where LR comes from.
         model: as the user wrote it.
         network: what the literature calls the model, see `Model`.
     """
@@ -118,13 +116,10 @@ class ScoredPicture:
     """One picture of a set as it was scored.
 
     Attributes:
-        set_name: the set.
         name: the picture, without file extension.
         lr: uint8, (h, w, 3).
         sr: uint8, (h * scale, w * scale, 3): rounded, whatever the protocol.
         hr: uint8, (h * scale, w * scale, 3); None where there is none.
-        score: what was measured.
-        scale: super-resolution factor.
     """
 
     set_name: str
@@ -170,7 +165,6 @@ def evaluate(
         save: a folder for SR as PNG: SAVE/SET/PICTURE.png, with several models SAVE/MODEL/SET/PICTURE.png.
         csv: a file for the scores: a row for each picture and each mean.
         html: a file for a report with a crop of every picture; of one model, with HR.
-        overwrite: whether files that exist may be replaced.
         progress: called after each picture with what is at work and the number of pictures done and of all.
 
     Raises:
@@ -210,9 +204,6 @@ def score_set(
     """Scores a model on one set; without HR, PSNR and SSIM are NaN.
 
     Args:
-        model: the model, of the scale of the set.
-        pictures: the set.
-        protocol: see the module.
         after: called after each picture with its score and the number of pictures done and of all.
 
     Raises:

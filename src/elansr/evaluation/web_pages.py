@@ -49,7 +49,6 @@ def check_size(size: tuple[int, int], count: int, jpeg: int | None) -> None:
 
     Args:
         size: width and height of each, in pixels.
-        count: how many there are.
         jpeg: see `write_comparison`.
 
     Raises:
@@ -77,12 +76,9 @@ def write_comparison(
     """Writes the page, whole or not at all.
 
     Args:
-        comparison: what to show.
-        path: the file.
         crops: places that a click leads to, the first of them shown at the start; none chooses them where the
             pictures differ most, see `elansr.evaluation.crops`.
         jpeg: the quality, 1-100, of JPEGs to embed instead of lossless pictures.
-        overwrite: whether to replace a file that is already there.
         progress: called with "page" and the number of pictures embedded and of all.
 
     Raises:
@@ -147,9 +143,7 @@ class _Card:
     """What the report needs of one picture.
 
     Attributes:
-        score: of the model.
         bicubic: PSNR-Y in dB of plain bicubic.
-        html: of its card.
     """
 
     score: Score
@@ -164,7 +158,6 @@ class ReportPage:
 
     Args:
         model: what was evaluated, as the user wrote it.
-        scale: super-resolution factor.
         protocol: how the scores were measured, in words.
     """
 
@@ -200,8 +193,6 @@ class ReportPage:
         """Writes the page, whole or not at all.
 
         Args:
-            path: the file.
-            overwrite: whether to replace a file that is already there.
             results: the scores of the sets, in the order of the table; of each picture that was not added, the table
                 has its scores only.
 
@@ -349,7 +340,6 @@ def _part(name: str, /, **values: object) -> str:
     """A file of `pages/` with its $placeholders filled in.
 
     Args:
-        name: of the file.
         values: HTML, by placeholder; escape what comes from outside.
     """
     return Template(_resource(name)).substitute({key: str(value) for key, value in values.items()})
@@ -359,9 +349,7 @@ def _page(title: str, name: str, body: str) -> str:
     """A whole page.
 
     Args:
-        title: plain text.
         name: of its style and script, `NAME.css` and `NAME.js`.
-        body: HTML.
     """
     style = _resource("frame.css") + _resource(f"{name}.css")
     return _part("frame.html", title=escaped(title), style=style, script=_resource(f"{name}.js"), body=body)

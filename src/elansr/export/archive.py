@@ -20,8 +20,6 @@ def write_archive(form: InferenceForm, path: Path, exported: ExportMetadata) -> 
     """Traces the inference form.
 
     Args:
-        form: of the network.
-        path: the file to write.
         exported: with a size; goes into the archive as the extra file "elansr".
     """
     assert exported.size

@@ -33,11 +33,9 @@ def onnx_elan(
     """The model: "lr", float32 (N, colors, H, W) in [0, 1], to "sr", float32 (N, colors, H * scale, W * scale).
 
     Args:
-        form: of the network.
         precision: of the body; logits and softmax are float32 always, and so are the ends of the network.
         closed: whether attention windows end at the border, else they go on at the opposite one.
         size: height and width, multiples of `config.multiple`; the batch is 1 then. None leaves all three open.
-        metadata: what the file says about itself.
     """
     graph = Graph()
     sizes = Sizes.fixed(graph, 1, *size) if size else Sizes.of(graph, "lr")

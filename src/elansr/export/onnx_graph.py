@@ -32,8 +32,6 @@ class Graph:
 
         Args:
             operator: of ONNX, such as "Conv".
-            inputs: names of values.
-            attributes: of the node.
 
         Returns:
             The name of its output.
@@ -61,8 +59,6 @@ class Graph:
 
         Args:
             lr, sr: their sizes; a text names a size that is open.
-            output: the value that is the result.
-            metadata: what the file says about itself.
         """
         ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("lr", lr), ("sr", sr))]
         nodes = [*self._nodes, helper.make_node("Identity", [output], ["sr"], name="sr")]
@@ -97,8 +93,6 @@ class Windows:
     """Windows of one size, for features whose sides are multiples of it.
 
     Args:
-        graph: where the nodes go.
-        sizes: of the features.
         window: side in pixels.
         shifted: whether they lie half a window further down and to the right.
         closed: whether shifted ones end at the border, else they go on at the opposite one.

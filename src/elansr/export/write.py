@@ -27,8 +27,6 @@ class ExportResult:
 
     Attributes:
         files: all of them, that which is named first.
-        exported: what they say about themselves.
-        parity: how far they are from PyTorch.
     """
 
     files: tuple[Path, ...]
@@ -65,7 +63,6 @@ def export(
         size: height and width in pixels that the file takes, multiples of the windows' least common multiple; None
             leaves them and the batch open.
         closed: whether attention windows end at the border, as `elansr upscale` has it by default.
-        overwrite: whether files that exist may be replaced.
 
     Raises:
         OutputExistsError: a file exists and `overwrite` is False.
@@ -139,9 +136,6 @@ class _Format:
 
     Attributes:
         suffixes: of the files, that which is named first.
-        precisions: that it comes in.
-        write: makes the files.
-        open: opens them to be run.
     """
 
     suffixes: tuple[str, ...]

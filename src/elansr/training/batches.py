@@ -25,9 +25,6 @@ class Batches:
     """The training pictures of a recipe, drawn from at random.
 
     Args:
-        recipe: see `elansr.training.recipe`.
-        device: of the training.
-        process: index of this process.
         processes: how many share every batch.
 
     Raises:
@@ -89,7 +86,6 @@ class PairPool:
 
     Args:
         groups: what to draw from; all of them have LR or none has.
-        scale: super-resolution factor.
         largest_patch: side of the largest LR crop that will be asked for, in pixels; no picture may be smaller.
         device: where the pool lives and batches appear.
 
@@ -129,7 +125,6 @@ class PairPool:
         taken (importance sampling of patches: SamplingAug, arXiv 2111.15185; the measure is `detail`).
 
         Args:
-            batch: N.
             patch: side of an LR crop in pixels.
             generator: on the CPU; the same state draws the same crops on every device.
         """

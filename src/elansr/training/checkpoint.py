@@ -27,12 +27,9 @@ class TrainState:
     """What changes from step to step.
 
     Attributes:
-        network: the network that is trained.
         ema: the average of its float state.
-        optimizer: with its moments.
         generator: draws the crops.
         precision: the state of the mixed-precision plug-in (fp16's loss scale); None if it has none.
-        step: optimiser steps so far.
         best: the best validation so far, PSNR-Y in dB.
         adversary: of a finishing stage; None if there is none.
     """
@@ -117,7 +114,6 @@ class Checkpoints:
         """Takes up the checkpoint at `path`, else the newest, if there is one; a damaged newest yields to the next.
 
         Args:
-            state: receives it.
             path: of this run, or of another run of the same network.
 
         Raises:

@@ -41,7 +41,6 @@ class Muon(Optimizer):
     """Muon for 1x1 convolutions, AdamW for the 3x3 convolutions, the biases and BatchNorm.
 
     Args:
-        parameters: of the network.
         lr: learning rate of both.
         betas: of AdamW.
         weight_decay: decoupled, of both.

@@ -21,7 +21,6 @@ class StepResult:
     Attributes:
         loss: of pictures in [0, 1]; may be infinite or NaN, as the norm.
         gradient_norm: before clipping.
-        learning_rate: of this step.
         seconds: of the whole step.
         waited: of which for the crops.
     """
@@ -42,9 +41,7 @@ class RunLog:
     """Writes what happens.
 
     Args:
-        folder: of the run.
         step: from which the run goes on; what an interrupted run wrote after it is dropped.
-        listener: receives every entry.
     """
 
     def __init__(self, folder: RunFolder, step: int, listener: Callable[[LogEntry], None]) -> None:

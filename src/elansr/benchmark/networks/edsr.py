@@ -53,7 +53,6 @@ class EDSR(nn.Module):
     Args:
         scale: super-resolution factor, 2, 3, 4 or 8; the paper has 2, 3 and 4. The baseline has
             1370, 1554 and 1518 K parameters there.
-        config: one of the `PRESETS`, or another size.
 
     Raises:
         ConfigError: another scale.

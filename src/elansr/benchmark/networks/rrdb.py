@@ -24,8 +24,6 @@ class RRDBNet(nn.Module):
     """Residual-in-residual dense blocks: 16,697,987 parameters as published.
 
     Args:
-        channels: of the features.
-        blocks: RRDBs in the body.
         growth: channels that each convolution of a dense block adds.
     """
 

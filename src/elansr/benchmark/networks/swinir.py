@@ -78,7 +78,6 @@ class SwinIR(nn.Module):
     Args:
         scale: super-resolution factor, 2, 3, 4 or 8; "swinir-light" is published for 2, 3 and 4. Its 910,152, 918,267
             and 929,628 parameters are the paper's 878, 886 and 897 K and the 32,400 position biases.
-        config: one of the `PRESETS`, or another size.
 
     Raises:
         ConfigError: another scale.

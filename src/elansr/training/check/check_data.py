@@ -32,8 +32,6 @@ class DataCheck:
     """What was found.
 
     Attributes:
-        folders, against: what was looked at.
-        scale, patch: of the training that the set is for.
         pictures: every readable picture.
         findings: by kind in the order of `KINDS`, the worst of each kind first.
     """
@@ -63,7 +61,6 @@ def check_data(
     Args:
         folders: of the training pictures, searched recursively.
         against: folders of benchmark pictures, searched recursively; LR_bicubic/ in them is left out.
-        scale: super-resolution factor.
         patch: side of an LR crop in pixels.
         progress: called in this thread; what it raises ends the run.
 

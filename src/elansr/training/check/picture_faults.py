@@ -56,10 +56,7 @@ class Finding:
     """One thing that is wrong with one file.
 
     Attributes:
-        kind: see `KINDS`.
-        file: the file.
         severity: findings of a kind are sorted by it, the worst has the largest.
-        detail: the measure, in words.
         other: the file that it repeats.
     """
 
@@ -75,15 +72,12 @@ class PictureMeasures:
     """What was measured of one picture.
 
     Attributes:
-        file: the file.
-        width, height: in pixels.
         format: by content, not by suffix.
         lossy: whether the file gave up detail.
         quality: of a JPEG, as libjpeg counts it, or the nearest to its tables; None for other formats.
         gradient: in levels a pixel.
         sharpness: None if too small or flat to tell.
         grid: the likeliest JPEG grid; None if too small to tell.
-        fingerprint: what it is compared with others by.
     """
 
     file: Path

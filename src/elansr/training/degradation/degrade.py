@@ -50,9 +50,7 @@ def degrade_crops(
 
     Args:
         hr: float (N, 3, S, S) in [0, 1] with S = (patch + 2 * BORDER) * scale.
-        scale: super-resolution factor.
         patch: side of the LR patches in pixels.
-        recipe: ranges.
         generator: on the CPU.
 
     Returns:
@@ -72,9 +70,6 @@ def degrade_pictures(
 
     Args:
         pictures: HR, uint8 (H, W, 3) of any sizes from `scale` pixels on; cropped to multiples of `scale`.
-        scale: super-resolution factor.
-        recipe: ranges.
-        seed: another one gives other degradations.
 
     Returns:
         uint8 (LR, HR), (h, w, 3) and (h * scale, w * scale, 3).
@@ -94,8 +89,6 @@ def degrade(hr: Tensor, scale: int, recipe: DegradationRecipe, generator: torch.
 
     Args:
         hr: float (N, 3, H, W) in [0, 1] on any device, H and W multiples of `scale`.
-        scale: super-resolution factor.
-        recipe: ranges.
         generator: on the CPU.
 
     Returns:
