@@ -34,10 +34,10 @@ for entry, options in (("elan", {{"pretrained": True}}), ("elan_light", {{"scale
 
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
-    """What the program above prints, run without the installed elansr: -S leaves `site` out, which finds it."""
+    """What the program above prints, run without the installed elansr: -E and -S leave out what finds it."""
     libraries = [path for path in sys.path if path.endswith("site-packages")]
     program = CHILD.format(libraries=libraries, root=str(ROOT))
-    command = [sys.executable, "-S", "-c", program]
+    command = [sys.executable, "-E", "-S", "-c", program]
     run = subprocess.run(command, cwd=ROOT.parent, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout.splitlines()
