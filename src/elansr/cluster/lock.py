@@ -26,10 +26,6 @@ OLD = 120.0
 class OutputLock:
     """Holds an output for this run, in a `with` statement.
 
-    Args:
-        output: the store of the results.
-        renew_every: seconds.
-
     Raises:
         BusyError: another run is at work there.
     """

@@ -60,7 +60,6 @@ class Assignment:
     Attributes:
         kind: "chunk", all of some pictures; "share" and "join", of one that is split.
         name: unlike that of any other of the run.
-        items: the pictures.
         number: of the share.
         seconds: that the shares took, for the row of what is joined.
     """
@@ -136,11 +135,6 @@ def done(
     work: Sequence[Assignment], task: WorkerConfig, attempts: Any, pool: Resources, worker: type[Worker] = Worker
 ) -> Iterator[ManifestRow]:
     """Has the work done, in any order.
-
-    Args:
-        task: what every worker needs to know.
-        attempts, pool: see `attempts` and `fitted`.
-        worker: what is to be made on each.
 
     Yields:
         Each row as soon as the worker gives it, once, whatever dies.

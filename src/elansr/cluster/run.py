@@ -73,9 +73,6 @@ def plan(
 
     Args:
         source: folder, pattern, picture or Parquet, see `sources.find`.
-        output: the folder of the results.
-        settings: for all pictures.
-        columns: of Parquet.
         overwrite: whether everything is made anew.
         retry_failed: whether what failed before is tried again.
 
@@ -118,10 +115,7 @@ def run(
     """Does what is missing and yields a row per finished picture; an interrupted run can be continued.
 
     Args:
-        planned: from `plan`.
         address: of a cluster, as Ray takes it; None starts one on this machine.
-        resources: of the workers.
-        worker: what does the work on the cluster.
 
     Raises:
         ElansrError: no cluster, no room in it, or an output that cannot be written.

@@ -82,7 +82,6 @@ class Settings:
         """The upscaler for each picture.
 
         Args:
-            device: that runs them.
             model: in the place of the one named: where a worker put the weights file.
             tile: in the place of the one chosen by the memory.
         """

@@ -90,7 +90,6 @@ def planned(items: Sequence[Item], suffix: str, extension: str) -> list[Item]:
     """The items with their targets; those that cannot be written, or not without taking another's place, say so.
 
     Args:
-        items: from `find`.
         suffix: goes between name and ending of every result.
         extension: ending of the results; "auto" keeps that of the key, or takes .png where that is no picture's.
     """
@@ -110,7 +109,6 @@ class ParquetCells:
     """Reads the pictures in Parquet files.
 
     Args:
-        store: where the files are.
         column: with the pictures; None is the first that may have them.
     """
 

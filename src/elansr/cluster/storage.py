@@ -40,8 +40,6 @@ class Store:
     Attributes:
         given: `url`, to open the store elsewhere.
         url: the same without parameters, for people.
-        scheme: "" for a path.
-        root: the path in the file system.
         local: whether its objects are files that can be opened by their paths.
 
     Raises:

@@ -66,14 +66,7 @@ def split_size(job: Job, settings: Settings, longest: int) -> tuple[int, int] | 
 
 
 class SplitPicture:
-    """A picture in shares.
-
-    Args:
-        file: the picture.
-        item: what it is called.
-        output: where the rows that are done are kept.
-        settings: of the run.
-    """
+    """A picture in shares."""
 
     def __init__(self, file: Path, item: Item, output: Store, settings: Settings) -> None:
         stream = open_picture(file, name=item.source)
@@ -90,7 +83,6 @@ class SplitPicture:
         """Makes share `number` of the rows of the result, unless they are there.
 
         Args:
-            number: from 0.
             upscalers: with the tile of `tile_of`.
             folder: where they are written before they are moved.
 

@@ -47,9 +47,7 @@ class TransferStages:
     """The stages of files that come from a store and go to one; see `pipeline.Stages`.
 
     Args:
-        inner: the stages of files on the disk.
         fetched: for each file of a job, what is done when it is on the disk.
-        output: where results go.
         targets: the names of the results there, by the file that is written first.
         split_size: of a picture, on the disk, that is left to several workers its width and height, else None.
 
@@ -124,12 +122,8 @@ class WorkerConfig:
     """What every worker of a run needs to know.
 
     Attributes:
-        source, output: addresses of the storage.
-        settings: for all pictures.
-        columns: of Parquet.
         weights: the file that `settings.model` is, for machines that do not have it.
         threads: of the CPU, for each worker.
-        device: that runs the network.
         tile: in the place of one chosen by the memory; 0 leaves it to that.
     """
 

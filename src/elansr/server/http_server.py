@@ -48,9 +48,7 @@ def serve(app: FastAPI, service: Service, listening: socket.socket, grace: float
     """Serves until a signal says to end, and what was taken on is done.
 
     Args:
-        app: of the service.
         service: closed when this returns.
-        listening: see `listen`.
         grace: seconds that requests may still take after the signal.
         on_ready: called when requests are answered.
 

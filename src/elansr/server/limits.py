@@ -154,7 +154,6 @@ def not_found(method: str, path: str, allow: str = "") -> Response:
     """The response to a path or method that does not exist.
 
     Args:
-        method, path: of the request.
         allow: the methods that the path has; "" where there is nothing at all.
     """
     shown = ascii(path[:_LONGEST_PATH])[1:-1]

@@ -21,10 +21,8 @@ class ModelRow:
     """One row of what clients may ask for, as `GET /v1/models` lists it.
 
     Attributes:
-        name: what they say.
         scale: of the network; None where `scales` has several.
         scales: that they may ask for; of several, what they leave out follows from the size, see `RequestOptions`.
-        description: one line.
         default: whether it is taken where a request names none.
     """
 
@@ -86,7 +84,6 @@ class OfferedModels:
         Args:
             name: one of `offers`; None is the default.
             scale: of the network, see `RequestOptions`.
-            size: of the result.
             share: makes an upscaler the request's own.
 
         Raises:

@@ -57,11 +57,8 @@ class UpscaledFile:
     """A picture that is done.
 
     Attributes:
-        data: the bytes of its file.
         file_name: as `elansr upscale` names it: "photo.jpg" -> "photo_x4.jpg".
-        media_type: "image/jpeg".
         width, height: of a page, in pixels.
-        model: name of the weights.
         reason: why "auto" chose them; "" where they were named.
         seconds: of work, without waiting for its turn.
         pixels: of the source, all pages counted.

@@ -8,11 +8,7 @@ _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500)
 
 
 class Metrics:
-    """Counts of one service, in a registry of their own.
-
-    Args:
-        service: whose requests are counted.
-    """
+    """Counts of one service, in a registry of their own."""
 
     def __init__(self, service: Service) -> None:
         self._registry = registry = CollectorRegistry()

@@ -62,7 +62,6 @@ def create_app(service: Service, *, api_key: str | None = None, page: bool = Tru
     """The app that serves a service.
 
     Args:
-        service: does the work.
         api_key: that clients must know; None lets everybody in.
         page: whether the web page is at "/", where gradio is installed.
 

@@ -47,9 +47,6 @@ class Gate:
     """ASGI middleware, the outermost.
 
     Args:
-        app: behind it.
-        service: that the requests are for.
-        metrics: where answers are counted.
         api_key: that `GUARDED` asks for, as a bearer's token, or where browsers go as a password; None is no key.
     """
 
@@ -144,10 +141,7 @@ class BodyDrain:
     """`receive` and `send` of one request, of which a refusal waits for the end of the body.
 
     Args:
-        scope: of the request.
-        receive, send: of the server.
         most: bytes of a body that are read only to be dropped; whoever announces more is refused at once.
-        seconds: that it may take.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, most: int, seconds: float) -> None:

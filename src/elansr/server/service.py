@@ -38,8 +38,6 @@ class QueuedRequest:
     """One request, taken on by `Service.submit`.
 
     Attributes:
-        file_name: the client's name for the file.
-        options: the result.
         progress: share of the work that is done, 0 to 1.
         future: the result, for those who wait otherwise than by `result`; only the service sets or cancels it.
         seconds: that it may take, from when it was taken on.
@@ -111,14 +109,12 @@ class Service:
     """Upscales pictures for several clients at once.
 
     Args:
-        limits: of what it takes on.
         model: what requests that name none get: "auto", a released name or family, or a file.
         device, precision, tile: see `Upscaler`; a fixed tile keeps memory flat and turns short.
         threads: CPU threads for the networks; 0 means one per core.
 
     Attributes:
         limits: with `at_once` made a number.
-        models: what clients may name.
         throughput: how long work takes here.
         closing: whether no more requests are taken on.
         on_ended: called with how each request ended, in any thread.
@@ -185,9 +181,7 @@ class Service:
         """Takes a request on.
 
         Args:
-            data: bytes of the picture's file.
             file_name: of the client: decides the name and, where nothing else is asked for, the format of the result.
-            options: what is asked for.
 
         Raises:
             Rejected: 413 too many bytes; 422 an unknown model or scale; 429 the queue is full; 503 the service shuts

@@ -62,7 +62,6 @@ class TileQueue:
         """The same upscaler for one request: its tiles take turns with those of others.
 
         Args:
-            upscaler: of which the network is used.
             check: asked before each tile; what it raises ends the work on the picture.
         """
 

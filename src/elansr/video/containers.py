@@ -77,7 +77,6 @@ def copies(source: Any, streams: Mapping[int, Any], shift: Fraction) -> Iterator
     """The packets of the streams that are copied, in the order of the source.
 
     Args:
-        source: an open container.
         streams: of the result, by the numbers of those that they are copies of.
         shift: seconds that all times are moved towards 0.
     """
@@ -100,11 +99,6 @@ def misfits(source: Any, container: str, shift: Fraction) -> set[int]:
     """Numbers of the streams beside the video that a container does not take.
 
     Each is written to a file of its own that keeps nothing: some are refused only with their packets, or at the end.
-
-    Args:
-        source: an open container.
-        container: FFmpeg's name of the other.
-        shift: see `copies`.
     """
     trials = [_Trial(stream, container) for stream in source.streams if stream.type != "video"]
     made = {trial.number: trial.made for trial in trials if trial.made is not None}

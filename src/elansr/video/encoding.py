@@ -30,7 +30,6 @@ class Encoding:
     """How a video is encoded.
 
     Attributes:
-        codec: FFmpeg's name of the encoder.
         crf: constant rate factor, of encoders that have one: lower is better and larger; None takes the default.
         preset: of encoders that have one; None takes the default.
         pix_fmt: pixel format of the result; None keeps the depth and the chroma of the source where the encoder can.
@@ -46,7 +45,6 @@ class Packet(NamedTuple):
     """What the encoder made of a frame.
 
     Attributes:
-        data: its bytes.
         number: of the frame, counted from 0 at the start of the encoder.
         key: whether decoding can start here.
     """
@@ -60,16 +58,11 @@ class EncoderSettings:
     """Everything that the encoder of a video stream is set to.
 
     Args:
-        encoding: as the user wants it.
         source_format: FFmpeg's name of the source's pixel format.
         size: width and height, before they are made even.
         rate: mean frames per second, for what an encoder decides by them.
-        aspect: of a pixel; None if unknown.
-        colors: of the samples.
 
     Attributes:
-        codec: FFmpeg's name of the encoder.
-        pix_fmt: of the frames.
         width, height: without the last column or row where chroma needs even sides.
 
     Raises:

@@ -58,11 +58,7 @@ def depth(video_format: Any) -> int:
 
 
 class ToRGB:
-    """Turns frames into pictures. Keep one for the frames of one video.
-
-    Args:
-        colors: of the video.
-    """
+    """Turns frames into pictures. Keep one for the frames of one video."""
 
     def __init__(self, colors: Colors) -> None:
         self._colors, self._graphs = colors, dict[tuple[int, int, str], _FilterGraph]()
@@ -78,12 +74,7 @@ class ToRGB:
 
 
 class FromRGB:
-    """Turns pictures of one size and dtype into frames.
-
-    Args:
-        colors: of the video.
-        pix_fmt: of the frames.
-    """
+    """Turns pictures of one size and dtype into frames."""
 
     def __init__(self, colors: Colors, pix_fmt: str) -> None:
         self._colors, self._format = colors, av.VideoFormat(pix_fmt)

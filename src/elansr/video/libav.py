@@ -26,7 +26,6 @@ def complaints(path: Path, what: str, way_out: str) -> Iterator[None]:
     """Turns every failure of FFmpeg or of the disk into one line that starts with the path.
 
     Args:
-        path: of the file that it is about.
         what: "cannot be read".
         way_out: "convert it to MP4".
     """

@@ -33,11 +33,8 @@ class Muxer:
     """The file to be made.
 
     Args:
-        target: its path.
         source: the video; what it has besides is copied.
         video: the stream that takes the place of its video.
-        matrix: display matrix to write; None for none.
-        overwrite: whether to replace a file that is already there.
 
     Attributes:
         notes: the streams that are not copied, in words.
@@ -62,8 +59,6 @@ class Muxer:
 
         Args:
             packets: of the video, in the order of decoding.
-            data: their bytes.
-            on_packet: called after each.
 
         Raises:
             OutputExistsError: the file came up meanwhile.

@@ -26,7 +26,6 @@ class StoredPacket(NamedTuple):
     Attributes:
         pts: when its frame is shown.
         duration: for how long; 0 if it is not known.
-        size: in bytes.
         key: whether decoding can start here.
     """
 
@@ -42,7 +41,6 @@ class Segment:
 
     Attributes:
         packets: in the order of decoding.
-        last: the frame that it ends with.
         repeated: frames that were equal to the one before.
         end: whether the video ends with it.
     """
@@ -83,10 +81,6 @@ class Segments(WorkFolder):
 
     def add(self, data: Sequence[bytes], segment: Segment) -> None:
         """Adds the next segment; when it returns, it is safe from a power cut.
-
-        Args:
-            data: the bytes of its packets.
-            segment: what they are.
 
         Raises:
             PictureError: it cannot be written.
@@ -167,13 +161,7 @@ class BackgroundThread:
 
 
 class SegmentWriter:
-    """Encodes results and stores them in segments, in the writing thread.
-
-    Args:
-        video: how they are encoded.
-        segments: what there is already, and where the next are kept.
-        from_rgb: see `Encoder`.
-    """
+    """Encodes results and stores them in segments, in the writing thread."""
 
     def __init__(self, video: EncoderSettings, segments: Segments, from_rgb: FromRGB) -> None:
         self._video, self._segments, self._from_rgb = video, segments, from_rgb

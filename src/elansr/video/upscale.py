@@ -44,12 +44,10 @@ class VideoResult:
     """A video that was written.
 
     Attributes:
-        source, target: files.
         seconds: that it took, without those of interrupted runs.
         frames: how many there are.
         repeated: how many of them took the result of the one before.
         input_size, output_size: width and height, as stored.
-        codec, pix_fmt: of the result.
         notes: what was not kept, in words.
     """
 
@@ -71,7 +69,6 @@ def choose_weights(model: str, scale: int | None, source: VideoFile) -> Choice:
     Args:
         model: as `-n` of `elansr upscale`; "auto" takes those for photos as they are, unless the codec loses nothing.
         scale: of the network; None takes that of the weights, or 2 where there are several.
-        source: the video.
 
     Raises:
         WeightsError: an unknown name, or a scale that there are no weights for.
@@ -98,11 +95,7 @@ def upscale_video(
     """Upscales a video and writes the result whole or not at all.
 
     Args:
-        source: the video.
         target: file to write; its ending decides the container.
-        upscaler: for the frames.
-        encoding: of the result.
-        overwrite: whether to replace a file that is already there.
         on_progress: called after each frame, in the caller's thread.
 
     Raises:

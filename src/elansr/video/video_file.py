@@ -30,12 +30,7 @@ class VideoFacts:
         frames: how many there are; of some files an estimate.
         end: when the last frame ends, in units of the time base; None if the file does not say.
         time_base: unit of the times, in seconds.
-        rate: mean frames per second.
         aspect: width of a pixel over its height; None if it is not known.
-        colors: of the samples.
-        pix_fmt: FFmpeg's name of the pixel format.
-        codec: FFmpeg's name of the codec.
-        lossless: whether the codec is one that loses nothing.
         matrix: display matrix, nine int32 as in MP4, if frames are to be turned or mirrored when they are shown.
         notes: what is not kept, in words.
     """
@@ -190,9 +185,6 @@ class VideoFile:
 
     def frames(self, after: FramePosition | None = None) -> Iterator[Frame]:
         """The frames, in the order of showing.
-
-        Args:
-            after: go on after this frame.
 
         Raises:
             PictureError: a frame cannot be decoded, or has another size; `after` is not found.

@@ -137,11 +137,7 @@ class Actions:
         self._threads.shutdown(cancel_futures=True)
 
     async def take(self, message: str) -> AsyncIterator[tuple[str, tuple[ChosenPicture, ...]]]:
-        """Files were sent: what to say of them, and those that are pictures, as one after the other is looked at.
-
-        Args:
-            message: see `sent_files`.
-        """
+        """Files were sent: what to say of them, and those that are pictures, as one after the other is looked at."""
         try:
             sent = sent_files(message)
         except ElansrError as error:
@@ -171,13 +167,6 @@ class Actions:
         self, session: str, chosen: Sequence[ChosenPicture], kind: str, scale: int, extension: Extension, quality: int
     ) -> AsyncIterator[View]:
         """Upscales pictures, one after the other; one press of the button at a time in each tab.
-
-        Args:
-            session: the tab.
-            chosen: the pictures.
-            kind: name of the model's family.
-            scale: of the network.
-            extension, quality: see `RequestOptions`.
 
         Yields:
             What to show, as it goes on.
@@ -209,7 +198,6 @@ class Actions:
         """The two pictures of a detail, pixel for pixel.
 
         Args:
-            made: the result.
             across, down: the middle of the detail, 0 to 100.
             room: width of the place on the page, in its pixels.
         """

@@ -34,9 +34,7 @@ class Guard:
     """Keeps everything else away from the page.
 
     Args:
-        app: the page.
         folder: the only one whose files can be fetched.
-        max_bytes: of a picture.
     """
 
     def __init__(self, app: ASGIApp, folder: Path, max_bytes: int) -> None:

@@ -62,8 +62,6 @@ def size_after(abouts: Sequence[PictureFacts], scale: int, seconds: float | None
     """What becomes of pictures: "40 x 30 becomes 80 x 60 pixels · about 5 s".
 
     Args:
-        abouts: of the pictures, at least one.
-        scale: of the network.
         seconds: that it will take; None where nobody knows.
     """
     if len(abouts) == 1:

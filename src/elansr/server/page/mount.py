@@ -42,7 +42,6 @@ def mount(app: FastAPI, service: Service, *, api_key: str | None = None) -> Fast
 
     Args:
         app: the application; add its own routes before.
-        service: does the work and knows the limits and the models.
         api_key: that REST asks for; the page asks for it too then, as a password. None is a page for everybody.
 
     Returns:

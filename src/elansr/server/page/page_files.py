@@ -86,8 +86,6 @@ class ChosenPicture:
 
     Attributes:
         name: as the client calls it.
-        path: where it lies.
-        about: what it is.
     """
 
     name: str
@@ -105,7 +103,6 @@ class SentFile(NamedTuple):
 
     Attributes:
         name: as the client calls it, made safe.
-        size: in bytes.
         path: where Gradio has put it; None where it was not sent, or did not arrive.
     """
 
@@ -198,7 +195,6 @@ class KeptResult:
 
     Attributes:
         source: the picture file that was sent.
-        path: the result's file.
         size: width and height of the result.
         shown: the same of what the browser shows of it.
     """

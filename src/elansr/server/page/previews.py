@@ -26,11 +26,8 @@ class PictureFacts:
     """What a picture file is.
 
     Attributes:
-        width, height: in pixels.
-        format: of the file.
         quality: of a JPEG, 1 to 100; None if it is not known.
         bits: of a sample, 8 or 16.
-        pages: how many.
     """
 
     width: int
@@ -88,7 +85,6 @@ def comparison(source: Path, result: Path, folder: Path, max_pixels: int) -> tup
     Args:
         source: the picture file that was sent.
         result: the picture file that was made of it.
-        folder: where to write.
         max_pixels: of a picture file, over all pages.
 
     Returns:
@@ -117,8 +113,6 @@ def detail(
     """Writes the same cut-out of the enlarged input and of the result, pixel for pixel.
 
     Args:
-        source, result, folder, max_pixels: see `comparison`.
-        box: what to cut out, inside the result.
         size: width and height of the result.
     """
     files = folder / "before.jpg", folder / "after.jpg"
