@@ -12,13 +12,13 @@ GET  /              the web page, if gradio is installed
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 import elansr
@@ -74,8 +74,7 @@ def create_app(service: Service, *, api_key: str | None = None, page: bool = Tru
     app = FastAPI(**about, redoc_url=None)
     answer_errors(app)
     _add_upscale(app, service)
-    _add_models(app, service)
-    _add_operations(app, service, metrics)
+    _add_reads(app, service, metrics)
     _add_nothing_else(app)
     _describe(app, secured=api_key is not None)
     if page and find_spec("gradio"):
@@ -83,7 +82,11 @@ def create_app(service: Service, *, api_key: str | None = None, page: bool = Tru
 
         app = mount(app, service, api_key=api_key)
     else:
-        _add_no_page(app)
+
+        async def no_page() -> Response:
+            return PlainTextResponse(NO_PAGE)
+
+        _add_read(app, "/", no_page, include_in_schema=False)
     app.add_middleware(Gate, service=service, metrics=metrics, api_key=api_key)
     return app
 
@@ -107,25 +110,22 @@ def _add_upscale(app: FastAPI, service: Service) -> None:
     )
 
 
-def _add_models(app: FastAPI, service: Service) -> None:
+def _add_reads(app: FastAPI, service: Service, metrics: Metrics) -> None:
     async def models() -> ModelList:
         """Lists what can be asked for as `model`."""
         return ModelList(service.models.offers)
 
-    _add_read(app, MODELS, models, responses=refusals(401))
-
-
-def _add_operations(app: FastAPI, service: Service, metrics: Metrics) -> None:
     async def healthz() -> Any:
         """Says whether requests are taken; the default weights are loaded before the first answer."""
         if service.closing:
             return refusal(shutting_down())
-        return JSONResponse(asdict(Health("ok", elansr.__version__)))
+        return Health("ok", elansr.__version__)
 
     async def prometheus() -> Response:
         """Counts and times, in Prometheus' text format."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
+    _add_read(app, MODELS, models, responses=refusals(401))
     _add_read(app, HEALTH, healthz, response_model=Health, responses=refusals(503))
     text = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
     _add_read(app, METRICS, prometheus, response_class=Response, responses={**text, **refusals(401)})
@@ -134,14 +134,7 @@ def _add_operations(app: FastAPI, service: Service, metrics: Metrics) -> None:
 def _add_read(app: FastAPI, path: str, answer: Callable[[], Any], **described: Any) -> None:
     """Adds a route for GET, and for HEAD, of which HTTP servers leave the body out."""
     app.add_api_route(path, answer, methods=["GET"], **described)
-    app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
-
-
-def _add_no_page(app: FastAPI) -> None:
-    async def no_page() -> Response:
-        return PlainTextResponse(NO_PAGE)
-
-    app.add_api_route("/", no_page, methods=["GET", "HEAD"], include_in_schema=False)
+    app.add_api_route(path, answer, methods=["HEAD"], **described | {"include_in_schema": False})
 
 
 def _add_nothing_else(app: FastAPI) -> None:

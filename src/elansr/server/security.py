@@ -73,8 +73,11 @@ class Gate:
 
     async def _upscale(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets in as many as may be in work and wait; those count who still upload or have not taken their result."""
+        limits = self._service.limits
         try:
-            self._require_room()
+            self._service.require_room()
+            if self._inside >= limits.queue + limits.at_once:
+                raise queue_full(limits.queue, self._service.retry_after())
         except Rejected as error:
             await refusal(error)(scope, receive, send)
             return
@@ -82,15 +85,9 @@ class Gate:
         try:
             await self._app(scope, receive, self._with_deadline(send))
         except (asyncio.TimeoutError, TimeoutError):
-            _LOG.warning("a client did not take its result in %g s", self._service.limits.seconds)
+            _LOG.warning("a client did not take its result in %g s", limits.seconds)
         finally:
             self._inside -= 1
-
-    def _require_room(self) -> None:
-        self._service.require_room()
-        limits = self._service.limits
-        if self._inside >= limits.queue + limits.at_once:
-            raise queue_full(limits.queue, self._service.retry_after())
 
     def _counting(self, send: Send) -> Send:
         async def counting(message: Message) -> None:

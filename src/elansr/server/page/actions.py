@@ -73,17 +73,13 @@ class PageRun:
         Raises:
             Rejected: it is not taken on.
         """
-        while not (task := await self._attempted(submit)):
+        while True:
+            try:
+                return await submit()
+            except Rejected as error:
+                if error.code != "queue_full" or self.stopped or not self._ended:
+                    raise
             await asyncio.sleep(PATIENCE)
-        return task
-
-    async def _attempted(self, submit: Callable[[], Awaitable[QueuedRequest]]) -> QueuedRequest | None:
-        try:
-            return await submit()
-        except Rejected as error:
-            if error.code != "queue_full" or self.stopped or not self._ended:
-                raise
-            return None
 
     def _progress(self, chosen: ChosenPicture, task: QueuedRequest) -> str:
         """The clock starts with the work, not while it waits."""

@@ -6,7 +6,7 @@ Browsers show no TIFF and no picture of hundreds of megapixels; everything here 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyvips
@@ -43,8 +43,7 @@ class PictureFacts:
         return self.width * self.height * self.pages
 
 
-@dataclass(frozen=True)
-class CutOut:
+class CutOut(NamedTuple):
     """A cut-out, in pixels of the result."""
 
     left: int
@@ -119,7 +118,7 @@ def detail(
     after, cut = _cut(result, box, max_pixels)
     _write(cut, after, files[1])
     before = opened(source, max_pixels)
-    part = _lazily_resized(before.pages[0], *size).crop(box.left, box.top, box.width, box.height)
+    part = _lazily_resized(before.pages[0], *size).crop(*box)
     _write(_on_ground(_pixels(part), before.pages[0].shape[2]), before, files[0])
     return files
 
