@@ -100,8 +100,7 @@ def _api_key(file: Path | None) -> str | None:
             why = getattr(error, "strerror", None) or "not text"
             raise ConfigError(f"{file}: the API key cannot be read ({why}): check the file") from error
     key = key.strip()
-    if not key:
-        raise ConfigError(f"{origin}: is empty, where the API key should be: write one into it, or leave it out")
-    if len(key.splitlines()) > 1:
-        raise ConfigError(f"{origin}: has several lines, where the API key should be one: leave that one in it")
+    if len(key.splitlines()) != 1:
+        found = "has several lines" if key else "is empty"
+        raise ConfigError(f"{origin}: {found}, where the API key should be: write that into it, or leave it out")
     return key

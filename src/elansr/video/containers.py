@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -33,16 +34,11 @@ def container_of(target: Path) -> str:
 
 def fits(codec: str) -> bool:
     """Whether one of the containers takes an encoder."""
-    return any(takes(name, codec) for name in dict.fromkeys(CONTAINERS.values()))
-
-
-def takes(container: str, codec: str) -> bool:
-    """Whether a container takes an encoder."""
-    try:
-        in_memory(container).add_stream(codec)
-    except ValueError:
-        return False
-    return True
+    for container in dict.fromkeys(CONTAINERS.values()):
+        with suppress(ValueError):
+            in_memory(container).add_stream(codec)
+            return True
+    return False
 
 
 def in_memory(container: str) -> Any:
