@@ -4,13 +4,13 @@ Every refusal has one shape: {"error": {"code", "message", "limit"}}.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
-from typing import NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import ConfigDict
 from starlette.exceptions import HTTPException
 
 from elansr.errors import ConfigError, ElansrError
@@ -21,6 +21,7 @@ BYTES_PER_PIXEL = 8
 MOST_AT_ONCE = 4
 """More requests at once gain nothing where one network thread serves them all; a few keep it busy while others decode
 and encode, and let a small picture overtake large ones."""
+_STRICT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,31 @@ class Limits:
         return self.at_once or max(1, min(MOST_AT_ONCE, fitting))
 
 
-class ExceededLimit(NamedTuple):
-    """A limit that was exceeded: its name in `Limits` and its value."""
+@dataclass(frozen=True)
+class ExceededLimit:
+    """A limit that was exceeded."""
 
+    __pydantic_config__ = _STRICT
     name: str
     value: float
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One word for programs, one sentence for people, and the limit that was exceeded, if it is one."""
+
+    __pydantic_config__ = _STRICT
+    code: str
+    message: str
+    limit: ExceededLimit | None
+
+
+@dataclass(frozen=True)
+class Error:
+    """The body of every refusal."""
+
+    __pydantic_config__ = _STRICT
+    error: Refusal
 
 
 class Rejected(ElansrError):  # noqa: N818 - an answer as much as an error
@@ -145,9 +166,8 @@ def refusal(why: Rejected, headers: dict[str, str] | None = None) -> Response:
     headers = dict(headers or {})
     if why.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(why.retry_after))
-    limit = why.limit and {"name": why.limit.name, "value": why.limit.value}
-    body = {"error": {"code": why.code, "message": why.message, "limit": limit}}
-    return JSONResponse(body, why.status, headers)
+    body = Error(Refusal(why.code, why.message, why.limit))
+    return JSONResponse(asdict(body), why.status, headers)
 
 
 def not_found(method: str, path: str, allow: str = "") -> Response:

@@ -18,19 +18,13 @@ _NAMES = (AUTO, *_FAMILIES, *RELEASED)
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One row of what clients may ask for, as `GET /v1/models` lists it.
-
-    Attributes:
-        scale: of the network; None where `scales` has several.
-        scales: that they may ask for; of several, what they leave out follows from the size, see `RequestOptions`.
-        default: whether it is taken where a request names none.
-    """
+    """A row of `GET /v1/models`; `scale` is null where `scales` has several."""
 
     name: str
     scale: int | None
-    scales: tuple[int, ...]
+    scales: tuple[int, ...]  # of several, what a request leaves out follows from the size, see `RequestOptions`
     description: str
-    default: bool
+    default: bool  # whether it is taken where a request names none
 
 
 class OfferedModels:

@@ -2,39 +2,10 @@
 
 from typing import Any, get_args
 
-from elansr.server.limits import Limits
+from elansr.server.limits import Error, Limits
 from elansr.upscaling import Extension
 
 PICTURES = ("jpeg", "png", "webp", "tiff", "avif", "bmp", "gif")
-
-ERROR_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["error"],
-    "additionalProperties": False,
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "message", "limit"],
-            "additionalProperties": False,
-            "properties": {
-                "code": {"type": "string", "description": "One word, for programs."},
-                "message": {"type": "string", "description": "One sentence, for people."},
-                "limit": {
-                    "description": "The limit that was exceeded, if it is one.",
-                    "anyOf": [
-                        {
-                            "type": "object",
-                            "required": ["name", "value"],
-                            "additionalProperties": False,
-                            "properties": {"name": {"type": "string"}, "value": {"type": "number"}},
-                        },
-                        {"type": "null"},
-                    ],
-                },
-            },
-        }
-    },
-}
 
 _SCALE = "Of the network, one of the model's `scales`; left out, the smallest that reaches the size, or the largest."
 _RETRY = {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer"}}}
@@ -52,14 +23,10 @@ _REFUSALS: dict[int, tuple[str, dict[str, Any]]] = {
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that can refuse with these statuses."""
-    return {status: _refusal(*_REFUSALS[status]) for status in statuses}
-
-
-def _refusal(description: str, headers: dict[str, Any]) -> dict[str, Any]:
     return {
-        "description": description,
-        "headers": headers,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        status: {"model": Error, "description": text, "headers": headers}
+        for status in statuses
+        for text, headers in [_REFUSALS[status]]
     }
 
 

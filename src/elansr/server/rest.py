@@ -24,7 +24,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 import elansr
 from elansr.server.limits import answer_errors, cancelled, not_found, refusal, shutting_down, too_slow
 from elansr.server.offered_models import ModelRow
-from elansr.server.openapi import ERROR_SCHEMA, picture_response, refusals, upscale_form
+from elansr.server.openapi import picture_response, refusals, upscale_form
 from elansr.server.processing import UpscaledFile
 from elansr.server.prometheus import Metrics
 from elansr.server.security import HEALTH, METRICS, REST, UPSCALE, Gate, checked_key
@@ -154,10 +154,8 @@ def _describe(app: FastAPI, secured: bool) -> None:
 
     def openapi() -> dict[str, Any]:
         document: dict[str, Any] = generate()
-        components = document.setdefault("components", {})
-        components.setdefault("schemas", {})["Error"] = ERROR_SCHEMA
         if secured:
-            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{"key": []}]
             document["paths"][HEALTH]["get"]["security"] = []
         return document
