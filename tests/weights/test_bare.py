@@ -89,7 +89,7 @@ def test_a_missing_block_is_named() -> None:
 def test_more_blocks_than_tensors_are_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names may promise a network of any size."""
     monkeypatch.setattr(ELAN, "__init__", lambda *_: pytest.fail("made a network"))
-    names = [f"body.{i}.x" for i in range(300)] + [f"body.0.local.{i}.x" for i in range(300)]
+    names = [f"body.{i}.x" for i in range(300)] + [f"body.0.shared.{i}.x" for i in range(300)]
     sized = dict.fromkeys(names, torch.zeros(1))
     with pytest.raises(WeightsError, match="is larger than"):
         contents_of(changed_without_network() | sized, TINY.windows)

@@ -20,7 +20,6 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from elansr.benchmark.networks import edsr, swinir
 from elansr.benchmark.networks.edsr import EDSR, EDSRConfig
@@ -30,7 +29,7 @@ from elansr.benchmark.networks.swinir import SwinIR, SwinIRConfig, SwinTransform
 from elansr.errors import WeightsError
 from elansr.nn.config import MAX_SCALE
 from elansr.weights.contents import State, checked
-from elansr.weights.files import naming
+from elansr.weights.files import errors_of
 from elansr.weights.foreign import read_wrapped
 
 Baseline: TypeAlias = IMDN | SwinIR | EDSR | RRDBNet
@@ -67,7 +66,7 @@ def find_baseline(path: str | os.PathLike[str]) -> Baseline | None:
     """
     path = Path(path)
     _, arrays = read_wrapped(path)
-    with naming(path):
+    with errors_of(path):
         for published in PUBLISHED_NETWORKS:
             if any(name.startswith(published.prefix) for name in arrays):
                 return _loaded(published, arrays)
@@ -77,7 +76,8 @@ def find_baseline(path: str | os.PathLike[str]) -> Baseline | None:
 def _loaded(published: PublishedNetwork, arrays: State) -> Baseline:
     with torch.random.fork_rng(devices=[]):
         network = published.build(arrays)
-    weights = checked(_without_computed(network, arrays), network.state_dict(), published.network)
+    expected = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    weights = checked(_without_computed(network, arrays), expected, published.network)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return network.eval()
 
@@ -91,7 +91,7 @@ def _without_computed(network: Baseline, arrays: State) -> State:
     indices, masks = _computed(network)
     found = {name: arrays[name] for name in indices.keys() & arrays.keys()}
     for name, index in checked(found, {name: indices[name] for name in found}).items():
-        if not np.array_equal(index, indices[name].numpy()):
+        if not np.array_equal(index, indices[name]):
             raise WeightsError(
                 f"{name} numbers the positions in another way: it is another network, use the file that SwinIR's "
                 "authors published"
@@ -99,11 +99,11 @@ def _without_computed(network: Baseline, arrays: State) -> State:
     return {name: array for name, array in arrays.items() if name not in indices.keys() | masks}
 
 
-def _computed(network: Baseline) -> tuple[dict[str, Tensor], set[str]]:
+def _computed(network: Baseline) -> tuple[State, set[str]]:
     """Position indices by name, and the names of masks, which fit the training's crops and no other picture."""
     parts = list(network.named_modules())
     indices = {
-        f"{name}.relative_position_index": part.relative_position_index
+        f"{name}.relative_position_index": part.relative_position_index.numpy()
         for name, part in parts
         if isinstance(part, WindowAttention)
     }

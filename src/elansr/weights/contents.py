@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,10 @@ Layout = Literal["elansr", "official", "basicsr", "trainner"]
 State = dict[str, NDArray[Any]]
 UNKNOWN = Provenance(created="", elansr_version="")
 TYPES = {
-    "float32": ("float16", "bfloat16", "float32", "float64"),
+    "float32": ("float16", "float32", "float64"),
     "int64": ("int64", "int32"),
 }
-"""Types that a file may have where the network has one of these."""
+"""Types that a file may have where the network has one of these; bfloat16 was read as float32."""
 
 
 @dataclass(frozen=True)
@@ -86,38 +86,19 @@ class Contents:
             )
 
 
-class Shaped(Protocol):
-    """An array or a tensor, of which only shape and type matter."""
-
-    @property
-    def shape(self) -> Any:
-        """Its sides."""
-
-    @property
-    def dtype(self) -> Any:
-        """Its type: its text ends in "float32" or another name in `TYPES`."""
-
-
-class Entry:
-    """Shape and type of an entry of a network's state."""
-
-    def __init__(self, *shape: int, dtype: str = "float32") -> None:
-        self.shape, self.dtype = shape, dtype
-
-
-def entries(config: ELANConfig) -> dict[str, Entry]:
-    """Every entry of `ELAN(config).state_dict()`, in its order."""
+def blank_state(config: ELANConfig) -> State:
+    """Every entry of `ELAN(config).state_dict()`, in its order: zeros that take no memory."""
     c, hidden, colors = config.channels, config.channels * config.expansion, config.colors
-    found: dict[str, Entry] = {}
+    state: State = {}
 
     def convolution(name: str, outputs: int, inputs: int, side: int = 1) -> None:
-        found[f"{name}.weight"], found[f"{name}.bias"] = Entry(outputs, inputs, side, side), Entry(outputs)
+        state[f"{name}.weight"], state[f"{name}.bias"] = _blank(outputs, inputs, side, side), _blank(outputs)
 
     def attention(name: str, outputs: int) -> None:
         convolution(f"{name}.project.conv", outputs, c)
         for entry in ("weight", "bias", "running_mean", "running_var"):
-            found[f"{name}.project.norm.{entry}"] = Entry(outputs)
-        found[f"{name}.project.norm.num_batches_tracked"] = Entry(dtype="int64")
+            state[f"{name}.project.norm.{entry}"] = _blank(outputs)
+        state[f"{name}.project.norm.num_batches_tracked"] = np.zeros((), np.int64)
         convolution(f"{name}.merge", c, c)
 
     convolution("head", c, colors, 3)
@@ -129,10 +110,14 @@ def entries(config: ELANConfig) -> dict[str, Entry]:
         for step in range(config.n_share):
             attention(f"body.{elab}.shared.{step}", c)
     convolution("tail.0", colors * config.scale**2, c, 3)
-    return found
+    return state
 
 
-def require_room(config: ELANConfig, found: Mapping[str, Shaped]) -> None:
+def _blank(*shape: int) -> NDArray[Any]:
+    return np.broadcast_to(np.float32(0), shape)
+
+
+def require_room(config: ELANConfig, found: Mapping[str, NDArray[Any]]) -> None:
     """Refuses a config that promises more than the file holds, before anything of that size is made.
 
     Raises:
@@ -147,13 +132,13 @@ def require_room(config: ELANConfig, found: Mapping[str, Shaped]) -> None:
 
 
 def checked(
-    found: Mapping[str, NDArray[Any]], expected: Mapping[str, Shaped], network: str = "an ELAN of this size"
+    found: Mapping[str, NDArray[Any]], expected: Mapping[str, NDArray[Any]], network: str = "an ELAN of this size"
 ) -> State:
     """Copies of a file's arrays in the types of the network: float32, and int64 where a counter is expected.
 
     Args:
         found: arrays by name.
-        expected: what the network has under the same names.
+        expected: arrays of the right shapes and types under the same names.
         network: what errors call it.
 
     Raises:
@@ -166,12 +151,12 @@ def checked(
         )
     state = {}
     for name, entry in expected.items():
-        if tuple(found[name].shape) != tuple(entry.shape):
+        if found[name].shape != entry.shape:
             raise WeightsError(
                 f"{name} has the shape {list(found[name].shape)} where this network has {list(entry.shape)}: "
                 "use the file of one network as it was written"
             )
-        kind, wanted = str(found[name].dtype), str(entry.dtype).removeprefix("torch.")
+        kind, wanted = str(found[name].dtype), str(entry.dtype)
         if kind not in TYPES[wanted]:
             raise WeightsError(f"{name} is {kind}, not {wanted}: save the weights as they were trained")
         with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite

@@ -30,7 +30,7 @@ from elansr import disk
 from elansr.errors import ConfigError, WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.text import listed, one_line, reason
-from elansr.weights.contents import Contents, checked, entries, require_room
+from elansr.weights.contents import Contents, blank_state, checked, require_room
 from elansr.weights.provenance import Provenance
 from elansr.weights.released import SAFETENSORS
 
@@ -71,7 +71,7 @@ def save(network: ELAN, path: str | os.PathLike[str], provenance: Provenance, ov
         OutputExistsError: `path` exists and `overwrite` is False.
         WeightsError: NaN or infinite weights, another extension, or a path that cannot be written.
     """
-    with naming(path, "not written, "):
+    with errors_of(path, "not written, "):
         contents = Contents.of(network, provenance)
     save_contents(contents, path, overwrite)
 
@@ -81,7 +81,7 @@ def save_contents(contents: Contents, path: str | os.PathLike[str], overwrite: b
     path = Path(path)
     if path.suffix.lower() != SAFETENSORS:
         raise WeightsError(f"{path}: our weights files end in {SAFETENSORS}: choose such a name")
-    with naming(path, "not written, "):
+    with errors_of(path, "not written, "):
         config, provenance = config_to_json(contents.config), contents.provenance.to_json()
     metadata = {"format": FORMAT, "format_version": FORMAT_VERSION, "config": config, "provenance": provenance}
     write_file(path, to_safetensors(contents.state, metadata), overwrite)
@@ -107,7 +107,7 @@ def read_ours(path: Path) -> Contents:
         WeightsError: see `load`.
     """
     metadata = _metadata(path)
-    with naming(path):
+    with errors_of(path):
         if metadata.get("format") != FORMAT:
             raise WeightsError("safetensors, but not of elansr: convert it with `elansr convert`")
         if metadata.get("format_version") != FORMAT_VERSION:
@@ -118,9 +118,9 @@ def read_ours(path: Path) -> Contents:
         config = config_from_json(metadata["config"])
         provenance = Provenance.from_json(metadata["provenance"])
     found = read_arrays(path)
-    with naming(path):
+    with errors_of(path):
         require_room(config, found)
-        return Contents("elansr", config, checked(found, entries(config)), provenance)
+        return Contents("elansr", config, checked(found, blank_state(config)), provenance)
 
 
 def is_ours(path: Path) -> bool:
@@ -133,7 +133,7 @@ def is_ours(path: Path) -> bool:
 
 
 @contextmanager
-def naming(path: str | os.PathLike[str], what: str = "") -> Iterator[None]:
+def errors_of(path: str | os.PathLike[str], what: str = "") -> Iterator[None]:
     """Puts the path in front of every WeightsError."""
     try:
         yield

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from elansr.errors import MissingExtraError, WeightsError
 from elansr.nn.config import DIV2K_RGB_MEAN
-from elansr.weights.contents import Contents, Layout, State, checked, entries
-from elansr.weights.files import naming, read_arrays, require_readable, to_safetensors, write_file
-from elansr.weights.foreign_keys import OURS, THEIRS, config_of, from_theirs, to_theirs
+from elansr.weights.contents import Contents, Layout, State, blank_state, checked
+from elansr.weights.files import errors_of, read_arrays, require_readable, to_safetensors, write_file
+from elansr.weights.foreign_keys import OURS, THEIRS, config_of, from_theirs, their_name, to_theirs
 from elansr.weights.mean_shift import require_expressible
 from elansr.weights.released import EXPORTED, PICKLES, SAFETENSORS, SUFFIXES
 
@@ -54,7 +54,7 @@ def read_foreign(path: Path, windows: tuple[int, ...] = DEFAULT_WINDOWS) -> Cont
         MissingExtraError: a `.pth` or `.pt` file, and PyTorch is not installed.
     """
     wrapper, arrays = read_wrapped(path)
-    with naming(path):
+    with errors_of(path):
         config, state, white = from_theirs(arrays, windows, may_lack_mean=wrapper != "model_state_dict")
     return Contents("trainner" if white == 1 else WRAPPERS.get(wrapper, "official"), config, state)
 
@@ -73,7 +73,7 @@ def write_foreign(contents: Contents, path: Path, layout: Layout, overwrite: boo
         WeightsError: an unknown layout, a network that the layout cannot express, or a path that cannot be written.
     """
     require_extension(path, layout)
-    with naming(path, "not written, "):
+    with errors_of(path, "not written, "):
         require_expressible(contents.config, WHITE[layout])
         theirs = to_theirs(contents.config, contents.state, WHITE[layout])
     if path.suffix.lower() == SAFETENSORS:
@@ -115,7 +115,7 @@ def read_wrapped(path: Path) -> tuple[str, State]:
     if path.suffix.lower() == SAFETENSORS:
         return "", _without_prefix(read_arrays(path))
     loaded = _unpickled(path)
-    with naming(path):
+    with errors_of(path):
         if not isinstance(loaded, dict):
             raise WeightsError(f"holds a {type(loaded).__name__}, not tensors by name: save the network's state_dict")
         wrapper = next((name for name in WRAPPERS if isinstance(loaded.get(name), dict)), "")
@@ -124,7 +124,7 @@ def read_wrapped(path: Path) -> tuple[str, State]:
 
 def is_elan(tensors: Mapping[str, object]) -> bool:
     """Whether a state is that of an ELAN, by our names or by the authors'."""
-    return OURS.fits(tensors) or THEIRS.fits(tensors)
+    return tensors.keys() >= set(OURS) or tensors.keys() >= set(THEIRS)
 
 
 def contents_of(tensors: Mapping[str, object], windows: tuple[int, ...] = DEFAULT_WINDOWS) -> Contents:
@@ -139,14 +139,14 @@ def contents_of(tensors: Mapping[str, object], windows: tuple[int, ...] = DEFAUL
         WeightsError: another network, a damaged one, or a grey one by our names, whose mean only the metadata says.
     """
     arrays = _arrays(tensors)
-    if not OURS.fits(arrays):
+    if not arrays.keys() >= set(OURS):
         config, state, white = from_theirs(arrays, windows, may_lack_mean=True)
         return Contents("trainner" if white == 1 else "official", config, state)
-    config = config_of(arrays, OURS, windows)
+    config = config_of({their_name(name): array for name, array in arrays.items()}, windows)
     if config.colors != 3:
         raise WeightsError(f"weights for {config.colors} colours: only those for RGB can be opened without metadata")
     config = dataclasses.replace(config, rgb_mean=DIV2K_RGB_MEAN)
-    return Contents("elansr", config, checked(arrays, entries(config)))
+    return Contents("elansr", config, checked(arrays, blank_state(config)))
 
 
 def _without_prefix(arrays: Mapping[str, NDArray[Any]]) -> State:

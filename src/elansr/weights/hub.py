@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from elansr.disk import require_free, writing_errors
-from elansr.errors import ConfigError, MissingExtraError, OutputExistsError, WeightsError
+from elansr.errors import ConfigError, MissingExtraError, WeightsError
 from elansr.text import one_line, reason
 from elansr.weights.contents import Contents
 from elansr.weights.files import read_ours, require_readable, save_contents, write_file
@@ -180,21 +180,15 @@ def push_to_hub(
 def _local(name: str | os.PathLike[str], file: str, scale: int | None) -> Path | None:
     """The file that a name means on this machine; None where it means a repository."""
     path = Path(name)
-    if name == "":
-        raise _no_name(name)
-    if isinstance(name, str) and not is_path(name) and (not path.exists() or is_released(name)):
+    if isinstance(name, str) and not is_path(name) and (name == "" or is_released(name) or not path.exists()):
         return resolve(name, scale)
     if path.is_dir():
         return path / file
     if path.exists() or path.suffix.lower() in SUFFIXES:
         return path
     if not REPOSITORY.fullmatch(str(name)):
-        raise _no_name(str(name))
+        raise WeightsError(f"{str(name)!r:.200}: no folder here, and no name of a repository: write OWNER/NAME")
     return None
-
-
-def _no_name(name: str) -> WeightsError:
-    return WeightsError(f"{name!r:.200}: no folder here, and no name of a repository: write OWNER/NAME or a folder")
 
 
 def _require_ours(network: object, provenance: object) -> None:
@@ -208,8 +202,6 @@ def _require_ours(network: object, provenance: object) -> None:
 
 def _saved(network: ELAN, folder: Path, provenance: Provenance, overwrite: bool, repository: str) -> Path:
     for name in (WEIGHTS, CARD):
-        if not overwrite and os.path.lexists(folder / name):
-            raise OutputExistsError(f"{folder / name}: exists already: choose another folder, or overwrite=True")
         with writing_errors(folder / name, WeightsError):
             require_free(folder / name, overwrite)
     try:
@@ -266,12 +258,9 @@ def _plain_errors(repo_id: str, file: str) -> Iterator[None]:
 
 
 def _why(error: Exception, file: str) -> str:
-    names = (kind.__name__ for kind in type(error).__mro__)
-    answer = next((ANSWERS[name] for name in names if name in ANSWERS), None)
-    return answer.format(file=file) if answer else _refused(error)
-
-
-def _refused(error: Exception) -> str:
+    for kind in type(error).__mro__:
+        if kind.__name__ in ANSWERS:
+            return ANSWERS[kind.__name__].format(file=file)
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status == 401:
         return f"the Hub does not know who asks: {LOG_IN}"

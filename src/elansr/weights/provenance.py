@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from importlib import metadata
 from typing import TypeAlias
 
 from elansr.errors import WeightsError
@@ -44,11 +43,10 @@ def _today() -> str:
     return date.today().isoformat()
 
 
-def _installed_version() -> str:
-    try:
-        return metadata.version("elansr")
-    except metadata.PackageNotFoundError:
-        return ""
+def _version() -> str:
+    from elansr import __version__
+
+    return __version__
 
 
 @dataclass(frozen=True)
@@ -78,15 +76,19 @@ class Provenance:
     metrics: Metrics = field(default_factory=dict)
     licence: str = ""
     created: str = field(default_factory=_today)
-    elansr_version: str = field(default_factory=_installed_version)
+    elansr_version: str = field(default_factory=_version)
 
     def __post_init__(self) -> None:
-        for name in ("name", "recipe", "data", "started_from", "licence", "created", "elansr_version"):
-            _require(isinstance(getattr(self, name), str), name, getattr(self, name), "must be text")
-        _require(_is_count(self.steps), "steps", self.steps, "must be a whole number, 0 or more")
-        rule = "must be a dict of finite numbers, texts or such dicts, each under a text"
-        _require(_are_metrics(self.metrics), "metrics", self.metrics, rule)
-        _require(not self.created or _is_iso(self.created), "created", self.created, "must be an ISO date or empty")
+        texts = ("name", "recipe", "data", "started_from", "licence", "created", "elansr_version")
+        checks = [(name, isinstance(getattr(self, name), str), "must be text") for name in texts]
+        checks += [
+            ("steps", type(self.steps) is int and self.steps >= 0, "must be a whole number, 0 or more"),
+            ("metrics", _are_metrics(self.metrics), "must be a dict of finite numbers, texts or such dicts by name"),
+            ("created", not self.created or _is_iso(self.created), "must be an ISO date or empty"),
+        ]
+        for name, holds, rule in checks:
+            if not holds:
+                raise WeightsError(f"provenance {name}={getattr(self, name)!r:.100}: {rule}")
 
     def to_json(self) -> str:
         """One JSON object with every field."""
@@ -109,15 +111,6 @@ class Provenance:
             raise WeightsError("provenance is not valid JSON: save the weights again") from error
 
 
-def _require(holds: bool, name: str, value: object, rule: str) -> None:
-    if not holds:
-        raise WeightsError(f"provenance {name}={value!r:.100}: {rule}")
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 def _are_metrics(value: object) -> bool:
     if not isinstance(value, dict):
         return False
@@ -134,7 +127,7 @@ def _is_metric(value: object) -> bool:
 def _is_iso(text: str) -> bool:
     try:
         datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, TypeError):
         return False
     return True
 
