@@ -70,6 +70,13 @@ def test_the_command_describes_weights() -> None:
     assert "601" in done.stdout
 
 
+def test_the_command_converts_safetensors_of_other_projects(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.safetensors"
+    for arguments in (("elan-light-x2", foreign, "--to", "trainner"), (foreign, tmp_path / "back.safetensors")):
+        done = run(COMMAND, "convert", *arguments)
+        assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("precision", ["auto", "fp32"])
 def test_arrays_are_upscaled(precision: str) -> None:
     done = run(UPSCALER, "auto", precision)
@@ -89,6 +96,7 @@ def test_the_server_answers() -> None:
         ("upscale", PHOTO, "-s", 2, "--device", "cuda"),
         ("upscale", PHOTO, "-s", 2, "--precision", "fp16"),
         ("export", "elan-light-x2", "-o", "model.onnx"),
+        ("convert", "elan-light-x2", "model.pth", "--to", "basicsr"),
         ("benchmark",),
     ],
     ids=str,

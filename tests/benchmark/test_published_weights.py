@@ -21,7 +21,7 @@ from elansr.errors import WeightsError
 from elansr.evaluation import BenchmarkSet, psnr_y, ssim_y
 from elansr.weights.files import save
 from tests.weights.by_hand import official_state
-from tests.weights.samples import STORY, random_network
+from tests.weights.samples import PROVENANCE, random_network
 
 PUBLISHED = {2: (38.00, 0.9605), 3: (34.36, 0.9270), 4: (32.21, 0.8948)}
 """IMDN on Set5 as its paper has it: PSNR-Y in dB and SSIM-Y."""
@@ -89,7 +89,7 @@ def test_loading_leaves_the_random_numbers_as_they_were(tmp_path: Path) -> None:
 
 def test_elan_is_no_baseline(tmp_path: Path) -> None:
     file = tmp_path / "tiny.safetensors"
-    save(random_network(), file, STORY)
+    save(random_network(), file, PROVENANCE)
     torch.save({"model_state_dict": official_state()}, tmp_path / "elan.pt")
     for path in file, tmp_path / "elan.pt":
         assert find_baseline(path) is None

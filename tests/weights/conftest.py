@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from elansr.weights.files import save
-from tests.weights.samples import STORY, random_network
+from tests.weights.samples import PROVENANCE, random_network
 
 
 @pytest.fixture(autouse=True)
@@ -32,5 +32,5 @@ def data_dir() -> Path:
 def file(tmp_path: Path) -> Path:
     """A small network in a file of ours."""
     path = tmp_path / "tiny.safetensors"
-    save(random_network(), path, STORY)
+    save(random_network(), path, PROVENANCE)
     return path

@@ -1,4 +1,4 @@
-"""A network of ours with every number different from its initial value, and the story that goes with it."""
+"""A network of ours with every number different from its initial value, and its provenance."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from elansr.nn.elan import ELAN
 from elansr.weights.provenance import Provenance
 from tests.weights.by_hand import TINY
 
-STORY = Provenance(
+PROVENANCE = Provenance(
     name="tiny",
     recipe="steps = 3\n[data]\nbatch = 2\n",
     data="two photos, CC0",

@@ -21,7 +21,7 @@ from elansr.errors import ConfigError, MissingExtraError, OutputExistsError, Wei
 from elansr.nn.elan import ELAN
 from elansr.weights.files import load, save
 from elansr.weights.load import convert
-from tests.weights.samples import STORY, random_network
+from tests.weights.samples import PROVENANCE, random_network
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "hub.md"
 COMMIT = "a" * 40
@@ -34,7 +34,7 @@ def same(a: ELAN, b: ELAN) -> bool:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return hub.save_pretrained(random_network(), tmp_path / "made" / "elan", STORY)
+    return hub.save_pretrained(random_network(), tmp_path / "made" / "elan", PROVENANCE)
 
 
 class FakeHub(BaseHTTPRequestHandler):
@@ -106,7 +106,7 @@ def test_a_folder_there_and_back(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "model.safetensors"]
     assert same(hub.from_pretrained(folder), random_network())
     assert same(hub.from_pretrained(str(folder / hub.WEIGHTS), scale=2), random_network())
-    assert load(folder / hub.WEIGHTS)[1] == STORY
+    assert load(folder / hub.WEIGHTS)[1] == PROVENANCE
     assert not hub.from_pretrained(folder).training
 
 
@@ -125,16 +125,16 @@ def test_a_folder_by_its_bare_name(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_another_file_of_a_folder(folder: Path) -> None:
-    save(elansr.load_network("elan-light-x2"), folder / "other.safetensors", STORY)
+    save(elansr.load_network("elan-light-x2"), folder / "other.safetensors", PROVENANCE)
     assert hub.from_pretrained(folder, file="other.safetensors").config.channels == 60
 
 
 def test_nothing_is_replaced_unasked(folder: Path) -> None:
     (folder / hub.WEIGHTS).unlink()
     with pytest.raises(OutputExistsError, match=r"README\.md"):
-        hub.save_pretrained(random_network(), folder, STORY)
+        hub.save_pretrained(random_network(), folder, PROVENANCE)
     assert not (folder / hub.WEIGHTS).exists()
-    hub.save_pretrained(random_network(), folder, STORY, overwrite=True)
+    hub.save_pretrained(random_network(), folder, PROVENANCE, overwrite=True)
     assert (folder / hub.WEIGHTS).exists()
 
 
@@ -142,7 +142,7 @@ def test_only_an_elan_with_its_story_is_written(tmp_path: Path) -> None:
     other: Any = torch.nn.Linear(1, 1)
     for call, where in ((hub.save_pretrained, str(tmp_path / "x1")), (hub.push_to_hub, "owner/x1")):
         with pytest.raises(ConfigError, match="must be an elansr ELAN.*, not a Linear"):
-            call(other, where, STORY)
+            call(other, where, PROVENANCE)
         with pytest.raises(ConfigError, match="provenance: must be an elansr Provenance, not a dict"):
             call(random_network(), where, {"name": "x1"})  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
@@ -150,7 +150,7 @@ def test_only_an_elan_with_its_story_is_written(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(folder: Path) -> None:
     with pytest.raises(WeightsError, match="cannot be made"):
-        hub.save_pretrained(random_network(), folder / hub.CARD / "below", STORY)
+        hub.save_pretrained(random_network(), folder / hub.CARD / "below", PROVENANCE)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def uploads(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, bytes]]:
 
 
 def test_a_network_is_pushed_with_its_card(uploads: dict[str, dict[str, bytes]], tmp_path: Path) -> None:
-    assert hub.push_to_hub(random_network(), "owner/new", STORY) == "https://huggingface.co/owner/new"
+    assert hub.push_to_hub(random_network(), "owner/new", PROVENANCE) == "https://huggingface.co/owner/new"
     (tmp_path / hub.WEIGHTS).write_bytes(uploads["owner/new"][hub.WEIGHTS])
     assert same(hub.from_pretrained(tmp_path), random_network())
     assert b'from_pretrained("owner/new")' in uploads["owner/new"][hub.CARD]
@@ -295,7 +295,7 @@ def test_what_is_not_pushed(uploads: dict[str, dict[str, bytes]], folder: Path) 
         hub.push_to_hub(folder, "owner/new")
     with pytest.raises(WeightsError, match="write owner/name"):
         hub.push_to_hub(folder, "new")
-    for source, story in ((random_network(), None), (folder, STORY)):
+    for source, story in ((random_network(), None), (folder, PROVENANCE)):
         with pytest.raises(WeightsError, match="a network needs its provenance, and a folder has it"):
             hub.push_to_hub(source, "owner/new", story)
     assert uploads == {"owner/public": {}}

@@ -1,4 +1,4 @@
-"""Foreign checkpoints, built by hand: read as the function that their own forward computes, written back."""
+"""Weights by name and file: foreign checkpoints, built by hand, compute what their own forward does; written back."""
 
 import dataclasses
 import hashlib
@@ -130,6 +130,17 @@ def test_half_precision_is_read_as_float32(tmp_path: Path) -> None:
     contents = read_weights(tmp_path / "w.pth", windows=WINDOWS)
     assert contents.config.rgb_mean == pytest.approx(TINY.rgb_mean, abs=0.0625 / 255)  # float16 has steps of 1/16 there
     assert {str(array.dtype) for array in contents.state.values()} == {"float32", "int64"}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_mean_shift_in_every_precision(dtype: torch.dtype, tmp_path: Path) -> None:
+    """What traiNNer gets, of which a rounded copy is made: add_mean undoes sub_mean but for the rounding."""
+    save(ELAN(TINY), tmp_path / "a.safetensors", Provenance())
+    written = load_file(convert(tmp_path / "a.safetensors", tmp_path / "b.safetensors", "trainner"))
+    save_file({k: v.to(dtype) if v.is_floating_point() else v for k, v in written.items()}, tmp_path / "c.safetensors")
+    config = read_weights(tmp_path / "c.safetensors", windows=WINDOWS).config
+    assert config.rgb_range == 255
+    assert config.rgb_mean == pytest.approx(TINY.rgb_mean, rel=2**-8)
 
 
 @pytest.mark.parametrize(("layout", "ending"), WRITTEN)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from elansr.errors import WeightsError
 from elansr.weights.files import load
-from tests.weights.samples import STORY, header_of, random_network
+from tests.weights.samples import PROVENANCE, header_of, random_network
 
 COUNTER = "body.0.attention.project.norm.num_batches_tracked"
 Metadata = dict[str, str]
@@ -96,8 +96,8 @@ WRONG = [
     (with_config(expansion=10**15), "is larger than the"),
     (with_metadata(provenance="{"), "provenance is not valid JSON"),
     (with_metadata(provenance="{}"), "provenance must have exactly the keys name, recipe"),
-    (with_metadata(provenance=STORY.to_json().replace('"steps": 3', '"steps": "3"')), "provenance steps='3'"),
-    (with_metadata(provenance=STORY.to_json().replace("30.12", "NaN")), "provenance metrics="),
+    (with_metadata(provenance=PROVENANCE.to_json().replace('"steps": 3', '"steps": "3"')), "provenance steps='3'"),
+    (with_metadata(provenance=PROVENANCE.to_json().replace("30.12", "NaN")), "provenance metrics="),
     (with_tensor("tail.0.bias", None), "'tail.0.bias' missing and nothing unknown"),
     (with_tensor("head.scale", torch.ones(1)), "nothing missing and 'head.scale' unknown"),
     (with_tensor("head.bias", torch.ones(7)), "head.bias has the shape [7] where this network has [6]"),
