@@ -81,7 +81,8 @@ def _timed(recipe: "Recipe", steps: int) -> str:
 
     ours, authors = time_steps(recipe, steps)
     rows = [
-        f"{way.name:<14}{way.median:>9.3f}{min(way.seconds):>9.3f}{max(way.seconds):>9.3f}" for way in (ours, authors)
+        f"{name:<14}{way.median:>9.3f}{min(way.seconds):>9.3f}{max(way.seconds):>9.3f}"
+        for name, way in (("elansr", ours), ("authors' way", authors))
     ]
     settings = (
         f"{recipe.network.preset} x{recipe.network.scale}, batch {recipe.schedule.batch} of "
