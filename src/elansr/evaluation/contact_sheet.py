@@ -175,8 +175,7 @@ def _in_one_space(pictures: Sequence[ComparedPicture]) -> tuple[Sequence[Compare
 def _in_srgb(pixels: RGB, icc: bytes | None) -> RGB:
     if icc is None:
         return pixels
-    converted: RGB = vips_image(pixels, icc).icc_transform("srgb", embedded=True, intent="relative").numpy()
-    return converted
+    return vips_image(pixels, icc).icc_transform("srgb", embedded=True, intent="relative").numpy()
 
 
 def line_height(size: int) -> int:

@@ -80,13 +80,10 @@ def most_different(pictures: Sequence[RGB], guide: RGB, size: int, count: int = 
     border = border if min(height, width) > 2 * border else 0
     inner = CropBox(border, border, width - 2 * border, height - 2 * border)
     side, rows, columns = min(BLOCK, inner.width, inner.height), min(size, inner.height), min(size, inner.width)
-    scores = _window_sums(
-        _block_scores([inner.of(picture) for picture in pictures], inner.of(guide), side),
-        max(rows // side, 1),
-        max(columns // side, 1),
-    )
+    window = max(rows // side, 1), max(columns // side, 1)
+    blocks = _block_scores([inner.of(picture) for picture in pictures], inner.of(guide), side)
     boxes = []
-    for row, column in _peaks(scores, max(rows // side, 1), max(columns // side, 1), count):
+    for row, column in _peaks(_window_sums(blocks, *window), *window, count):
         y, x = min(row * side, inner.height - rows), min(column * side, inner.width - columns)
         boxes.append(CropBox(x + border, y + border, columns, rows))
     return boxes or [CropBox((width - columns) // 2, (height - rows) // 2, columns, rows)]
@@ -106,8 +103,7 @@ def _peaks(scores: NDArray[np.float64], rows: int, columns: int, count: int) -> 
 def _window_sums(blocks: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
     """The sums over every window of `rows` x `columns` blocks."""
     sums = sliding_window_view(blocks, rows, axis=0).sum(axis=-1)
-    total: NDArray[np.float64] = sliding_window_view(sums, columns, axis=1).sum(axis=-1)
-    return total
+    return sliding_window_view(sums, columns, axis=1).sum(axis=-1)
 
 
 def _block_scores(pictures: Sequence[RGB], guide: RGB, side: int) -> NDArray[np.float64]:
@@ -142,5 +138,4 @@ def _gradient(plane: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
 def _in_blocks(plane: NDArray[np.float64], side: int) -> NDArray[np.float64]:
     """Sums over blocks of `side` x `side`."""
     height, width = plane.shape
-    total: NDArray[np.float64] = plane.reshape(height // side, side, width // side, side).sum(axis=(1, 3))
-    return total
+    return plane.reshape(height // side, side, width // side, side).sum(axis=(1, 3))

@@ -82,8 +82,7 @@ def _ssim_map(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.floa
     c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
     structure = (2 * covariance + c2) / (variances + c2)
     brightness = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    ssim_map: NDArray[np.float64] = structure * brightness
-    return ssim_map
+    return structure * brightness
 
 
 def _blur(planes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

@@ -165,7 +165,6 @@ def _baseline(model: str, network: Baseline, scale: int | None, device: str, pre
 
     @torch.no_grad()
     def run(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        sr: NDArray[np.float32] = network(torch.from_numpy(x).to(where, dtype)).float().cpu().numpy()
-        return sr
+        return network(torch.from_numpy(x).to(where, dtype)).float().cpu().numpy()
 
     return Model(model, network.scale, _on_pictures(run), type(network).__name__)

@@ -149,8 +149,7 @@ class PairPool:
 
     def cut(self, crops: "Crops") -> tuple[Tensor, Tensor]:
         """LR (N, 3, patch, patch) and HR (N, 3, patch * scale, patch * scale), float in [0, 1], on the device."""
-        if self._lr is None:
-            raise DataError("this pool has no LR pictures; cut_hr gives what they are to be made of")
+        assert self._lr is not None
         return self._lr.gather(*crops.pixels(1, self.device)), self.cut_hr(crops)
 
     def cut_hr(self, crops: "Crops") -> Tensor:

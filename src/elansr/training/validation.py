@@ -65,8 +65,7 @@ def laplacian(picture: RGB) -> float:
 def _super_resolve(network: ELAN, lr: RGB) -> RGB:
     """The paper's plain form, whole: uint8 (h, w, 3) to uint8 (h * scale, w * scale, 3)."""
     x = torch.from_numpy(to_float(lr)).to(network.mean.device).permute(2, 0, 1).unsqueeze(0)
-    sr: RGB = from_float(network(x)[0].permute(1, 2, 0).cpu().numpy(), np.uint8)
-    return sr
+    return from_float(network(x)[0].permute(1, 2, 0).cpu().numpy(), np.uint8)
 
 
 def pick_evenly(items: Sequence[Item], count: int) -> list[Item]:

@@ -61,6 +61,13 @@ class JpegGrid:
         return self.evidence >= FOUND
 
 
+def squares(picture: Grey, side: int) -> NDArray[np.float32]:
+    """The whole squares of a picture from its corner on, row by row: (count, side, side)."""
+    rows, columns = (length // side for length in picture.shape)
+    grid = picture[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    return grid.transpose(0, 2, 1, 3).reshape(-1, side, side)
+
+
 def jpeg_grid(picture: Grey) -> JpegGrid | None:
     """The most likely JPEG grid of a picture; None if it is too small to tell (under 16 pixels a side)."""
     if min(picture.shape) < 2 * BLOCK:
@@ -111,8 +118,7 @@ def _votes(zeros: NDArray[np.int32]) -> tuple[NDArray[np.int64], int]:
 def _largest_around(values: NDArray[np.int32]) -> NDArray[np.int32]:
     """The largest value of each 8x8 window."""
     across = sliding_window_view(values, BLOCK, axis=1).max(-1)
-    largest: NDArray[np.int32] = sliding_window_view(across, BLOCK, axis=0).max(-1)
-    return largest
+    return sliding_window_view(across, BLOCK, axis=0).max(-1)
 
 
 def _evidence(votes: int, voters: int) -> float:
@@ -134,9 +140,7 @@ def _quality(picture: Grey) -> int | None:
 
     Only coefficients other than zero are asked, and for the nearest multiple other than zero.
     """
-    rows, columns = (side // BLOCK for side in picture.shape)
-    blocks = picture[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK).transpose(0, 2, 1, 3)
-    blocks = blocks.reshape(-1, BLOCK * BLOCK)
+    blocks = squares(picture, BLOCK).reshape(-1, BLOCK * BLOCK)
     unclipped = blocks[(blocks.min(1) > 1) & (blocks.max(1) < 254)]
     coefficients = np.abs(unclipped @ _DCT_2D.T)
     coefficients[:, 0] = 0

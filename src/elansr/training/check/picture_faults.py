@@ -13,7 +13,7 @@ from elansr.evaluation import RGB, read_rgb
 from elansr.images import FormatName, inspect, sniff
 from elansr.text import shown
 from elansr.training.check.duplicates import Fingerprint, fingerprint
-from elansr.training.check.jpeg_grid import Grey, JpegGrid, jpeg_grid
+from elansr.training.check.jpeg_grid import Grey, JpegGrid, jpeg_grid, squares
 
 Kind = Literal["unreadable", "tiny", "flat", "blurry", "lossy", "jpeg-grid", "duplicate", "near-duplicate", "overlap"]
 KINDS: dict[Kind, str] = {
@@ -139,8 +139,7 @@ def faults(picture: PictureMeasures, smallest: int) -> Iterator[Finding]:
 
 def grey(rgb: RGB) -> Grey:
     """Grey levels of uint8 (H, W, 3), not rounded, as JPEG weighs R, G and B."""
-    weighted: Grey = rgb.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    return weighted
+    return rgb.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def gradient(picture: Grey) -> float:
@@ -163,12 +162,9 @@ def sharpness(picture: Grey) -> float | None:
     Returns:
         The ratio, or None where the picture is too small or too flat to tell.
     """
-    picture = _middle(picture)
-    rows, columns = (side // TILE for side in picture.shape)
-    if not rows * columns:
+    tiles = squares(_middle(picture), TILE)
+    if not len(tiles):
         return None
-    tiles = picture[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE).transpose(0, 2, 1, 3)
-    tiles = tiles.reshape(-1, TILE, TILE)
     tiles = tiles[np.argsort(tiles.std((1, 2)))[len(tiles) // 2 :]]
     centred = (tiles - tiles.mean((1, 2), keepdims=True)) * _WINDOW
     density = (np.abs(np.fft.rfft2(centred)) ** 2).mean(0) / (_WINDOW**2).sum()
