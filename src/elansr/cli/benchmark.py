@@ -22,7 +22,6 @@ MODELS_HELP = (
     "swinir, edsr-baseline, imdn, realesrgan-x4plus, released weights, or a weights file. The first is compared with; "
     "those without a precision take --precision. Default: swinir-light,elan-light-authors,elan-light:fp32,elan-light."
 )
-SCALE_HELP = "Scale of the networks. Default: the weights' own, else 4."
 SIZE_HELP = "Width and height of the LR picture, in pixels."
 ENGINE_HELP = "What runs our networks; auto is what upscale takes. onnx and openvino export them to a temporary folder."
 ROUNDS_HELP = "How often each model is timed. Default: as often as takes about 30 s, 5 to 200 times."
@@ -31,7 +30,7 @@ JSON_HELP = "Print one JSON document, with every latency, the machine and the co
 
 def benchmark(
     models: Annotated[str | None, typer.Option("-n", "--models", metavar="LIST", help=MODELS_HELP)] = None,
-    scale: Annotated[int | None, typer.Option("-s", "--scale", metavar="2|3|4", help=SCALE_HELP)] = None,
+    scale: o.OwnScale = None,
     size: Annotated[str, typer.Option("--size", metavar="WIDTHxHEIGHT", help=SIZE_HELP)] = "320x180",
     rounds: Annotated[int | None, typer.Option("--rounds", min=1, metavar="N", help=ROUNDS_HELP)] = None,
     device: o.Device = "auto",

@@ -21,7 +21,6 @@ ON_HELP = "The photo that models work on."
 HR_HELP = "PHOTO is HR: models get its MATLAB bicubic LR; it becomes the last column, and PSNR-Y is printed."
 CROP_HELP = "What to show enlarged, in pixels; may be given several times. Default: where the pictures differ most."
 JPEG_HELP = "Embed JPEGs of this quality in the page, for large pictures. Default: without loss."
-SCALE_HELP = "Scale of the models. Default: the weights' own, else 4."
 
 
 def compare(
@@ -29,7 +28,7 @@ def compare(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="PAGE.html|SHEET.png", help=OUTPUT_HELP)],
     on: Annotated[Path | None, typer.Option("--on", metavar="PHOTO", help=ON_HELP)] = None,
     hr: Annotated[bool, typer.Option("--hr", help=HR_HELP)] = False,
-    scale: Annotated[int | None, typer.Option("-s", "--scale", metavar="2|3|4", help=SCALE_HELP)] = None,
+    scale: o.OwnScale = None,
     crops: Annotated[list[str] | None, typer.Option("--crop", metavar="X,Y,W,H", help=CROP_HELP)] = None,
     jpeg: Annotated[int | None, typer.Option("--jpeg", min=1, max=100, metavar="1..100", help=JPEG_HELP)] = None,
     overwrite: o.Overwrite = False,

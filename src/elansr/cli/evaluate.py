@@ -14,7 +14,6 @@ LR_HELP = "A folder of LR pictures. Alone: measure consistency, without HR. With
 MODEL_HELP = (
     "Released weights, see `elansr info`, a weights file, or bicubic; several for one table. Default: elan-light."
 )
-SCALE_HELP = "Scale of the network. Default: the weights' own, else 4."
 PROTOCOL_HELP = "authors: as their script, SR not rounded and means rounded up."
 NO_CHECK_HELP = "Do not compare LR files with their HR first."
 SAVE_HELP = "Write the SR pictures as PNG, DIR/SET/PICTURE.png."
@@ -30,7 +29,7 @@ def evaluate(
     model: Annotated[
         list[str] | None, typer.Option("-n", "--model", metavar="NAME|FILE|bicubic", help=MODEL_HELP)
     ] = None,
-    scale: Annotated[int | None, typer.Option("-s", "--scale", metavar="2|3|4", help=SCALE_HELP)] = None,
+    scale: o.OwnScale = None,
     protocol: Annotated[Literal["paper", "authors"], typer.Option("--protocol", help=PROTOCOL_HELP)] = "paper",
     no_check: Annotated[bool, typer.Option("--no-check", help=NO_CHECK_HELP)] = False,
     device: o.Device = "auto",
