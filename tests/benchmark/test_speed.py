@@ -197,7 +197,7 @@ def test_files_of_ours_and_of_a_baseline(tmp_path: Path) -> None:
     assert (ours.scale, ours.weights, ours.ours) == (3, "file", True)
     assert (imdn.scale, imdn.weights, imdn.ours) == (3, "file", False)
     assert (rrdb.scale, rrdb.weights, rrdb.ours, type(rrdb.network)) == (4, "file", False, RRDBNet)
-    with pytest.raises(ConfigError, match="weights for x3, not x2"):
+    with pytest.raises(WeightsError, match="weights for x3, not x2"):
         one(str(tmp_path / "imdn.pth"), 2)
 
 

@@ -52,30 +52,33 @@ class PublishedNetwork:
     build: Callable[[State], Baseline]
 
 
-def find_baseline(path: str | os.PathLike[str]) -> Baseline | None:
+def find_baseline(path: str | os.PathLike[str], scale: int | None = None) -> Baseline | None:
     """The network of a published weights file, float32, in eval mode.
 
     Args:
         path: a `.pth`, `.pt` or `.safetensors` file.
+        scale: refuses weights of another scale; None takes any.
 
     Returns:
         None for a sound file of tensors that is for none of the `PUBLISHED_NETWORKS`, such as an ELAN's.
 
     Raises:
-        WeightsError: a file that cannot be read, asks to run code, or is damaged.
+        WeightsError: a file that cannot be read, asks to run code, is damaged, or is of another scale.
     """
     path = Path(path)
     _, arrays = read_wrapped(path)
     with errors_of(path):
         for published in PUBLISHED_NETWORKS:
             if any(name.startswith(published.prefix) for name in arrays):
-                return _loaded(published, arrays)
+                return _loaded(published, arrays, scale)
     return None
 
 
-def _loaded(published: PublishedNetwork, arrays: State) -> Baseline:
+def _loaded(published: PublishedNetwork, arrays: State, scale: int | None) -> Baseline:
     with torch.random.fork_rng(devices=[]):
         network = published.build(arrays)
+    if scale not in (None, network.scale):
+        raise WeightsError(f"weights for x{network.scale}, not x{scale}: leave the scale out or take other weights")
     expected = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     weights = checked(_without_computed(network, arrays), expected, published.network)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})

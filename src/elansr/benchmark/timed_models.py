@@ -164,7 +164,6 @@ def timed_forward(model: BenchmarkModel, workload: Workload) -> Run:
 
 def _forward(model: BenchmarkModel, workload: Workload) -> Forward:
     if model.ours:
-        assert isinstance(model.network, ELAN)
         return ENGINES[workload.engine](model, workload)
     # A copy, so that the network stays what it is.
     network = copy.deepcopy(model.network).to(workload.device, DTYPES[model.precision])
@@ -234,10 +233,8 @@ def _network(name: str, scale: int | None) -> tuple[ELAN | Baseline, Weights, bo
         network, weights = _named(name, scale or DEFAULT_SCALE)
         return network, weights, name in OURS
     if is_path(name):
-        baseline = find_baseline(resolve(name))
-        return (
-            (_of_scale(name, baseline, scale), "file", False) if baseline else (load_network(name, scale), "file", True)
-        )
+        baseline = find_baseline(resolve(name), scale)
+        return baseline or load_network(name, scale), "file", baseline is None
     if not is_released(name):
         raise ConfigError(_unknown(name))
     return load_network(name, scale or (None if name in RELEASED else DEFAULT_SCALE)), "released", True
@@ -251,12 +248,6 @@ def _named(name: str, scale: int) -> tuple[ELAN | Baseline, Weights]:
             return NETWORKS[name](scale)
         except ConfigError as error:
             raise ConfigError(f"{name}: {error}") from error
-
-
-def _of_scale(name: str, baseline: Baseline, scale: int | None) -> Baseline:
-    if scale not in (None, baseline.scale):
-        raise ConfigError(f"{name}: weights for x{baseline.scale}, not x{scale}: leave the scale out or take others")
-    return baseline
 
 
 def _unknown(name: str) -> str:

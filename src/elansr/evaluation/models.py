@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from elansr.engines import open_engine
 from elansr.engines.device import require_torch
 from elansr.engines.exported import open_exported
-from elansr.errors import ConfigError, DeviceError, WeightsError
+from elansr.errors import ConfigError, DeviceError
 from elansr.evaluation.datasets import RGB
 from elansr.images import imresize, to_float
 from elansr.memory import keep_freed_memory
@@ -78,19 +78,19 @@ def load_model(model: str, scale: int | None = None, device: str = "auto", preci
     keep_freed_memory()
     if model.lower().endswith(EXPORTED):
         return _exported(Path(model), scale, device, precision)
-    baseline = find_baseline_file(model)
+    baseline = find_baseline_file(model, scale)
     if baseline is not None:
-        return _baseline(model, baseline, scale, device, precision)
+        return _baseline(model, baseline, device, precision)
     scale = DEFAULT_SCALE if scale is None and family(model) else scale
     engine = open_engine(model, scale=scale, device=device, precision=precision, closed=False)
     return Model(model, engine.config.scale, _on_pictures(engine), _name_in_the_paper(engine.config))
 
 
-def find_baseline_file(model: str) -> Baseline | None:
+def find_baseline_file(model: str, scale: int | None = None) -> Baseline | None:
     """The network of another project in a weights file; None for a released name and for a file of ELAN's.
 
     Raises:
-        WeightsError: a file that cannot be used.
+        WeightsError: a file that cannot be used, or of another scale.
         DeviceError: PyTorch, which such a network needs, is not installed.
     """
     if not is_path(model) or model.lower().endswith(EXPORTED):
@@ -100,7 +100,7 @@ def find_baseline_file(model: str) -> Baseline | None:
     require_torch(model)
     from elansr.benchmark.published_weights import find_baseline
 
-    return find_baseline(model)
+    return find_baseline(model, scale)
 
 
 def bicubic(scale: int) -> Callable[[RGB], RGB]:
@@ -149,7 +149,7 @@ def _name_in_the_paper(config: ELANConfig) -> str:
     return ""
 
 
-def _baseline(model: str, network: Baseline, scale: int | None, device: str, precision: str) -> Model:
+def _baseline(model: str, network: Baseline, device: str, precision: str) -> Model:
     import torch
 
     from elansr.engines.device import pick_device, pick_precision
@@ -157,10 +157,6 @@ def _baseline(model: str, network: Baseline, scale: int | None, device: str, pre
 
     where = pick_device(device)
     dtype = DTYPES["fp32" if precision == "auto" and where == "cpu" else pick_precision(precision, where)]
-    if scale not in (None, network.scale):
-        raise WeightsError(
-            f"{model}: weights for x{network.scale}, not x{scale}: leave the scale out or take other weights"
-        )
     network = network.to(where, dtype)
 
     @torch.no_grad()
