@@ -147,10 +147,7 @@ def config_to_json(config: ELANConfig) -> str:
     Raises:
         WeightsError: a value that `config_from_json` would refuse.
     """
-    try:
-        text = json.dumps(dataclasses.asdict(config), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise WeightsError(f"{config} holds something else than finite numbers: make the network anew") from error
+    text = json.dumps(dataclasses.asdict(config), default=float)  # NumPy's numbers are numbers too
     config_from_json(text)
     return text
 

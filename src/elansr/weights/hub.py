@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from elansr.disk import require_free, writing_errors
 from elansr.errors import ConfigError, MissingExtraError, WeightsError
-from elansr.text import one_line, reason
+from elansr.text import one_line
 from elansr.weights.contents import Contents
-from elansr.weights.files import read_ours, require_readable, save_contents, write_file
+from elansr.weights.files import read_ours, save_contents, write_file
 from elansr.weights.provenance import Provenance, model_card
 from elansr.weights.released import SAFETENSORS, SUFFIXES, is_path, is_released, resolve
 
@@ -99,7 +99,6 @@ def find_weights(
     path = path or _downloaded(
         str(name_or_repo), file, revision=revision, token=token, cache_dir=cache_dir, local_files_only=offline
     )
-    require_readable(path)
     if path.suffix.lower() != SAFETENSORS:
         raise WeightsError(f"{path}: only {SAFETENSORS} files are opened here: convert it with `elansr convert`")
     return path
@@ -204,10 +203,8 @@ def _saved(network: ELAN, folder: Path, provenance: Provenance, overwrite: bool,
     for name in (WEIGHTS, CARD):
         with writing_errors(folder / name, WeightsError):
             require_free(folder / name, overwrite)
-    try:
+    with writing_errors(folder, WeightsError):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WeightsError(f"{folder}: cannot be made ({reason(error)}): choose another folder") from error
     contents = Contents.of(network, provenance)
     card = model_card(contents.config, contents.parameters(), provenance, repository)
     save_contents(contents, folder / WEIGHTS, overwrite)

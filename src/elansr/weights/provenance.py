@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeAlias
 
+from elansr import __version__
 from elansr.errors import WeightsError
 from elansr.nn.config import ELANConfig
 
@@ -39,16 +40,6 @@ large = upscaler(small)  # arrays (H, W[, C]), uint8, uint16 or float: in and ou
 ```"""
 
 
-def _today() -> str:
-    return date.today().isoformat()
-
-
-def _version() -> str:
-    from elansr import __version__
-
-    return __version__
-
-
 @dataclass(frozen=True)
 class Provenance:
     """Who made the weights, from what, how, and what they measure.
@@ -75,8 +66,8 @@ class Provenance:
     started_from: str = ""
     metrics: Metrics = field(default_factory=dict)
     licence: str = ""
-    created: str = field(default_factory=_today)
-    elansr_version: str = field(default_factory=_version)
+    created: str = field(default_factory=lambda: date.today().isoformat())
+    elansr_version: str = __version__
 
     def __post_init__(self) -> None:
         texts = ("name", "recipe", "data", "started_from", "licence", "created", "elansr_version")
