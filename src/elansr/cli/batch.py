@@ -21,8 +21,12 @@ SHOWN = 20
 
 INPUT_HELP = "A folder with its subfolders, a pattern, a picture or Parquet: a path, s3://, gs://, http:// ..."
 OUTPUT_HELP = "Folder for the results, in the folders of the input, and for manifest.parquet."
+IMAGE_HELP = "Parquet column of the pictures. Default: the first of bytes."
+KEY_HELP = "Parquet column that names the results. Default: file and row number."
 SPLIT_HELP = "Pictures with more pixels are split between several workers; 0: none."
 ADDRESS_HELP = "Address of a Ray cluster. Default: this machine's cores and GPUs."
+WORKERS_HELP = "Workers at most; 0: as many as fit."
+CPUS_HELP = "Cores and threads per worker."
 GPUS_HELP = "GPUs per worker, such as 0.5. Default: 1 if the cluster has GPUs."
 RETRY_HELP = "Retry the pictures that failed before."
 DRY_HELP = "Only show what would be done."
@@ -45,35 +49,14 @@ def batch(
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", rich_help_panel=WORK, help=RETRY_HELP)] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", rich_help_panel=WORK, help=DRY_HELP)] = False,
-    image_column: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", rich_help_panel=WORK, help="Parquet column of the pictures. Default: the first of bytes."
-        ),
-    ] = None,
-    key_column: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=WORK,
-            help="Parquet column that names the results. Default: file and row number.",
-        ),
-    ] = None,
-    split_pixels: Annotated[
-        int, typer.Option("--split-pixels", min=0, metavar="N", rich_help_panel=WORK, help=SPLIT_HELP)
-    ] = 2**25,
+    image_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=WORK, help=IMAGE_HELP)] = None,
+    key_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=WORK, help=KEY_HELP)] = None,
+    split_pixels: Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=WORK, help=SPLIT_HELP)] = 2**25,
     address: Annotated[
         str | None, typer.Option(metavar="auto|HOST:PORT", rich_help_panel=CLUSTER, help=ADDRESS_HELP)
     ] = None,
-    workers: Annotated[
-        int,
-        typer.Option(
-            "--workers", min=0, metavar="N", rich_help_panel=CLUSTER, help="Workers at most; 0: as many as fit."
-        ),
-    ] = 0,
-    cpus_per_worker: Annotated[
-        int, typer.Option(min=1, metavar="N", rich_help_panel=CLUSTER, help="Cores and threads per worker.")
-    ] = 1,
+    workers: Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=CLUSTER, help=WORKERS_HELP)] = 0,
+    cpus_per_worker: Annotated[int, typer.Option(min=1, metavar="N", rich_help_panel=CLUSTER, help=CPUS_HELP)] = 1,
     gpus_per_worker: Annotated[
         float | None, typer.Option(min=0, metavar="F", rich_help_panel=CLUSTER, help=GPUS_HELP)
     ] = None,

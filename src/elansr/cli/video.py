@@ -38,18 +38,10 @@ def video(
     model: Annotated[
         str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=o.NETWORK, help=MODEL_HELP)
     ] = "auto",
-    codec: Annotated[
-        str, typer.Option("--codec", metavar="NAME", rich_help_panel=o.RESULT, help=CODEC_HELP)
-    ] = "libx264",
-    crf: Annotated[
-        float | None, typer.Option("--crf", min=0, metavar="N", rich_help_panel=o.RESULT, help=CRF_HELP)
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", rich_help_panel=o.RESULT, help=PRESET_HELP)
-    ] = None,
-    pix_fmt: Annotated[
-        str | None, typer.Option("--pix-fmt", metavar="NAME", rich_help_panel=o.RESULT, help=PIX_FMT_HELP)
-    ] = None,
+    codec: Annotated[str, typer.Option(metavar="NAME", rich_help_panel=o.RESULT, help=CODEC_HELP)] = "libx264",
+    crf: Annotated[float | None, typer.Option(min=0, metavar="N", rich_help_panel=o.RESULT, help=CRF_HELP)] = None,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=o.RESULT, help=PRESET_HELP)] = None,
+    pix_fmt: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=o.RESULT, help=PIX_FMT_HELP)] = None,
     overwrite: o.Overwrite = False,
     tta: o.Tta = False,
     border: o.Border = "closed",
