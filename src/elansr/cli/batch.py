@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from elansr.cli import options as o
-from elansr.errors import ConfigError, ElansrError, MissingExtraError
+from elansr.errors import ConfigError, ElansrError
 
 if TYPE_CHECKING:
     from elansr.cluster.manifest import ManifestRow
@@ -75,13 +75,11 @@ def batch(
     The exit code is 1 if some pictures failed; OUTPUT/manifest.parquet has one row per picture.
     Run the command again to do what is missing.
     """
-    try:
-        from elansr.cluster import run as cluster
-        from elansr.cluster.ray_cluster import Resources
-        from elansr.cluster.settings import Settings
-        from elansr.cluster.sources import Columns
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"elansr batch needs {error.name}: pip install '.[ray]' in elansr's folder") from error
+    from elansr.cluster import run as cluster
+    from elansr.cluster.ray_cluster import Resources
+    from elansr.cluster.settings import Settings
+    from elansr.cluster.sources import Columns
+
     settings = Settings(
         model=model,
         scale=scale,

@@ -10,3 +10,10 @@ strips.py        one large picture on several workers
 manifest.py      a row a picture, from which a run goes on
 lock.py          one run at a time for an output
 """
+
+from importlib.util import find_spec
+
+from elansr.errors import MissingExtraError
+
+if missing := [name for name in ("ray", "fsspec", "pyarrow") if find_spec(name) is None]:
+    raise MissingExtraError(f"elansr batch needs {', '.join(missing)}: pip install '.[ray]' in elansr's folder")

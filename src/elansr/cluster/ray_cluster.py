@@ -20,15 +20,12 @@ from elansr.cluster.manifest import ManifestRow, from_json, to_json
 from elansr.cluster.sources import Item
 from elansr.cluster.worker import Worker, WorkerConfig
 from elansr.disk import delete_abandoned
-from elansr.errors import ConfigError, DeviceError, ElansrError, MissingExtraError
+from elansr.errors import ConfigError, DeviceError, ElansrError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-try:
-    import ray
-    import ray.data
-    from ray.exceptions import RayError
-except ImportError as missing:
-    raise MissingExtraError(f"elansr batch needs {missing.name}: pip install '.[ray]' in elansr's folder") from missing
+import ray
+import ray.data
+from ray.exceptions import RayError
 
 BLOCKS = 2000
 """The most pieces that a data set is cut into; a worker takes a piece at a time."""

@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from fsspec.core import url_to_fs
+from fsspec.implementations.arrow import ArrowFSWrapper
+from pyarrow import fs as arrow
+
 from elansr.disk import move_into_place, write_atomically
 from elansr.errors import ConfigError, MissingExtraError, PictureError
 from elansr.text import one_line, reason, shown
-
-try:
-    from fsspec.core import url_to_fs
-    from fsspec.implementations.arrow import ArrowFSWrapper
-    from pyarrow import fs as arrow
-except ImportError as missing:
-    raise MissingExtraError(f"elansr batch needs {missing.name}: pip install '.[ray]' in elansr's folder") from missing
 
 TRIES = 3
 """How often a download or an upload is tried, with a second more between tries each time."""
