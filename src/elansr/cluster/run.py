@@ -1,14 +1,5 @@
 """A batch: pictures of a store, upscaled by the workers of a Ray cluster, each once.
 
-    sources      what there is to do: a list of keys, paths and targets; no picture is opened
-    storage      where pictures come from and go to: a folder, or what fsspec reaches
-    manifest     what is done already: a row a picture
-    lock         one run at a time for an output
-    settings     what holds for every picture, and which of it decides the results
-    worker       what is missing goes to workers in chunks of small pictures; large ones go alone
-    strips       pictures larger than that come back as `split`: they are made in shares and joined
-    ray_cluster  the workers: actors of Ray Data that hold the network
-
 Whatever dies, nothing is lost and nothing is there twice, because of three rules. A result appears whole, and then its
 row. A chunk that is begun again first looks which rows are there. The joined manifest has one row a key, the latest.
 What Ray does again, because a worker or a machine was lost, so comes to the same files and rows; and a picture that
@@ -193,12 +184,10 @@ class _Batch:
         yield from self._done(joins, tile_of(settings))
 
     def _done(self, work: Sequence[Assignment], tile: int = 0) -> Iterator[ManifestRow]:
-        if work:
-            yield from ray_cluster.done(work, self._task(tile), self._attempts, self._pool, self._worker)
-
-    def _task(self, tile: int) -> WorkerConfig:
+        if not work:
+            return
         planned, device = self._planned, self._planned.settings.device
-        return WorkerConfig(
+        config = WorkerConfig(
             planned.source.given,
             planned.output.given,
             planned.settings,
@@ -208,6 +197,7 @@ class _Batch:
             "cpu" if device == "auto" and not self._pool.gpus else device,
             tile,
         )
+        yield from ray_cluster.done(work, config, self._attempts, self._pool, self._worker)
 
 
 def _chunks(items: Sequence[Item], workers: int, name: str) -> list[Assignment]:

@@ -191,7 +191,9 @@ class Service:
             raise too_many_bytes(self.limits.max_bytes)
         task = QueuedRequest(data, file_name, options, self.limits.seconds)
         try:
-            upscalers = self._upscalers(task)
+            upscalers = self.models.upscalers(
+                options.model, options.scale, options.size, lambda upscaler: self._tiles.share(upscaler, task.check)
+            )
         except ElansrError as error:
             raise Rejected(422, "invalid_request", str(error)) from error
         with self._changed:
@@ -222,12 +224,6 @@ class Service:
             task.end(shutting_down())
         self._threads.shutdown()
         self._tiles.close()
-
-    def _upscalers(self, task: QueuedRequest) -> Upscalers:
-        options = task.options
-        return self.models.upscalers(
-            options.model, options.scale, options.size, lambda upscaler: self._tiles.share(upscaler, task.check)
-        )
 
     def _work(self, task: QueuedRequest, upscalers: Upscalers) -> None:
         """In a request's thread."""
