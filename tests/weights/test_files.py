@@ -30,9 +30,9 @@ CONFIGS = [
 def test_load_gives_back_what_was_saved(config: ELANConfig, tmp_path: Path) -> None:
     network, path = random_network(config), tmp_path / "w.safetensors"
     save(network, path, PROVENANCE)
-    loaded, story = load(path)
+    loaded, provenance = load(path)
     assert loaded.config == config
-    assert story == PROVENANCE
+    assert provenance == PROVENANCE
     assert not loaded.training
     assert all(torch.equal(tensor, loaded.state_dict()[name]) for name, tensor in network.state_dict().items())
     assert torch.equal(loaded.mean, network.mean)

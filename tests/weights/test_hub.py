@@ -295,9 +295,9 @@ def test_what_is_not_pushed(uploads: dict[str, dict[str, bytes]], folder: Path) 
         hub.push_to_hub(folder, "owner/new")
     with pytest.raises(WeightsError, match="write owner/name"):
         hub.push_to_hub(folder, "new")
-    for source, story in ((random_network(), None), (folder, PROVENANCE)):
+    for source, provenance in ((random_network(), None), (folder, PROVENANCE)):
         with pytest.raises(WeightsError, match="a network needs its provenance, and a folder has it"):
-            hub.push_to_hub(source, "owner/new", story)
+            hub.push_to_hub(source, "owner/new", provenance)
     assert uploads == {"owner/public": {}}
 
 

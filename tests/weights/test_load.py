@@ -219,11 +219,11 @@ def test_a_converted_file_says_where_it_comes_from(tmp_path: Path) -> None:
     torch.save(official_state(), tmp_path / "theirs.pt")
     convert(tmp_path / "theirs.pt", tmp_path / "ours.safetensors", windows=WINDOWS)
     digest = hashlib.sha256((tmp_path / "theirs.pt").read_bytes()).hexdigest()
-    story = load(tmp_path / "ours.safetensors")[1]
-    assert story.name == "theirs"
-    assert story.started_from == f"theirs.pt, layout official, sha256 {digest}"
+    provenance = load(tmp_path / "ours.safetensors")[1]
+    assert provenance.name == "theirs"
+    assert provenance.started_from == f"theirs.pt, layout official, sha256 {digest}"
     convert(tmp_path / "ours.safetensors", tmp_path / "copy.safetensors")
-    assert load(tmp_path / "copy.safetensors")[1] == story
+    assert load(tmp_path / "copy.safetensors")[1] == provenance
 
 
 def test_describe_ours_and_theirs(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def _local(name: str | os.PathLike[str], file: str, scale: int | None) -> Path |
 
 
 def _require_ours(network: object, provenance: object) -> None:
-    """Refuses with a ConfigError what is no network of ours, or no story of one."""
+    """Refuses with a ConfigError anything but a network of ours and its provenance."""
     from elansr.nn.elan import ELAN
 
     for name, value, kind in (("network", network, ELAN), ("provenance", provenance, Provenance)):
