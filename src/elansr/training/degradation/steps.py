@@ -30,28 +30,12 @@ class BlurDraw:
 
 
 @dataclass(frozen=True)
-class ResizeDraw:
-    """The other size on the way to LR: `side` in sides of LR, None to stay; and the kind of resizing."""
-
-    side: float | None
-    kind: ResizeKind
-
-
-@dataclass(frozen=True)
 class NoiseDraw:
     """Noise of N samples: `gaussian` and `shot` sigmas (N,) in levels, of which one or both are 0; `grey` (N,) bool."""
 
     gaussian: Tensor
     shot: Tensor
     grey: Tensor
-
-
-@dataclass(frozen=True)
-class JpegDraw:
-    """JPEG of N samples: `quality` (N,) of 1 to 100, 0 where nothing is compressed; 4:2:0 or not, for all."""
-
-    quality: Tensor
-    chroma_420: bool
 
 
 _TRANSFORM_MULTIPLE = 32
@@ -70,11 +54,11 @@ def random_resize(
     picture: Tensor, size: tuple[int, int], recipe: DegradationRecipe, generator: torch.Generator
 ) -> Tensor:
     """Resizes all pictures to another size or none; `size` is LR's height and width."""
-    draw = draw_resize(recipe, generator)
-    if draw.side is None:
+    factor, kind = draw_resize(recipe, generator)
+    if factor is None:
         return picture
-    height, width = (max(1, round(side * draw.side)) for side in size)
-    return resize(picture, height, width, draw.kind).clamp(0, 1)
+    height, width = (max(1, round(side * factor)) for side in size)
+    return resize(picture, height, width, kind).clamp(0, 1)
 
 
 def random_noise(picture: Tensor, recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
@@ -88,10 +72,9 @@ def random_noise(picture: Tensor, recipe: DegradationRecipe, generator: torch.Ge
 
 def random_jpeg(picture: Tensor, recipe: DegradationRecipe, generator: torch.Generator) -> Tensor:
     """Takes some of the pictures through JPEG."""
-    draw = draw_jpeg(recipe, len(picture), generator)
-    chosen = draw.quality.nonzero()[:, 0]
-    quality = draw.quality[chosen]
-    return _apply(picture, chosen, lambda part: jpeg(part, quality, draw.chroma_420))
+    quality, chroma_420 = draw_jpeg(recipe, len(picture), generator)
+    chosen = quality.nonzero()[:, 0]
+    return _apply(picture, chosen, lambda part: jpeg(part, quality[chosen], chroma_420))
 
 
 def gaussian_blur(picture: Tensor, blur: BlurDraw, unit: float) -> Tensor:
@@ -150,11 +133,11 @@ def draw_blur(recipe: DegradationRecipe, count: int, generator: torch.Generator)
     return BlurDraw(torch.stack([sigma[:, 0], across], dim=1) * blurred.unsqueeze(1), angle.deg2rad())
 
 
-def draw_resize(recipe: DegradationRecipe, generator: torch.Generator) -> ResizeDraw:
-    """Another size or none, for a whole group."""
+def draw_resize(recipe: DegradationRecipe, generator: torch.Generator) -> tuple[float | None, ResizeKind]:
+    """Another size for a whole group, in sides of LR, or None; and the kind of resizing."""
     resized = bool(_bernoulli(1, recipe.resize_probability, generator))
     side = float(_uniform(recipe.resize_side, (1,), generator))
-    return ResizeDraw(side if resized else None, draw_kind(recipe, generator))
+    return side if resized else None, draw_kind(recipe, generator)
 
 
 def draw_kind(recipe: DegradationRecipe, generator: torch.Generator) -> ResizeKind:
@@ -172,12 +155,12 @@ def draw_noise(recipe: DegradationRecipe, count: int, generator: torch.Generator
     return NoiseDraw(gaussian_sigma * (noisy & ~shot), shot_sigma * (noisy & shot), grey)
 
 
-def draw_jpeg(recipe: DegradationRecipe, count: int, generator: torch.Generator) -> JpegDraw:
-    """A quality or no JPEG for each of `count` samples."""
+def draw_jpeg(recipe: DegradationRecipe, count: int, generator: torch.Generator) -> tuple[Tensor, bool]:
+    """Qualities (count,) of 1 to 100, 0 where nothing is compressed; and whether all are 4:2:0."""
     compressed = _bernoulli(count, recipe.jpeg_probability, generator)
     low, high = recipe.jpeg_quality
     quality = torch.randint(low, high + 1, (count,), generator=generator)
-    return JpegDraw(quality * compressed, bool(_bernoulli(1, recipe.chroma_420_probability, generator)))
+    return quality * compressed, bool(_bernoulli(1, recipe.chroma_420_probability, generator))
 
 
 def _apply(picture: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
