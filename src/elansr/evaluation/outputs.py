@@ -78,10 +78,8 @@ class Outputs:
             self._report.write(self._html, self._overwrite, evaluation.scores)
 
     def _save(self, folder: Path, name: str, sr: RGB) -> None:
-        try:
+        with writing_errors(folder, PictureError):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PictureError(f"{shown(folder)}: cannot be made ({error.strerror}); choose another folder") from error
         write(Picture((sr,)), folder / f"{name}.png", overwrite=self._overwrite)
 
     def _require_free_files(self) -> None:
