@@ -21,7 +21,7 @@ from string import Template
 import numpy as np
 
 from elansr.disk import write_atomically, writing_errors
-from elansr.errors import ConfigError, DataError, PictureError
+from elansr.errors import ConfigError, PictureError
 from elansr.evaluation.comparison import ComparedPicture, Comparison, Progress, vips_image
 from elansr.evaluation.crops import CropBox, most_different
 from elansr.evaluation.datasets import RGB
@@ -140,15 +140,14 @@ def _place(number: int, box: CropBox) -> str:
 
 @dataclass(frozen=True)
 class _Card:
-    """What the report needs of one picture.
+    """What the report keeps of one picture; `bicubic` is PSNR-Y in dB of plain bicubic."""
 
-    Attributes:
-        bicubic: PSNR-Y in dB of plain bicubic.
-    """
-
-    score: Score
+    id: str
     bicubic: float
     html: str
+
+
+_NO_CARD = _Card("", math.nan, "")
 
 
 class ReportPage:
@@ -166,20 +165,16 @@ class ReportPage:
         self._cards: dict[tuple[str, str], _Card] = {}
 
     def add(self, picture: ScoredPicture) -> None:
-        """Adds a picture that has HR; its arrays are not kept.
-
-        Raises:
-            DataError: a picture without HR.
-        """
-        if picture.hr is None:
-            raise DataError(f"{picture.name}: a report shows SR beside HR: give HR")
+        """Adds a picture that has HR; its arrays are not kept."""
+        assert picture.hr is not None
         enlarged = imresize(picture.lr, *picture.hr.shape[:2])
         bicubic = psnr_y(enlarged, picture.hr, picture.scale)
         (box,) = most_different([picture.sr, picture.hr], picture.hr, REPORT_CROP, border=picture.scale)
         sr, hr = box.of(picture.sr), box.of(picture.hr)
+        name = f"picture-{len(self._cards)}"
         card = _part(
             "report_card.html",
-            id=f"picture-{len(self._cards)}",
+            id=name,
             about=_about_picture(picture, bicubic),
             attributes=_attributes(picture.set_name, picture.name, picture.score, bicubic),
             thumbnail=_thumbnail(picture.sr, box),
@@ -187,7 +182,7 @@ class ReportPage:
                 picture.name, box, {"LR, bicubic": box.of(enlarged), "SR": sr, "HR": hr, "error": error_map(sr, hr)}
             ),
         )
-        self._cards[picture.set_name, picture.name] = _Card(picture.score, bicubic, card)
+        self._cards[picture.set_name, picture.name] = _Card(name, bicubic, card)
 
     def write(self, path: Path, overwrite: bool, results: Sequence[SetScores]) -> None:
         """Writes the page, whole or not at all.
@@ -216,14 +211,11 @@ class ReportPage:
         _write(path, _page(f"{self.model} x{self.scale}", "report", body), overwrite)
 
     def _rows(self, results: Sequence[SetScores]) -> list[str]:
-        ids = {key: f"picture-{n}" for n, key in enumerate(self._cards)}
-        rows = []
-        for result in results:
-            for name, score in result.pictures.items():
-                card = self._cards.get((result.name, name))
-                bicubic = card.bicubic if card else math.nan
-                rows.append(_picture_row(result.name, name, score, bicubic, ids.get((result.name, name))))
-        return rows
+        return [
+            _picture_row(result.name, name, score, self._cards.get((result.name, name), _NO_CARD))
+            for result in results
+            for name, score in result.pictures.items()
+        ]
 
 
 def error_map(sr: RGB, hr: RGB) -> RGB:
@@ -283,11 +275,11 @@ def _set_row(result: SetScores) -> str:
     return f"<tr><th>{escaped(result.name)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _picture_row(set_name: str, name: str, score: Score, bicubic: float, card: str | None) -> str:
-    shown = f'<a href="#{card}">{escaped(name)}</a>' if card else escaped(name)
-    numbers = (_shown(score.psnr, ".2f"), _shown(score.ssim, ".4f"), _shown(_gain(score, bicubic), "+.2f"))
+def _picture_row(set_name: str, name: str, score: Score, card: _Card) -> str:
+    shown = f'<a href="#{card.id}">{escaped(name)}</a>' if card.id else escaped(name)
+    numbers = (_shown(score.psnr, ".2f"), _shown(score.ssim, ".4f"), _shown(_gain(score, card.bicubic), "+.2f"))
     cells = f"<td>{escaped(set_name)}</td><td>{shown}</td>" + "".join(f"<td>{number}</td>" for number in numbers)
-    return f"<tr {_attributes(set_name, name, score, bicubic)}>{cells}</tr>"
+    return f"<tr {_attributes(set_name, name, score, card.bicubic)}>{cells}</tr>"
 
 
 def _attributes(set_name: str, name: str, score: Score, bicubic: float) -> str:
