@@ -84,7 +84,7 @@ class EncoderSettings:
             raise ConfigError(f"codec {encoding.codec!r}: no video encoder of this PyAV; there are {known}")
         _require_settings(encoding)
         self.codec, self.rate = encoding.codec, rate
-        self.pix_fmt = _require_format(codec, encoding.pix_fmt) if encoding.pix_fmt else _nearest(codec, source_format)
+        self.pix_fmt = _pixel_format(codec, encoding.pix_fmt, source_format)
         video_format = av.VideoFormat(self.pix_fmt)
         across, down = 2 // video_format.chroma_width(2), 2 // video_format.chroma_height(2)
         self.width, self.height = max(size[0] // across, 1) * across, max(size[1] // down, 1) * down
@@ -204,16 +204,13 @@ def _require_settings(encoding: Encoding) -> None:
         raise ConfigError(f"--preset {preset}: {name} takes {', '.join(presets)}")
 
 
-def _require_format(codec: Any, name: str) -> str:
-    known = [video_format.name for video_format in codec.video_formats or ()]
-    if name not in known:
-        raise ConfigError(f"--pix-fmt {name}: {codec.name} takes {', '.join(known)}")
-    return name
-
-
-def _nearest(codec: Any, source: str) -> str:
-    """The pixel format of an encoder that keeps most of a source's: first its chroma, then its depth."""
+def _pixel_format(codec: Any, asked: str | None, source: str) -> str:
+    """The one asked for, else that which keeps most of a source's: first its chroma, then its depth."""
     offered = [video_format.name for video_format in codec.video_formats or ()]
+    if asked:
+        if asked not in offered:
+            raise ConfigError(f"--pix-fmt {asked}: {codec.name} takes {', '.join(offered)}")
+        return asked
     given = av.VideoFormat(source)
     lossless = codec.lossless and not codec.lossy
     wanted = [source, "bgr0", "gbrp", "rgb24"] if given.is_rgb and lossless else []

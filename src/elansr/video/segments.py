@@ -66,7 +66,7 @@ class Segments(WorkFolder):
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no segment."""
+        """See `WorkFolder`."""
         return not self.finished
 
     @property
