@@ -3,11 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from elansr.upscaling import pipeline
 from elansr.upscaling.files import FileResult
 from elansr.upscaling.pipeline import WINDOW, overlapped
 from elansr.upscaling.plan import Job
@@ -136,6 +139,28 @@ def test_an_interrupt_in_the_network_tells_what_was_made() -> None:
     assert [int(outcome.source.name) for outcome in outcomes] == [0, 1, 2] == books.written
     assert len(books.read_so_far) <= 5
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("elansr-files")]
+
+
+@pytest.mark.parametrize("submitted", [False, True])
+def test_an_interrupt_as_a_file_is_given_to_the_worker(monkeypatch: pytest.MonkeyPatch, submitted: bool) -> None:
+    """Before the worker has it, the file is not made; behind that it is, and is told."""
+    submit, written = ThreadPoolExecutor.submit, list[object]()
+
+    def interrupted(self: ThreadPoolExecutor, task: Any, *args: Any) -> Any:
+        if task is not pipeline._write:
+            return submit(self, task, *args)
+        written.append(task)
+        if len(written) < 3 or submitted:
+            submit(self, task, *args)
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        return None
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    books, outcomes = Books([1] * 9), list[FileResult]()
+    with pytest.raises(KeyboardInterrupt):
+        keep(outcomes, overlapped(books.jobs(), books))
+    assert [int(outcome.source.name) for outcome in outcomes] == books.written == [0, 1, 2][: 2 + submitted]
 
 
 def keep(seen: list[FileResult], outcomes: Iterator[FileResult]) -> None:

@@ -138,6 +138,8 @@ def overlapped(jobs: Sequence[Job], stages: Stages[Opened]) -> Iterator[FileResu
             raise
         except BaseException:  # Ctrl-C or termination, which come wherever this thread is
             stopped.set()
+            worker.shutdown()
+            pending.drop_unstarted()
             yield from pending.finished()
             raise
         finally:
@@ -156,7 +158,7 @@ def _windows(
             coming = worker.submit(reader.window, stages.most)
         for position, finish in stages.upscale(window):
             pending.wait(before=number)
-            pending.files[number, position] = worker.submit(finish)
+            pending.start(worker, (number, position), finish)
             del finish  # it holds the result, which is not kept longer than it takes to write it
             yield from pending.finished(before=number)
         if alone:
@@ -196,6 +198,15 @@ class _PendingWrites:
     def __init__(self) -> None:
         self.files: dict[tuple[int, int], Future[FileResult]] = {}
 
+    def start(self, worker: ThreadPoolExecutor, key: tuple[int, int], finish: Callable[[], FileResult]) -> None:
+        """Has the worker write a file, which is entered first: no interrupt can come between start and entry."""
+        file = self.files[key] = Future[FileResult]()
+        worker.submit(_write, finish, file)
+
+    def drop_unstarted(self) -> None:
+        """Leaves out the file that an interrupt kept from being given to the worker, once that has ended."""
+        self.files = {key: file for key, file in self.files.items() if file.done()}
+
     def wait(self, before: int) -> None:
         """Waits until the files of all windows `before` a number are written."""
         wait([file for (number, _), file in self.files.items() if number < before])
@@ -207,6 +218,13 @@ class _PendingWrites:
                 result = self.files[key].result()
                 del self.files[key]
                 yield result
+
+
+def _write(finish: Callable[[], FileResult], file: Future[FileResult]) -> None:
+    try:
+        file.set_result(finish())
+    except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+        file.set_exception(error)
 
 
 @dataclass(frozen=True)
