@@ -44,7 +44,7 @@ class Commands(TyperGroup):
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise
-            typer.echo("error: this command needs PyTorch: pip install 'elansr[torch]'", err=True)
+            typer.echo("error: this command needs PyTorch: pip install '.[torch]' in elansr's folder", err=True)
             raise typer.Exit(BAD_INPUT) from error
         except KeyboardInterrupt as error:
             word, code = interrupts.last_interrupt()

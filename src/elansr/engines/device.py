@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
 PRECISIONS = ("fp32", "bf16", "fp16")
-INSTALL_TORCH = "pip install 'elansr[torch]'"
+INSTALL_TORCH = "pip install '.[torch]' in elansr's folder"
 
 _threads = 0
 

@@ -216,6 +216,6 @@ def _torch() -> ModuleType:
         import torch
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            f"files that end in {' or '.join(PICKLES)} need PyTorch: pip install 'elansr[torch]'"
+            f"files that end in {' or '.join(PICKLES)} need PyTorch: pip install '.[torch]' in elansr's folder"
         ) from error
     return torch
