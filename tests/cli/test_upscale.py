@@ -332,7 +332,7 @@ def test_a_folder_with_bad_files_is_done_as_far_as_it_goes(
     assert told["a.png"] == {
         "source": str(good[0]), "target": f"{tmp_path}/in_x2/a_x2.png", "status": "done", "error": None,
         "seconds": told["a.png"]["seconds"], "width": 40, "height": 24, "pages": 1, "model": str(weights[2]),
-        "model_reason": None, "scale": 2,
+        "model_reason": None, "scale": 2, "notes": [],
     }  # fmt: skip
     assert told["cut.png"]["error"].startswith(f"{tmp_path}/in/cut.png: ")
     assert told["cut.png"]["width"] is told["cut.png"]["model"] is told["cut.png"]["model_reason"] is None
@@ -355,6 +355,17 @@ def test_several_files_and_one_that_is_missing(
     assert ended.code == 1
     assert files(tmp_path / "o") == {"a_x2.png", "b_x2.png"}
     assert ended.error_lines[-1] == f"failed: {tmp_path}/no.png: no such file: check the name"
+
+
+def test_what_a_result_lacks_is_one_line_a_file(
+    call: Callable[..., Ended], weights: dict[int, Path], tmp_path: Path
+) -> None:
+    for name, channels in (("a.png", 3), ("b.png", 4)):
+        write(Picture((np.zeros((6, 8, channels), np.uint8),)), tmp_path / name)
+    ended = call("upscale", tmp_path / "a.png", tmp_path / "b.png", "--ext", "jpg", "-n", weights[2], "--json")
+    notes = [record["notes"] for record in json.loads(ended.stdout)["files"]]
+    assert notes == [[], ["alpha laid on white"]]
+    assert [line for line in ended.error_lines if "note" in line] == [f"note: {tmp_path}/b.png: {notes[1][0]}"]
 
 
 @pytest.mark.usefixtures("installed")

@@ -10,7 +10,9 @@ from elansr.cluster.settings import Settings, identified
 from elansr.cluster.storage import Store
 from elansr.errors import ConfigError
 
-ROW = ManifestRow("a", "in/a.png", "a_x2.png", "upscaled", None, "s", width=3, bytes=7, seconds=0.5, node="n")
+ROW = ManifestRow(
+    "a", "in/a.png", "a_x2.png", "upscaled", None, "s", width=3, bytes=7, seconds=0.5, notes="XMP dropped", node="n"
+)
 SETTINGS = Settings(model="elan-light-x2")
 
 
@@ -55,6 +57,7 @@ def test_other_programs_can_read_it(tmp_path: Path) -> None:
     book.join()
     [row] = pq.read_table(tmp_path / "manifest.parquet").to_pylist()
     assert (row["key"], row["status"], row["width"], row["seconds"], row["model"]) == ("a", "upscaled", 3, 0.5, None)
+    assert row["notes"] == "XMP dropped"
 
 
 def test_an_output_is_taken_up_only_with_the_same_settings(output: Store) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from elansr.cluster import worker as worker_module
 from elansr.cluster.sources import Columns, Item, find, planned
@@ -167,3 +168,12 @@ def test_after_a_worker_died_of_a_parcel_each_picture_is_on_record_by_itself(
 def test_a_machine_that_lacks_the_folder_says_so(worker: Callable[..., Worker], tmp_path: Path) -> None:
     with pytest.raises(ElansrError, match=r"/missing: the machine .* does not see this folder: name one that all"):
         worker(tmp_path / "missing", tmp_path)
+
+
+def test_what_a_result_lacks_is_on_record(worker: Callable[..., Worker], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    Image.new("RGBA", (8, 6)).save(tmp_path / "in/a.png")
+    wanted = planned(find(str(tmp_path / "in"), COLUMNS)[1], "_x2", "jpg")
+    [row] = worker(tmp_path / "in", tmp_path / "out").chunk("p", wanted)
+    assert (row.status, row.notes) == ("upscaled", "alpha laid on white")

@@ -80,9 +80,16 @@ def test_a_picture(client: TestClient, service: Service, file_of: FileOf) -> Non
     assert int(response.headers["content-length"]) == len(response.content)
     assert (response.headers["x-elansr-model"], response.headers["x-elansr-reason"]) == ("tiny_x2", "")
     assert float(response.headers["x-elansr-seconds"]) > 0
+    assert response.headers["x-elansr-notes"] == ""
     from elansr.server.processing import RequestOptions
 
     assert response.content == service.submit(data, "photo.jpg", RequestOptions()).result().data
+
+
+def test_what_the_result_lacks_stands_in_a_header(client: TestClient) -> None:
+    data = io.BytesIO()
+    Image.new("RGBA", (8, 6)).save(data, "PNG")
+    assert post(client, data.getvalue(), format="jpg").headers["x-elansr-notes"].split("; ") == ["alpha laid on white"]
 
 
 @pytest.mark.parametrize(

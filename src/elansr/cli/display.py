@@ -6,7 +6,7 @@ from types import TracebackType
 
 import typer
 
-from elansr.cli.file_results import line, summary
+from elansr.cli.file_results import line, note, summary
 from elansr.cli.progress import ProgressBars
 from elansr.text import shown
 from elansr.upscaling import FileResult, Job, Observer
@@ -60,6 +60,8 @@ class Display(Observer):
         self.results.append(result)
         if not (self.single or self._bars.on_terminal):
             self._say([line(result)])
+        if text := note(result):
+            self._bars.print(text)
         if len(self.results) < self.count:
             self._advance(0)
 

@@ -27,6 +27,11 @@ def line(result: FileResult) -> str:
     return f"{files}: {sizes}{pages}, {result.seconds:.1f} s{_weights(result)}"
 
 
+def note(result: FileResult) -> str:
+    """What the result lacks of the source, in one line; "" if nothing."""
+    return f"note: {shown(result.source)}: {'; '.join(result.notes)}" if result.notes else ""
+
+
 def summary(results: Sequence[FileResult], single: bool, seconds: float) -> list[str]:
     """The last lines of a run of so many seconds: of a single file what became of it, else counts and failures."""
     failed = [result for result in results if result.status == "failed"]
@@ -59,6 +64,7 @@ def _record(result: FileResult) -> dict[str, object]:
         "model": model,
         "model_reason": reason or None,
         "scale": result.scale,
+        "notes": list(result.notes),
     }
 
 

@@ -48,6 +48,7 @@ class ManifestRow:
         pages, scale, model: as in `FileResult`.
         bytes: of the result's file.
         seconds: of work on it.
+        notes: what the result lacks of the source, joined by "; "; None if nothing.
         attempt: number of the attempt, from 1.
         worker, node: the process and the machine that did it.
         settings: fingerprint of what decides the results.
@@ -70,6 +71,7 @@ class ManifestRow:
     model: str | None = None
     bytes: int | None = None
     seconds: float = 0.0
+    notes: str | None = None
     attempt: int = 1
     worker: int | None = None
     node: str | None = None

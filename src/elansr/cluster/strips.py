@@ -22,7 +22,7 @@ from elansr.cluster.sources import Item
 from elansr.cluster.storage import Store, fetch
 from elansr.errors import DeviceError, PictureError
 from elansr.images import FORMATS, Plane, blank, format_of_suffix, open_picture, write_rows
-from elansr.upscaling import Axis, FileResult, Job, ResumePoint
+from elansr.upscaling import Axis, FileResult, Job, ResumePoint, notes_on
 
 if TYPE_CHECKING:
     from elansr.upscaling import TiledNetwork, Upscalers
@@ -120,7 +120,8 @@ class SplitPicture:
         rows.unlink()
         seconds = time.perf_counter() - started
         given, scale = (width, height), upscaler.scale
-        return FileResult(job.source, job.target, "done", "", seconds, given, size[::-1], 1, scale, choice)
+        notes = notes_on(picture, job.target)
+        return FileResult(job.source, job.target, "done", "", seconds, given, size[::-1], 1, scale, choice, notes)
 
     def delete(self) -> None:
         """Deletes the shares."""

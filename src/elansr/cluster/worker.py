@@ -233,6 +233,7 @@ class Worker:
         results = dict(zip(("result_width", "result_height"), result.output_size, strict=True))
         model = self.settings.model if result.choice.model == self._weights else result.choice.model
         kind: dict[str, Any] = {"pages": result.pages, "scale": result.scale, "model": model, "bytes": size}
+        kind["notes"] = "; ".join(result.notes) or None
         return self.row(item, "upscaled", None, **sizes, **results, **kind, **spent)
 
     def _recorded(self, name: str, rows: Iterator[ManifestRow]) -> Iterator[ManifestRow]:

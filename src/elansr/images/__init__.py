@@ -10,6 +10,7 @@ structure.py             what libvips does not report: pages, missing ends, the 
 jpeg_tables.py           the quality that a quantisation table stands for
 metadata.py              EXIF and XMP
 picture.py               `Picture`
+losses.py                what a format cannot hold of a picture
 samples.py               integers and floats
 color.py                 YCbCr
 alpha.py                 colour for transparent pixels
@@ -28,6 +29,7 @@ from elansr.images.formats import (
     is_picture_name,
     sniff,
 )
+from elansr.images.losses import losses
 from elansr.images.picture import Picture, Pixels, RollingRows, blank
 from elansr.images.reading import (
     DEFAULT_MAX_PIXELS,
@@ -75,6 +77,7 @@ __all__ = [
     "in_8_bits",
     "inspect",
     "is_picture_name",
+    "losses",
     "luma",
     "open_picture",
     "read",

@@ -33,6 +33,7 @@ class Picture:
         durations: Milliseconds that each frame of an animation shows; empty for pages that do not move.
         loops: How often an animation plays; 0 is for ever.
         dpi: Horizontal and vertical resolution in dots per inch; 72 where the file says nothing.
+        notes: What reading could not carry over, one short clause each, such as "gain map dropped"; see also `losses`.
 
     Raises:
         PictureError: The pages or durations break these rules.
@@ -48,6 +49,7 @@ class Picture:
     durations: tuple[int, ...] = ()
     loops: int = 0
     dpi: tuple[float, float] = (72.0, 72.0)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.pages:

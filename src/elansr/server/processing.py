@@ -11,7 +11,7 @@ from typing import get_args
 from elansr.errors import ConfigError, DeviceError, PictureError, TooManyPixelsError, WeightsError
 from elansr.images import Picture, Pixels, check_format, encode, format_of_suffix, read
 from elansr.server.limits import Limits, Rejected, result_too_large, too_many_pixels
-from elansr.upscaling import Extension, FinalSize, TiledNetwork, Upscalers, fit, result_name
+from elansr.upscaling import Extension, FinalSize, TiledNetwork, Upscalers, fit, notes_on, result_name
 
 LIBVIPS = Lock()
 """libvips keeps one error text for all threads: decoders and encoders work one at a time."""
@@ -61,6 +61,7 @@ class UpscaledFile:
         width, height: of a page, in pixels.
         reason: why "auto" chose them; "" where they were named.
         seconds: of work, without waiting for its turn.
+        notes: as in `FileResult`.
         pixels: of the source, all pages counted.
     """
 
@@ -73,6 +74,7 @@ class UpscaledFile:
     reason: str
     seconds: float
     pixels: int
+    notes: tuple[str, ...] = ()
 
 
 def safe_name(name: str) -> str:
@@ -117,8 +119,9 @@ def upscale_bytes(
     except Exception as error:
         raise rejected(error, source, limits) from error
     media_type = f"image/{format_of_suffix(target)}"
+    notes = notes_on(picture, target)
     seconds, pixels = time.perf_counter() - started, width * height * len(picture.pages)
-    return UpscaledFile(encoded, target, media_type, *size, choice.model, choice.reason, seconds, pixels)
+    return UpscaledFile(encoded, target, media_type, *size, choice.model, choice.reason, seconds, pixels, notes)
 
 
 def _final_size(

@@ -208,6 +208,7 @@ def _picture(result: UpscaledFile) -> Response:
         "X-Content-Type-Options": "nosniff",
         "X-Elansr-Model": quote(result.model),
         "X-Elansr-Reason": quote(result.reason, safe=" ,"),
+        "X-Elansr-Notes": quote("; ".join(result.notes), safe=" ,;"),
         "X-Elansr-Seconds": f"{result.seconds:.3f}",
     }
     return StreamingResponse(_pieces(result.data), headers=headers, media_type=result.media_type)

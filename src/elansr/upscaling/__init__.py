@@ -10,7 +10,7 @@ rows.py        colour and alpha apart; tiling.py: tiles, halos, blending; exact_
 """
 
 from elansr.upscaling.choice import CLEAN, REAL, Choice, ChosenUpscaler, Upscalers, weights_for
-from elansr.upscaling.files import Existing, FileResult, Options, attempt
+from elansr.upscaling.files import Existing, FileResult, Options, attempt, notes_on
 from elansr.upscaling.final_size import SCALES, FinalSize, fit
 from elansr.upscaling.paths import Observer, upscale
 from elansr.upscaling.pipeline import DecodedFile, FileStages, has_work, overlapped, upscale_file, upscale_files
@@ -60,6 +60,7 @@ __all__ = [
     "has_work",
     "is_single",
     "load",
+    "notes_on",
     "overlapped",
     "plan_jobs",
     "result_name",

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from elansr.errors import ElansrError, OutputExistsError, PictureError
-from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED, Picture, Pixels, check_output, write
+from elansr.images import (
+    DEFAULT_MAX_PIXELS,
+    DEFAULT_MAX_STREAMED,
+    Picture,
+    Pixels,
+    check_output,
+    format_of_suffix,
+    losses,
+    write,
+)
 from elansr.text import shown
 from elansr.upscaling.choice import Choice, ChosenUpscaler
 from elansr.upscaling.final_size import FinalSize, fit
@@ -66,6 +75,7 @@ class FileResult:
         pages: how many; 0 unless done.
         scale: of the network used; None unless done.
         choice: the weights used, and why "auto" chose them; None unless done.
+        notes: what the result lacks of the source, one short clause each, such as "XMP dropped"; empty unless done.
         error: what was raised; None unless it failed while it was worked on.
     """
 
@@ -79,6 +89,7 @@ class FileResult:
     pages: int = 0
     scale: int | None = None
     choice: Choice | None = None
+    notes: tuple[str, ...] = ()
     error: Exception | None = field(default=None, compare=False, repr=False)
 
 
@@ -187,7 +198,13 @@ class FileTask:
         """The result, once it is written."""
         given, pages = _size(self.picture), len(self.picture.pages)
         source, target, scale = self.job.source, self.job.target, self.upscaler.scale
-        return FileResult(source, target, "done", "", seconds, given, self.final, pages, scale, self.choice)
+        notes = notes_on(self.picture, target)
+        return FileResult(source, target, "done", "", seconds, given, self.final, pages, scale, self.choice, notes)
+
+
+def notes_on(picture: Picture, target: str | os.PathLike[str]) -> tuple[str, ...]:
+    """What a file of that name will lack of a picture's source."""
+    return picture.notes + losses(picture, format_of_suffix(target))
 
 
 def begin(job: Job, picture: Picture, choose: Choose, options: Options) -> FileTask:

@@ -128,12 +128,14 @@ def archive_download(name: str, link: str, size: int) -> str:
 
 def done(result: UpscaledFile, link: str) -> str:
     """The download and what was done."""
+    notes = f"<dt>Note</dt><dd>{escape('; '.join(result.notes))}</dd>" if result.notes else ""
     why = f" ({escape(result.reason)})" if result.reason else ""
     return (
         f'<div class="done"><a class="download" href="{escape(link)}" download="{escape(result.file_name)}">'
         f"<span>Download {escape(result.file_name)}</span><small>{data_size(len(result.data))}</small></a>"
         f'<dl role="status"><dt>Size</dt><dd>{result.width} x {result.height} pixels</dd>'
-        f"<dt>Model</dt><dd>{escape(result.model)}{why}</dd><dt>Time</dt><dd>{result.seconds:.1f} s</dd></dl></div>"
+        f"<dt>Model</dt><dd>{escape(result.model)}{why}</dd><dt>Time</dt><dd>{result.seconds:.1f} s</dd>"
+        f"{notes}</dl></div>"
     )
 
 

@@ -1,0 +1,30 @@
+"""What a format cannot hold of a picture, in words, so that nothing is lost without one."""
+
+import numpy as np
+
+from elansr.images.formats import FORMATS, FormatName
+from elansr.images.picture import Picture
+
+
+def losses(picture: Picture, format: FormatName) -> tuple[str, ...]:  # noqa: A002 - as in `write`
+    """What `write` drops or changes of a picture because the format cannot hold it.
+
+    Args:
+        picture: What is written; of its pixels only shape and type count, so that a `blank` page will do.
+        format: Of the file.
+
+    Returns:
+        One short clause each; together with `Picture.notes` they say all that a result lacks.
+    """
+    row, page = FORMATS[format], picture.pages[0]
+    found = {
+        "EXIF dropped": picture.exif is not None and not row.metadata,
+        "XMP dropped": picture.xmp is not None and not row.metadata,
+        "alpha laid on white": page.shape[2] in (2, 4) and not row.alpha,
+        "alpha reduced to on and off": page.shape[2] in (2, 4) and format == "gif" != picture.format,
+        "colours reduced to 256": format == "gif" != picture.format,
+        "16 bits rounded to 8": page.dtype == np.uint16 and row.bits == 8,
+        "16 bits rounded to 12": page.dtype == np.uint16 and row.bits == 12 and picture.format != format,
+        "times of the frames dropped": bool(picture.durations) and format == "tiff",
+    }
+    return tuple(text for text, lost in found.items() if lost)
