@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from elansr.text import count, data_size, listed, one_line, reason, shown
+from elansr.text import count, data_size, did_you_mean, listed, one_line, reason, shown
 
 
 def test_paths_are_printable() -> None:
@@ -38,3 +38,9 @@ def test_errors_are_one_line() -> None:
     assert one_line(ValueError()) == "ValueError"
     assert reason(OSError(28, "No space left on device", "/a/b")) == "No space left on device"
     assert reason(ValueError("odd")) == "odd"
+
+
+def test_the_nearest_known_word() -> None:
+    assert did_you_mean("stpes", ["steps", "batch"]) == "did you mean steps? "
+    assert did_you_mean("--scael", iter(["--scale", "--suffix"])) == "did you mean --scale? "
+    assert did_you_mean("xyz", ["steps"]) == did_you_mean("steps", []) == ""

@@ -1,5 +1,6 @@
-"""How values are shown in a message: paths, lists, counts, bytes, and errors of other libraries."""
+"""How values are shown in a message: paths, lists, counts, bytes, errors of other libraries, a likely correction."""
 
+import difflib
 import os
 from collections.abc import Iterable
 
@@ -38,3 +39,9 @@ def one_line(error: Exception) -> str:
 def reason(error: Exception) -> str:
     """What went wrong: of an error of the operating system without the path, which the message names already."""
     return getattr(error, "strerror", None) or one_line(error)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The known word that is nearest: "did you mean steps? ", ready for what follows; "" if none is near."""
+    nearest = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {nearest[0]}? " if nearest else ""

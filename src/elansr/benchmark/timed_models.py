@@ -5,7 +5,6 @@ A network is timed on a picture that is on the device already and stays there: n
 
 import copy
 import dataclasses
-import difflib
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ from elansr.engines.pytorch import DTYPES, TorchEngine, inference_form
 from elansr.errors import ConfigError
 from elansr.nn.config import MAX_SCALE, PRESETS, PresetName
 from elansr.nn.elan import ELAN, create_model
+from elansr.text import did_you_mean
 from elansr.weights.load import load_network
 from elansr.weights.released import RELEASED, family, is_path, is_released, resolve
 
@@ -252,8 +252,7 @@ def _named(name: str, scale: int) -> tuple[ELAN | Baseline, Weights]:
 
 def _unknown(name: str) -> str:
     known = [*NETWORKS, *RELEASED]
-    nearest = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {nearest[0]}? " if nearest else ""
+    hint = did_you_mean(name, known)
     return f"unknown model {name!r}: {hint}there are {', '.join(known)}; a file needs its path, e.g. ./{name}"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from elansr.errors import WeightsError
+from elansr.text import did_you_mean
 
 if TYPE_CHECKING:
     from elansr.nn.config import PresetName
@@ -181,6 +181,5 @@ def is_path(text: str) -> bool:
 
 def _unknown(name: str) -> str:
     known = [*RELEASED, *{row.family for row in RELEASED.values()}]
-    nearest = difflib.get_close_matches(name.lower(), known, n=1)
-    hint = f"did you mean {nearest[0]}? " if nearest else ""
+    hint = did_you_mean(name.lower(), known)
     return f"unknown weights {name!r}: {hint}there are {', '.join(RELEASED)}; a file needs its path, e.g. ./{name}"
