@@ -1,5 +1,6 @@
 """`elansr train`: a recipe in, a weights file out."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
     from elansr.training.recipe import Recipe
     from elansr.training.run_folder import LogEntry
 
-SET_HELP = "Put over a value of the recipe, such as schedule.steps=1000; may be given several times."
+SET_HELP = (
+    "Put over a value of the recipe, such as schedule.steps=1000 or 'schedule.halve_at=[500, 800]'; may be given "
+    "several times."
+)
 TIME_HELP = "Do not train: time N steps of the recipe beside the way the authors' code computes them."
 RESUME_HELP = "auto goes on from the run's newest checkpoint if there is one; or name a checkpoint."
 
@@ -50,7 +54,7 @@ def train(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_how_to_go_on(settings)) from None
     if is_first_process():
-        typer.echo(_summary(settings, weights))
+        typer.echo(_summary(settings, weights, recipe))
 
 
 def _line(entry: "LogEntry") -> str:
@@ -66,14 +70,23 @@ def _line(entry: "LogEntry") -> str:
 
 
 def _how_to_go_on(recipe: "Recipe") -> str:
+    newest = _newest_checkpoint(recipe)
+    return f"the same command goes on from {newest}" if newest else "there is no checkpoint yet"
+
+
+def _newest_checkpoint(recipe: "Recipe") -> Path | None:
     from elansr.training.checkpoint import Checkpoints
 
     found = Checkpoints(Path(recipe.run.folder), recipe.run.keep_checkpoints).newest_first()
-    return f"the same command goes on from {found[0]}" if found else "there is no checkpoint yet"
+    return found[0] if found else None
 
 
-def _summary(recipe: "Recipe", weights: Path) -> str:
-    return f"best weights: {weights}\ncurves: {Path(recipe.run.folder) / 'curves.png'}"
+def _summary(recipe: "Recipe", weights: Path, file: Path) -> str:
+    """Where the results are, and a command that trains twice as long from where this run ended."""
+    folder, steps = recipe.run.folder, recipe.schedule.steps
+    longer = f"--set schedule.steps={2 * steps} --set {shlex.quote(f'run.folder={folder}_longer')}"
+    resume = f"elansr train {shlex.quote(str(file))} --resume {shlex.quote(str(_newest_checkpoint(recipe)))} {longer}"
+    return f"best weights: {weights}\ncurves: {Path(folder) / 'curves.png'}\nto train on: {resume}"
 
 
 def _timed(recipe: "Recipe", steps: int) -> str:

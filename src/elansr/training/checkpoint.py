@@ -123,10 +123,7 @@ class Checkpoints:
         found = self.newest_first()
         if path is not None:
             if found and found[0].resolve() != path.resolve():
-                raise DataError(
-                    f"{self.folder}: holds {found[0].name}; to go on from {path}, name another folder "
-                    "(--set run.folder=...)"
-                )
+                raise DataError(f"{self.folder}: holds {found[0].name}; to go on from {path}, name another run.folder")
             found = [path]
         for candidate in found:
             with contextlib.suppress(DataError):

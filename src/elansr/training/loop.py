@@ -55,6 +55,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
             `start_from` is another network.
         DataError: a folder without pictures, a picture smaller than a crop, a damaged checkpoint.
         DeviceError: the recipe asks for a GPU and there is none.
+        MissingExtraError: the recipe names a project of wandb, which is not installed.
         TrainingError: loss or gradient was not finite for `MAX_BAD_STEPS` steps in a row, or no checkpoint can be
             written.
     """
@@ -83,7 +84,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     state = TrainState(network, ema, optimizer, crops, loss_scale, config=asdict(ema.config), adversary=adversary)
     checkpoints = Checkpoints(folder.path, recipe.run.keep_checkpoints)
     checkpoints.resume(state, resume)
-    log = RunLog(folder, state.step, report) if fabric.is_global_zero else None
+    log = RunLog(folder, state.step, report, recipe.run.wandb) if fabric.is_global_zero else None
 
     progress(state.step, plan.steps)
     if log and state.step == 0:  # what the run begins with: a fine-tuning shows whether it helps
@@ -129,6 +130,8 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
             if state.step % recipe.run.checkpoint_every == 0 or last:
                 checkpoints.save(state)
         progress(state.step, plan.steps)
+    if log:
+        log.close()
     fabric.barrier()
     return folder.path / WEIGHTS
 

@@ -1,14 +1,16 @@
 """A training run as a strict TOML recipe: one complete file a run, no inheritance, an unknown key is an error."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
+from pydantic_core import ErrorDetails
 
 from elansr.errors import ConfigError
+from elansr.text import did_you_mean, shown
 from elansr.training.degradation import DegradationRecipe
 
 if sys.version_info >= (3, 11):
@@ -16,7 +18,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-_STRICT = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+UNKNOWN_KEY = "unexpected_keyword_argument"
+"""What pydantic calls it."""
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Steps = Annotated[int, Field(ge=1)]
@@ -70,7 +75,8 @@ def _as_folder(folder: object) -> object:
     return {"hr": folder} if isinstance(folder, str) else folder
 
 
-Folders = Annotated[list[Annotated[PictureFolder, BeforeValidator(_as_folder)]], Field(min_length=1)]
+_Folder = Annotated[PictureFolder, BeforeValidator(_as_folder, json_schema_input_type=str | PictureFolder)]
+Folders = Annotated[list[_Folder], Field(min_length=1)]
 
 
 @dataclass(config=_STRICT)
@@ -175,6 +181,8 @@ class RunRecipe:
     validate_every: Steps = 500
     checkpoint_every: Steps = 250
     keep_checkpoints: Annotated[int, Field(ge=1)] = 2
+    wandb: str = ""
+    """A project of Weights & Biases, to which the log goes too; needs the extra `wandb`."""
 
 
 @dataclass(config=_STRICT)
@@ -202,18 +210,56 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}; name a recipe (TOML)") from error
+        raise ConfigError(f"{shown(path)}: cannot be read: {error.strerror}; name a recipe (TOML)") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
+        raise ConfigError(f"{shown(path)}: not TOML: {error}") from error
     for change in changes:
         _put(table, change)
     try:
         return TypeAdapter(Recipe).validate_python(table)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        rule = "there is no such key" if first["type"] == "unexpected_keyword_argument" else first["msg"]
-        raise ConfigError(f"{path}: {key}: {rule} (found {first['input']!r})") from error
+        # A misspelled key is missing too: what was written says more than what was not.
+        first = min(error.errors(), key=lambda problem: problem["type"] != UNKNOWN_KEY)
+        raise ConfigError(f"{shown(path)}: {_rule(first)}") from error
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON Schema of a recipe, from which editors complete and check one while it is written."""
+    schema = TypeAdapter(Recipe).json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
+
+
+def _rule(problem: ErrorDetails) -> str:
+    """The key that a recipe has wrong, and the rule it breaks."""
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == UNKNOWN_KEY:
+        names = [part for part in problem["loc"] if isinstance(part, str)]
+        return f"{key}: there is no such key: {_known_keys(names[:-1], names[-1])}"
+    is_list = problem["type"] in ("list_type", "tuple_type")
+    rule = "must be a list in brackets, such as [1000, 2000] or ['a', 'b']" if is_list else problem["msg"]
+    return f"{key}: {rule} (found {problem['input']!r:.80})"
+
+
+def _known_keys(table: Sequence[str], unknown: str) -> str:
+    """The key that was probably meant; where none is near, the keys of the table."""
+    schema = recipe_schema()
+    keys = [key.split(".") for key in _keys(schema, schema["$defs"])]
+    here = [key[-1] for key in keys if key[:-1] == list(table)]
+    if hint := did_you_mean(unknown, here):
+        return hint.strip()
+    elsewhere = [".".join(key) for key in keys if key[-1] == unknown]
+    hint = f"did you mean {elsewhere[0]}? " if elsewhere else ""
+    return f"{hint}{'.'.join(table) or 'a recipe'} has {', '.join(here)}"
+
+
+def _keys(schema: dict[str, Any], tables: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Every key that a recipe may have, with the tables above it: "schedule", "schedule.steps" ..."""
+    schema = tables[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
+    for part in [*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else ())]:
+        yield from _keys(part, tables, above)
+    for name, part in schema.get("properties", {}).items():
+        yield above + name
+        yield from _keys(part, tables, f"{above}{name}.")
 
 
 def _put(table: dict[str, Any], change: str) -> None:
@@ -221,11 +267,11 @@ def _put(table: dict[str, Any], change: str) -> None:
     name, equals, text = change.partition("=")
     *tables, key = name.strip().split(".")
     if not (equals and tables and key):
-        raise ConfigError(f"--set {change!r}: must be table.key=value, such as schedule.steps=1000")
+        raise ConfigError(f"{change!r}: must be table.key=value, such as schedule.steps=1000")
     for part in tables:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
-            raise ConfigError(f"--set {change!r}: {part!r} is a value, not a table of the recipe")
+            raise ConfigError(f"{change!r}: {part!r} is a value, not a table of the recipe")
     try:
         table[key] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -13,6 +13,7 @@ from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
 
 RECIPE, LOG, WEIGHTS, CURVES, TENSORBOARD = "recipe.json", "log.jsonl", "best.safetensors", "curves.png", "tensorboard"
+WANDB_ID = "wandb_id.txt"
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,7 @@ class RunFolder:
         except OSError as error:
             raise ConfigError(f"run.folder={recipe.run.folder!r}: cannot be used: {error.strerror}") from error
         if earlier != text:
-            raise ConfigError(
-                f"run.folder={recipe.run.folder!r}: holds the run of another recipe; name another folder "
-                "(--set run.folder=...)"
-            )
+            raise ConfigError(f"run.folder={recipe.run.folder!r}: holds the run of another recipe; name another")
         return RunFolder(path)
 
     def entries(self) -> list[LogEntry]:

@@ -1,17 +1,36 @@
-"""The log of a run while it goes on: a line every few steps, TensorBoard, a picture of the curves, and a listener."""
+"""The log of a run while it goes on: a line every few steps, TensorBoard, a picture of the curves, and a listener.
+
+With `run.wandb` the lines also go to Weights & Biases, through Lightning's logger.
+"""
 
 import io
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
+from typing import TYPE_CHECKING
 
+from lightning.fabric.loggers.logger import Logger
+from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from torch.utils.tensorboard import SummaryWriter
 
-from elansr.training.run_folder import CURVES, TENSORBOARD, LogEntry, RunFolder, TrainingEntry, ValidationEntry
+from elansr.errors import MissingExtraError
+from elansr.training.run_folder import (
+    CURVES,
+    RECIPE,
+    TENSORBOARD,
+    WANDB_ID,
+    LogEntry,
+    RunFolder,
+    TrainingEntry,
+    ValidationEntry,
+)
 from elansr.training.validation import Scores
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import WandbLogger
 
 
 @dataclass(frozen=True)
@@ -42,13 +61,19 @@ class RunLog:
 
     Args:
         step: from which the run goes on; what an interrupted run wrote after it is dropped.
+        wandb: a project of Weights & Biases; "" for none.
+
+    Raises:
+        MissingExtraError: wandb is asked for and not installed.
     """
 
-    def __init__(self, folder: RunFolder, step: int, listener: Callable[[LogEntry], None]) -> None:
+    def __init__(self, folder: RunFolder, step: int, listener: Callable[[LogEntry], None], wandb: str = "") -> None:
         folder.drop_after(step)
         self._folder, self._listener = folder, listener
         self._steps: list[StepResult] = []
-        self._board = SummaryWriter(str(folder.path / TENSORBOARD), purge_step=step + 1)
+        self._wandb = _wandb_logger(folder, wandb) if wandb else None
+        board = TensorBoardLogger(folder.path, name="", version=TENSORBOARD, purge_step=step + 1)
+        self._loggers: list[Logger] = [board, *([self._wandb] if self._wandb else [])]
 
     def add(self, result: StepResult) -> None:
         """Keeps a step for the next line."""
@@ -81,11 +106,40 @@ class RunLog:
 
     def _publish(self, entry: LogEntry, group: str) -> None:
         self._folder.log(entry)
-        for name, value in asdict(entry).items():
-            if name != "step" and value is not None:
-                self._board.add_scalar(f"{group}/{name}", value, entry.step)
-        self._board.flush()
+        values = {name: value for name, value in asdict(entry).items() if name != "step" and value is not None}
+        for logger in self._loggers:
+            logger.log_metrics({f"{group}/{name}": value for name, value in values.items()}, entry.step)
+            logger.save()
         self._listener(entry)
+
+    def close(self) -> None:
+        """Ends the logs of a run that is done."""
+        for logger in self._loggers:
+            logger.finalize("success")
+        if self._wandb:
+            self._wandb.experiment.finish()
+
+
+def _wandb_logger(folder: RunFolder, project: str) -> "WandbLogger":
+    """The run in Weights & Biases that belongs to the folder: a new one, or the one of an earlier start."""
+    from lightning.pytorch.loggers import WandbLogger
+
+    kept = folder.path / WANDB_ID
+    try:
+        logger = WandbLogger(
+            project=project,
+            name=folder.path.resolve().name,
+            id=kept.read_text(encoding="utf-8") if kept.exists() else None,
+            save_dir=folder.path,
+            resume="allow",
+        )
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"run.wandb={project!r} needs wandb: pip install '.[wandb]' in elansr's folder"
+        ) from error
+    logger.log_hyperparams(json.loads((folder.path / RECIPE).read_text(encoding="utf-8")))
+    folder.write(WANDB_ID, str(logger.version).encode())
+    return logger
 
 
 def curves_png(entries: Sequence[LogEntry]) -> bytes:

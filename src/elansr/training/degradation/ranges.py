@@ -35,7 +35,7 @@ _Levels = Annotated[float, Field(ge=0, le=255)]
 _Quality = Annotated[int, Field(ge=1, le=100)]
 
 
-@dataclass(config=ConfigDict(extra="forbid", frozen=True))
+@dataclass(config=ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True))
 class DegradationRecipe:
     """The table `[data.degradation]`. Ranges are `[low, high]`, both included, and drawn from evenly.
 
