@@ -20,6 +20,7 @@ from elansr.disk import (
     move_into_place,
     only_run,
     require_free,
+    takes_name,
     write_atomically,
     writing_errors,
 )
@@ -99,6 +100,18 @@ def test_what_is_in_the_way_is_found_before_the_work(tmp_path: Path) -> None:
         require_free(tmp_path, overwrite=True)
 
 
+@pytest.mark.parametrize("folder", [".", "not/there/yet"])
+@pytest.mark.parametrize("letter", ["x", "\u00e9", "\u9ce5"])
+def test_a_name_has_255_bytes_at_most(tmp_path: Path, folder: str, letter: str) -> None:
+    longest = tmp_path / folder / (letter * (255 // len(letter.encode())))
+    assert takes_name(longest)
+    require_free(longest, overwrite=False)
+    assert not takes_name(longest.with_name(longest.name + letter))
+    for overwrite in (False, True):
+        with pytest.raises(OSError, match="name too long"):
+            require_free(longest.with_name(longest.name + letter), overwrite)
+
+
 @pytest.mark.parametrize("kind", [PictureError, WeightsError])
 @pytest.mark.parametrize(
     "error",
@@ -107,6 +120,7 @@ def test_what_is_in_the_way_is_found_before_the_work(tmp_path: Path) -> None:
         FileNotFoundError("x"),
         PermissionError("x"),
         OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.ENAMETOOLONG, "File name too long"),
         ValueError("embedded null byte\nin the name"),
     ],
 )

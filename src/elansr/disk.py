@@ -1,9 +1,10 @@
 """Files that are written whole or not at all, folders that are gone after use, and locks that end with their process.
 
-`require_free`, `atomic_file`, `write_atomically`, `move_into_place`, `writing_errors`; `TemporaryFolder`; `WorkFolder`,
-with which an interrupted run goes on; `only_run`.
+`takes_name`, `require_free`, `atomic_file`, `write_atomically`, `move_into_place`, `writing_errors`; `TemporaryFolder`;
+`WorkFolder`, with which an interrupted run goes on; `only_run`.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -29,13 +30,26 @@ _LOCK, _SETTINGS = "lock", "settings.json"
 _NEW, _NAME, _PART = "elansr-new-", "elansr-work-", ".elansr-"
 
 
+def takes_name(path: Path) -> bool:
+    """Whether a file's name is short enough for the disk; its folder need not be there yet."""
+    there = next((folder for folder in path.parents if os.path.isdir(folder)), path.parent)
+    try:
+        os.lstat(there / path.name)
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+    return True
+
+
 def require_free(path: Path, overwrite: bool) -> None:
     """Looks before the work whether a file may be written.
 
     Raises:
         OutputExistsError: It is there and `overwrite` is off.
         IsADirectoryError: It is a folder.
+        OSError: Its name is too long.
     """
+    if not takes_name(path):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
     if path.is_dir():
         raise IsADirectoryError(path)
     if not overwrite and os.path.lexists(path):
@@ -106,8 +120,11 @@ def writing_errors(path: str | os.PathLike[str], kind: type[ElansrError], name: 
         folder = Path(path).parent
         if isinstance(error, FileNotFoundError) and not folder.is_dir():
             raise kind(f"{name}: the folder {shown(folder)} does not exist; create it first") from error
-        why = reason(error)
-        raise kind(f"{name}: cannot be written ({why}); free space or choose another folder") from error
+        if getattr(error, "errno", None) == errno.ENAMETOOLONG:
+            raise kind(f"{name}: the name is too long for the disk; choose a shorter one") from error
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        way_out = "free some, or choose another folder" if full else "check the disk, or choose another folder"
+        raise kind(f"{name}: cannot be written ({reason(error)}); {way_out}") from error
 
 
 def _rename(file: Path, path: Path, overwrite: bool) -> None:

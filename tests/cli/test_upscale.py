@@ -354,7 +354,7 @@ def test_several_files_and_one_that_is_missing(
     ended = call("upscale", photo("a.png"), tmp_path / "no.png", photo("b.png"), "-n", weights[2], "-o", tmp_path / "o")
     assert ended.code == 1
     assert files(tmp_path / "o") == {"a_x2.png", "b_x2.png"}
-    assert ended.error_lines[-1] == f"failed: {tmp_path}/no.png: no such file: check the name"
+    assert ended.error_lines.count(f"failed: {tmp_path}/no.png: no such file: check the name") == 1
 
 
 def test_what_a_result_lacks_is_one_line_a_file(
@@ -614,3 +614,14 @@ def test_threads_reach_the_network_and_libvips(
         assert (device.cpu_threads(), pyvips.vips_lib.vips_concurrency_get()) == (1, 1)
     finally:
         pyvips.vips_lib.vips_concurrency_set(before)
+
+
+@pytest.mark.parametrize("threads", [1025, 100_000])
+def test_more_threads_than_any_machine_has_are_refused(
+    call: Callable[..., Ended], photo: Callable[..., Path], weights: dict[int, Path], threads: int
+) -> None:
+    ended = call("upscale", photo("a.png", 9, 9), "-n", weights[2], "--threads", threads)
+    assert (ended.code, ended.error_lines) == (
+        2,
+        [f"error: threads {threads}: must be 1 to 1024, or 0 for one per core"],
+    )

@@ -1,6 +1,7 @@
 """Runs from their plan to their manifest, with one worker in this process in the place of a cluster."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -186,3 +187,16 @@ def test_other_settings_need_another_output(batch: Callable[..., Ended], picture
     ended = batch("--tta")
     assert ended.code == 2
     assert "its results were made with tta False, not True: choose another output" in ended.stderr
+
+
+def test_a_name_that_is_not_utf_8_fails_alone(
+    batch: Callable[..., Ended], photo: Callable[..., Path], tmp_path: Path
+) -> None:
+    photo("in/a.png")
+    try:
+        os.rename(photo("in/b.png"), os.fsencode(tmp_path / "in") + b"/lat\xe9.png")
+    except OSError:
+        pytest.skip("this disk takes only names in UTF-8")
+    for _ in range(2):
+        assert batch().code == 1
+        assert [rows(tmp_path)[key]["status"] for key in ("a.png", r"lat\udce9.png")] == ["upscaled", "failed"]

@@ -143,3 +143,16 @@ def test_a_damaged_row_group_fails_where_it_is_read(table: Path) -> None:
     assert read(found[0]) == b"picture 0"
     with pytest.raises(ConfigError, match=r"some\.parquet: not a complete Parquet file"):
         read(found[2])
+
+
+def test_names_that_are_not_utf_8_fail_alone(tmp_path: Path) -> None:
+    found = planned(items("a.jpg", "lat\udce9.jpg"), "_x2", "auto")
+    assert [bool(item.problem) for item in found] == [False, True]
+    assert all("".join((item.key, item.source, item.problem)).isascii() for item in found)
+    folder = [Item("a.jpg", "in\udce9/a.jpg", "in\udce9/a.jpg")]
+    assert planned(folder, "_x2", "auto")[0].problem
+
+
+def test_names_that_will_be_too_long_are_refused(tmp_path: Path) -> None:
+    found = planned(items(f"{'x' * 248}.jpg", f"{'x' * 249}.jpg"), "_x2", "auto", Store(str(tmp_path)))
+    assert [bool(item.problem) for item in found] == [False, True]

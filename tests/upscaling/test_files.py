@@ -238,6 +238,18 @@ def test_results_named_among_the_inputs_are_skipped(tmp_path: Path) -> None:
     assert files(tmp_path) == {"a.png", "a_x4.png"}
 
 
+def test_a_name_that_will_be_too_long_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    long, upscaler = picture(tmp_path / f"{'x' * 250}.png"), Repeat()
+    sources = find_files([tmp_path])
+    for output in (None, tmp_path / "out"):
+        [result] = run(plan_jobs(sources, output, "_x2"), upscaler)
+        assert (result.status, upscaler.calls) == ("failed", 0)
+    [result] = run(plan_jobs(find_files([long]), tmp_path / f"{'y' * 252}.png", "_x2"), upscaler)
+    assert (result.status, upscaler.calls) == ("failed", 0)
+    [result] = run(plan_jobs(sources, tmp_path / "out", suffix="!"), upscaler)
+    assert (result.status, read(tmp_path / f"out/{'x' * 250}!.png").pixels.shape) == ("done", (8, 12, 3))
+
+
 def test_an_input_named_twice_is_one_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = picture(tmp_path / "photos/a.png")
     picture(tmp_path / "photos/b.png")

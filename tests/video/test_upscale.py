@@ -432,3 +432,21 @@ def test_weights_follow_from_the_codec_and_the_scale(tmp_path: Path) -> None:
     assert choose_weights("auto", 4, lossless) == ("elan-light-x4", "lossless ffv1")
     assert choose_weights("elan-light-x4", None, lossy) == ("elan-light-x4", "")
     assert choose_weights("elan-light", None, lossy) == ("elan-light-x2", "")
+
+
+@pytest.mark.parametrize(
+    "name", ["2024-05-06T12:30:15.mp4", "12:30 clip.mp4", "tcp:x.mp4", "file:x.mp4", "concat:a/b.mp4"]
+)
+def test_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    write(tmp_path / "clip.mp4").rename(name)
+    for target in (Path(f"{name}_x2.mp4"), Path("http:") / "out.mp4"):
+        target.parent.mkdir(exist_ok=True)
+        upscaled(Path(name), target)
+        assert len(shown(tmp_path / target).times) == 12
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="too long"):
+        upscaled(write(tmp_path / "a.mp4"), tmp_path / f"{'x' * 252}.mp4")

@@ -38,7 +38,8 @@ class Display(Observer):
     ) -> None:
         self._bars.__exit__(kind, error, traceback)
         if kind is None:
-            self._say(summary(self.results, self.single, time.perf_counter() - self._started))
+            seconds, named = time.perf_counter() - self._started, not self._bars.on_terminal
+            self._say(summary(self.results, self.single, seconds, named))
 
     def planned(self, jobs: Sequence[Job], single: bool) -> None:
         """See `Observer`."""

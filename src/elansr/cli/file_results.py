@@ -32,8 +32,12 @@ def note(result: FileResult) -> str:
     return f"note: {shown(result.source)}: {'; '.join(result.notes)}" if result.notes else ""
 
 
-def summary(results: Sequence[FileResult], single: bool, seconds: float) -> list[str]:
-    """The last lines of a run of so many seconds: of a single file what became of it, else counts and failures."""
+def summary(results: Sequence[FileResult], single: bool, seconds: float, named: bool = False) -> list[str]:
+    """The last lines of a run of so many seconds: of a single file what became of it, else counts and failures.
+
+    Args:
+        named: whether the failures were named before, each when it came.
+    """
     failed = [result for result in results if result.status == "failed"]
     if single:
         return [f"error: {result.reason}" if result in failed else line(result) for result in results]
@@ -41,7 +45,7 @@ def summary(results: Sequence[FileResult], single: bool, seconds: float) -> list
     skipped = len(results) - len(done) - len(failed)
     counts = f"{len(done)} done, {skipped} skipped, {len(failed)} failed"
     total = f"{counts} in {seconds:.1f} s{_place(done)}{_shares(done)}"
-    return [total, *(f"failed: {result.reason}" for result in failed)]
+    return [total, *(f"failed: {result.reason}" for result in failed if not named)]
 
 
 def to_json(results: Sequence[FileResult]) -> str:

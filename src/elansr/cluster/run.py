@@ -79,7 +79,7 @@ def plan(
     inside = f"{place.url.removeprefix(store.url + '/')}/" if place.url.startswith(store.url + "/") else None
     items = [item for item in items if not (inside and item.key.startswith(inside))]
     upscalers = settings.upscalers("cpu")
-    items = planned(items, upscalers.label if settings.suffix is None else settings.suffix, settings.ext)
+    items = planned(items, upscalers.label if settings.suffix is None else settings.suffix, settings.ext, place)
     there = {name for name in place.sizes() if not name.startswith(f"{STATE}/")}
     wanted = [item for item in items if not item.problem]
     rows = Manifest(place).open(settings, overwrite, [item.target for item in wanted if item.target in there])

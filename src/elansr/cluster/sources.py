@@ -86,10 +86,11 @@ def find(url: str, columns: Columns) -> tuple[Store, list[Item]]:
     return store, [Item(name, store.shown(name), _path(store, name), "", size) for name, size in pictures.items()]
 
 
-def planned(items: Sequence[Item], suffix: str, extension: str) -> list[Item]:
+def planned(items: Sequence[Item], suffix: str, extension: str, output: Store | None = None) -> list[Item]:
     """The items with their targets; those that cannot be written, or not without taking another's place, say so.
 
     Args:
+        output: where the results go, to look for names that are too long.
         suffix: goes between name and ending of every result.
         extension: ending of the results; "auto" keeps that of the key, or takes .png where that is no picture's.
     """
@@ -100,9 +101,9 @@ def planned(items: Sequence[Item], suffix: str, extension: str) -> list[Item]:
         raise ConfigError(
             f"key {shown(min(repeated))!r} is there more than once: name a key column without repetitions"
         )
-    named = [replace(item, target=_target(item.key, suffix, extension)) for item in items]
+    named = [_with_target(item, suffix, extension) for item in items]
     first: dict[str, Item] = {}
-    return [_judged(item, first.setdefault(item.target, item)) for item in named]
+    return [_judged(item, first.setdefault(item.target, item), output) for item in named]
 
 
 class ParquetCells:
@@ -231,6 +232,16 @@ def _names(schema: Any) -> str:
     return f"there are {', '.join(schema.names)}"
 
 
+def _with_target(item: Item, suffix: str, extension: str) -> Item:
+    """The item with its target; a name of other bytes than UTF-8, which no manifest can hold, is escaped."""
+    try:
+        f"{item.key}{item.source}".encode()
+    except UnicodeEncodeError:
+        problem = f"{shown(item.source)}: a name that is not UTF-8: rename it (convmv renames whole folders)"
+        return replace(item, key=ascii(item.key)[1:-1], source=ascii(item.source)[1:-1], problem=problem)
+    return replace(item, target=_target(item.key, suffix, extension))
+
+
 def _target(key: str, suffix: str, extension: str) -> str:
     path = PurePosixPath(key)
     kept = path.suffix if path.suffix.lower() in SUFFIXES else FALLBACK_EXTENSION
@@ -238,8 +249,10 @@ def _target(key: str, suffix: str, extension: str) -> str:
     return str(path.with_name(f"{stem}{suffix}{kept if extension == 'auto' else '.' + extension}")) if stem else ""
 
 
-def _judged(item: Item, first: Item) -> Item:
+def _judged(item: Item, first: Item, output: Store | None) -> Item:
     """An item after a look at the first one with its target."""
+    if item.problem:
+        return item
     path = PurePosixPath(item.key)
     if not item.target or path.is_absolute() or ".." in path.parts or "\0" in item.key or path.parts[0] == STATE:
         problem = f"{shown(item.key)!r} cannot be the path of a result in a folder: rename it"
@@ -247,6 +260,8 @@ def _judged(item: Item, first: Item) -> Item:
         problem = (
             f"{shown(item.source)}: would be written to {shown(item.target)}, as {shown(first.source)} is: rename one"
         )
+    elif output is not None and not output.takes_name(item.target):
+        problem = f"{shown(item.source)}: its result would have a name too long for the disk: choose a shorter suffix"
     else:
         return item
     return replace(item, problem=problem)

@@ -17,7 +17,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.arrow import ArrowFSWrapper
 from pyarrow import fs as arrow
 
-from elansr.disk import move_into_place, write_atomically
+from elansr.disk import move_into_place, takes_name, write_atomically
 from elansr.errors import ConfigError, MissingExtraError, PictureError
 from elansr.text import one_line, reason, shown
 
@@ -91,6 +91,8 @@ class Store:
             raise PictureError(f"{shown(self.url)}: nothing can be written there: name a folder or a bucket")
         if self.is_file():
             raise PictureError(f"{shown(self.url)}: is a file: name a folder for the results")
+        if "\\ud" in ascii(self.url):  # bytes that Python could not decode: Ray takes text
+            raise PictureError(f"{shown(self.url)}: a name that is not UTF-8: choose another folder")
         if not self.local:
             return
         there = next(path for path in (Path(self.root), *Path(self.root).parents) if os.path.lexists(path))
@@ -98,6 +100,10 @@ class Store:
             raise PictureError(f"{shown(self.url)}: {shown(there)} is a file: name a folder for the results")
         if not os.access(there, os.W_OK | os.X_OK):
             raise PictureError(f"{shown(self.url)}: {shown(there)} may not be written: choose another folder")
+
+    def takes_name(self, name: str) -> bool:
+        """Whether the name of an object is short enough, as far as can be seen before it is written."""
+        return not self.local or takes_name(Path(self.path(name)))
 
     def is_file(self) -> bool:
         """Whether the root is no folder, but an object."""

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from elansr.engines.cpu import bindings as native
-from elansr.errors import DeviceError
+from elansr.errors import ConfigError, DeviceError
 from elansr.memory import available_memory
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
 PRECISIONS = ("fp32", "bf16", "fp16")
 INSTALL_TORCH = "pip install '.[torch]' in elansr's folder"
+
+MOST_THREADS = 1024
+"""More than the largest machines have cores; tens of thousands end a process without a word."""
 
 _threads = 0
 
@@ -84,15 +87,26 @@ def cpu_threads() -> int:
         return _threads
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if wanted.isdecimal() and int(wanted):
-        return int(wanted)
+        return min(int(wanted), MOST_THREADS)
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
         return os.cpu_count() or 1
 
 
+def require_threads(threads: int) -> None:
+    """Refuses, with a ConfigError, fewer than 0 and more than `MOST_THREADS` CPU threads; 0 is one per core."""
+    if not 0 <= threads <= MOST_THREADS:
+        raise ConfigError(f"threads {threads}: must be 1 to {MOST_THREADS}, or 0 for one per core")
+
+
 def set_cpu_threads(threads: int) -> None:
-    """Has every engine of this process use so many CPU threads, PyTorch's included; at least 1."""
+    """Has every engine of this process use so many CPU threads, PyTorch's included; at least 1.
+
+    Raises:
+        ConfigError: see `require_threads`.
+    """
+    require_threads(threads)
     global _threads
     _threads = threads
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for a PyTorch that is loaded later

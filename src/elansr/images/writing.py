@@ -35,6 +35,7 @@ _TILES = {"tile": True, "tile_width": 256, "tile_height": 256}
 _WEBP_LOSSLESS = {"lossless": True, "exact": True, "effort": 2}
 _KEEP_ALL, _KEEP_EXIF = 31, 1  # libvips' VipsForeignKeep
 _MOVED = 2**24  # bytes of a file that are moved at a time
+_PROBE, _BLOCK = 2**21, 2**12  # bytes that a disk is asked for after an encoder could not write, and at a time
 _STILL_FRAME = 100  # milliseconds that pages without durations show in an animation
 _LET_GO = 2**23  # pixels of files on the disk that are encoded before their memory is given back
 
@@ -232,7 +233,7 @@ def _write(
     number = _quality(quality, kind)
     name = name or shown(path)
     problems = writing_errors(path, PictureError, name)
-    with problems, _encoding_errors(name), atomic_file(path, overwrite=overwrite) as file:
+    with problems, _encoding_errors(name), atomic_file(path, overwrite=overwrite) as file, _disk_errors(file):
         _encode(_joined(picture) if image is None else image, picture, kind, number, file, pyramid)
 
 
@@ -254,6 +255,18 @@ def _encoding_errors(name: str) -> Iterator[None]:
         yield
     except (ValueError, pyvips.Error) as error:
         raise PictureError(f"{name}: cannot be written ({decoder_reason(error)}); check the disk") from error
+
+
+@contextmanager
+def _disk_errors(file: BinaryIO) -> Iterator[None]:
+    """Raises the OSError of a disk that takes no more; an encoder only says that it could not write."""
+    try:
+        yield
+    except pyvips.Error:
+        os.lseek(file.fileno(), 0, os.SEEK_END)
+        for _ in range(_PROBE // _BLOCK):  # a few bytes may still fit where the encoder's many did not
+            os.write(file.fileno(), bytes(_BLOCK))
+        raise
 
 
 def _encode(image: Any, picture: Picture, name: FormatName, quality: int, file: BinaryIO, pyramid: bool) -> None:

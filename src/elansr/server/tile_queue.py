@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from elansr.engines.device import cpu_threads, set_cpu_threads
+from elansr.engines.device import cpu_threads, require_threads, set_cpu_threads
 from elansr.errors import DeviceError
 from elansr.upscaling import Network, Samples, TiledNetwork
 
@@ -53,6 +53,7 @@ class TileQueue:
     def __init__(self, threads: int = 0) -> None:
         self._queue: deque[_Waiting] = deque()
         self._changed, self._closed = Condition(), False
+        require_threads(threads)
         self._threads, ready = threads or cpu_threads(), Event()
         self._thread = Thread(target=self._run, args=(ready,), name="elansr-network", daemon=True)
         self._thread.start()

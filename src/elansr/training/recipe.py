@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
+from elansr.engines.device import MOST_THREADS
 from elansr.errors import ConfigError
 from elansr.text import did_you_mean, shown
 from elansr.training.degradation import DegradationRecipe
@@ -173,7 +174,7 @@ class RunRecipe:
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Precision = "32-true"
-    threads: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0, le=MOST_THREADS)] = 0
     """CPU threads of a process; 0 leaves PyTorch's default."""
     compile: bool = False
     """Whether torch.compile translates the network."""

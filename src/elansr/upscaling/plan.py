@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Literal
 
+from elansr.disk import takes_name
 from elansr.errors import ConfigError
 from elansr.images import SUFFIXES, format_named, is_picture_name
 from elansr.text import shown
@@ -248,6 +249,9 @@ def _judged(job: Job, source: str, target: str, sources: set[str], writers: Mapp
     if writers[target] is not job:
         other = shown(writers[target].source)
         return _failed(job, f"would be written to {shown(job.target)}, as {other} is: rename one of them")
+    if not takes_name(job.target):
+        what = f"its result, {shown(job.target.name)}, would have a name too long for the disk"
+        return _failed(job, f"{what}: choose a shorter suffix (--suffix) or another name (-o)")
     if target in sources and not suffix:
         return _failed(job, f"would be written over {shown(job.target)}, which is an input too: choose another output")
     return job

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from elansr.errors import ElansrError, MissingExtraError, PictureError
 from elansr.text import shown
@@ -18,7 +19,12 @@ try:
 except ImportError as missing:
     raise MissingExtraError(f"video needs {missing.name}: pip install '.[video]' in elansr's folder") from missing
 
-__all__ = ["av", "complaints", "library_versions", "logged"]
+__all__ = ["av", "complaints", "library_versions", "logged", "open_file"]
+
+
+def open_file(path: str | os.PathLike[str], mode: str = "r", **options: Any) -> Any:
+    """A file as PyAV's container. FFmpeg takes a relative name with a colon, "12:30.mp4", for a network address."""
+    return av.open(os.path.abspath(path), mode, **options)
 
 
 @contextmanager

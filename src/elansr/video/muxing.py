@@ -18,7 +18,7 @@ from elansr.images import check_place
 from elansr.text import shown
 from elansr.video.containers import MOST, TURNING, add_copy, container_of, copies, in_memory, misfits
 from elansr.video.encoding import EncoderSettings
-from elansr.video.libav import av, complaints, logged
+from elansr.video.libav import av, complaints, logged, open_file
 from elansr.video.segments import StoredPacket
 from elansr.video.video_file import VideoFile
 
@@ -70,7 +70,7 @@ class Muxer:
             self._source.open() as source,
         ):
             options = self._options(source)
-            with av.open(file.name, "w", format=self._container, options=options) as output:
+            with open_file(file.name, "w", format=self._container, options=options) as output:
                 streams = self._streams(output, source)
                 shift = _shift(source)
                 video = self._video_packets(streams[self._source.stream(source).index], packets, data, shift)

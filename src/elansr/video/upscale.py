@@ -9,6 +9,7 @@ the first unfinished one. When all are there, they are joined without being enco
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def upscale_video(
         OutputExistsError: the target is there and `overwrite` is off.
         ElansrError: the video cannot be read, upscaled, encoded or written.
     """
-    if target.exists() and target.samefile(source.path):
+    if os.path.exists(target) and target.samefile(source.path):
         raise ConfigError(f"{shown(target)}: is the input; give another name")
     return _VideoJob(source, target, upscaler, encoding or Encoding(), overwrite, on_progress).run()
 

@@ -16,7 +16,7 @@ from elansr.errors import PictureError
 from elansr.images import Pixels
 from elansr.text import shown
 from elansr.video.frames import Colors, ToRGB, colors_of
-from elansr.video.libav import av, complaints
+from elansr.video.libav import av, complaints, open_file
 
 _USUAL_RATE = Fraction(25)
 
@@ -171,7 +171,7 @@ class VideoFile:
         """A container of PyAV, to be used in a `with` statement."""
         if not self.path.is_file():
             raise PictureError(f"{shown(self.path)}: is no file; name a video")
-        return av.open(str(self.path), metadata_errors="replace")
+        return open_file(self.path, metadata_errors="replace")
 
     def stream(self, container: Any) -> Any:
         """The stream that is upscaled: the first of those that are no pictures."""
