@@ -403,7 +403,7 @@ def test_the_page_leaves_our_paths_alone(service: Service, monkeypatch: pytest.M
     """It is mounted at the root and takes every path that nobody else does."""
     stand_in = ModuleType("page")
 
-    def mount(app: FastAPI, service: Service, *, api_key: str | None) -> FastAPI:
+    def mount(app: FastAPI, service: Service, **_: object) -> FastAPI:
         app.mount("/", _page)
         return app
 

@@ -10,7 +10,7 @@ from elansr.cli import options as o
 from elansr.errors import ConfigError, MissingExtraError
 
 KEY = "ELANSR_API_KEY"
-NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "fastapi_offline")
 LIMITS = "Limits"
 
 MODEL_HELP = (
@@ -18,6 +18,10 @@ MODEL_HELP = (
 )
 KEY_HELP = f"File with the key that clients must send; or set {KEY}. Default: no key."
 PAGE_HELP = "Also serve the web page."
+ROOT_HELP = "Path below which a reverse proxy serves this server, for example /upscaler."
+ORIGIN_HELP = (
+    "Website whose scripts may call the API (CORS), such as https://example.com; repeat for several; * for all."
+)
 GRACE_HELP = "Time for running requests to finish after SIGTERM or Ctrl-C."
 TILE_HELP = "Side of a tile: smaller ones need less memory, larger ones less time. 0: as large as free memory allows."
 AT_ONCE_HELP = "Requests processed at once; 0: as many as fit into memory, at most 4."
@@ -35,6 +39,10 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="Port; 0: any free one.")] = 8000,
     page: Annotated[bool, typer.Option("--page/--no-page", help=PAGE_HELP)] = True,
     api_key_file: Annotated[Path | None, typer.Option("--api-key-file", metavar="FILE", help=KEY_HELP)] = None,
+    root_path: Annotated[str, typer.Option("--root-path", metavar="PATH", help=ROOT_HELP)] = "",
+    allow_origin: Annotated[
+        list[str] | None, typer.Option("--allow-origin", metavar="ORIGIN", help=ORIGIN_HELP)
+    ] = None,
     grace: Annotated[float, typer.Option("--grace", min=0, metavar="SECONDS", help=GRACE_HELP)] = 60,
     model: Annotated[
         str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=o.NETWORK, help=MODEL_HELP)
@@ -62,15 +70,17 @@ def serve(
     from elansr.server.http_server import listen, url
     from elansr.server.http_server import serve as run
     from elansr.server.limits import Limits
+    from elansr.server.proxy import checked_origins, checked_root_path
     from elansr.server.rest import create_app
     from elansr.server.service import Service
 
     key = _api_key(api_key_file)
     limits = Limits(max_bytes, max_pixels, max_result_pixels, seconds, queue, at_once)
     with listen(host, port) as listening:
+        prefix, origins = checked_root_path(root_path), checked_origins(allow_origin or ())  # before weights are loaded
         service = Service(limits, model=model, device=device, precision=precision, tile=tile, threads=threads)
-        app = create_app(service, api_key=key, page=page)
-        place = url(listening)
+        app = create_app(service, api_key=key, page=page, root_path=prefix, allow_origins=origins)
+        place = url(listening) + prefix
         run(app, service, listening, grace, lambda: typer.echo(_ready(place, key is not None)))
 
 

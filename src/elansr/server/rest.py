@@ -10,7 +10,7 @@ GET  /              the web page, if gradio is installed
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,11 +22,13 @@ from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 import elansr
+from elansr.server.docs_page import ANSWERS, DOCS, OPENAPI
 from elansr.server.limits import answer_errors, cancelled, not_found, refusal, shutting_down, too_slow
 from elansr.server.offered_models import ModelRow
 from elansr.server.openapi import picture_response, refusals, upscale_form
 from elansr.server.processing import UpscaledFile
 from elansr.server.prometheus import Metrics
+from elansr.server.proxy import RootPath, add_cors, checked_root_path
 from elansr.server.security import HEALTH, METRICS, REST, UPSCALE, Gate, checked_key
 from elansr.server.service import QueuedRequest, Service
 from elansr.server.uploads import read_upload
@@ -37,8 +39,7 @@ NO_PAGE = (
 )
 MODELS = f"{REST}/models"
 READ = "GET, HEAD"
-DOCS = ("/docs", "/docs/oauth2-redirect", "/openapi.json")
-METHODS = {UPSCALE: "POST"} | dict.fromkeys((MODELS, HEALTH, METRICS, *DOCS), READ)
+METHODS = {UPSCALE: "POST"} | dict.fromkeys((MODELS, HEALTH, METRICS, OPENAPI, *ANSWERS), READ)
 PIECE = 2**18
 """Bytes of a result that are handed to the network at a time: what a slow client has not taken stays ours to drop."""
 
@@ -58,20 +59,30 @@ class Health:
     version: str
 
 
-def create_app(service: Service, *, api_key: str | None = None, page: bool = True) -> FastAPI:
+def create_app(
+    service: Service,
+    *,
+    api_key: str | None = None,
+    page: bool = True,
+    root_path: str = "",
+    allow_origins: Sequence[str] = (),
+) -> FastAPI:
     """The app that serves a service.
 
     Args:
         api_key: that clients must know; None lets everybody in.
         page: whether the web page is at "/", where gradio is installed.
+        root_path: below which a reverse proxy serves the app, such as "/upscaler".
+        allow_origins: whose scripts may call the app from a browser, such as "https://example.com"; "*" is everybody's.
 
     Raises:
-        ConfigError: a key that no client can send.
+        ConfigError: a key that no client can send, or a root path or origin that cannot be.
     """
-    api_key = checked_key(api_key)
+    api_key, root_path = checked_key(api_key), checked_root_path(root_path)
     metrics = Metrics(service)
     about = {"title": "elansr", "description": "Image super-resolution with ELAN.", "version": elansr.__version__}
-    app = FastAPI(**about, redoc_url=None)
+    servers = [{"url": root_path}] if root_path else None
+    app = FastAPI(**about, docs_url=None, redoc_url=None, servers=servers, redirect_slashes=False)
     answer_errors(app)
     _add_upscale(app, service)
     _add_reads(app, service, metrics)
@@ -80,7 +91,7 @@ def create_app(service: Service, *, api_key: str | None = None, page: bool = Tru
     if page and find_spec("gradio"):
         from elansr.server.page.mount import mount
 
-        app = mount(app, service, api_key=api_key)
+        app = mount(app, service, api_key=api_key, root_path=root_path)
     else:
 
         async def no_page() -> Response:
@@ -88,6 +99,9 @@ def create_app(service: Service, *, api_key: str | None = None, page: bool = Tru
 
         _add_read(app, "/", no_page, include_in_schema=False)
     app.add_middleware(Gate, service=service, metrics=metrics, api_key=api_key)
+    add_cors(app, allow_origins)
+    if root_path:
+        app.add_middleware(RootPath, prefix=root_path)
     return app
 
 
@@ -129,6 +143,8 @@ def _add_reads(app: FastAPI, service: Service, metrics: Metrics) -> None:
     _add_read(app, HEALTH, healthz, response_model=Health, responses=refusals(503))
     text = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
     _add_read(app, METRICS, prometheus, response_class=Response, responses={**text, **refusals(401)})
+    for path, answer in ANSWERS.items():
+        _add_read(app, path, answer, include_in_schema=False)
 
 
 def _add_read(app: FastAPI, path: str, answer: Callable[[], Any], **described: Any) -> None:
@@ -144,7 +160,7 @@ def _add_nothing_else(app: FastAPI) -> None:
         return not_found(request.method, request.url.path, METHODS.get(request.url.path, ""))
 
     every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
-    for path in (f"{REST}/{{rest:path}}", HEALTH, METRICS, *DOCS):
+    for path in (f"{REST}/{{rest:path}}", HEALTH, METRICS, OPENAPI, DOCS, f"{DOCS}/{{rest:path}}"):
         app.add_api_route(path, nothing, methods=every, include_in_schema=False)
 
 

@@ -4,13 +4,11 @@ import io
 import os
 import re
 import tempfile
-import threading
 import time
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,141 +19,33 @@ pytest.importorskip("gradio", reason="needs pip install '.[web]'")
 pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from playwright.sync_api import sync_playwright
 
-from elansr.server.limits import Limits, queue_full
+from elansr.server.limits import queue_full
 from elansr.server.page.mount import mount
 from elansr.server.page.page_files import PageFolder
 from elansr.server.processing import RequestOptions
-from elansr.server.rest import create_app
 from elansr.server.service import Service
 from tests.server.conftest import PATIENCE, Held
+from tests.server.page.browsing import (
+    IN_CHROMIUM,
+    LIMITS,
+    MILLISECONDS,
+    PHONE,
+    Site,
+    choose,
+    download,
+    picture,
+    ready,
+    running,
+    sizes,
+    until,
+    upscale,
+)  # fmt: skip
 
-CHROMIUM = "/usr/bin/chromium"
-MILLISECONDS = PATIENCE * 1000
 KEY = "a key of the operator"
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-LIMITS = Limits(max_bytes=200_000, max_pixels=100_000, at_once=2, seconds=PATIENCE)
-
-pytestmark = [
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no {CHROMIUM}: install Debian's chromium"),
-    # of Gradio and what it imports, none of ours
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::UserWarning"),
-]
-
-
-class Site(NamedTuple):
-    """A running server."""
-
-    address: str
-    service: Service
-
-
-def running(service: Service, api_key: str | None = None) -> Iterator[Site]:
-    config = uvicorn.Config(create_app(service, api_key=api_key), port=0, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    deadline = time.monotonic() + PATIENCE
-    while not server.started:
-        assert thread.is_alive()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    yield Site(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", service)
-    server.should_exit = server.force_exit = True
-    thread.join(PATIENCE)
-
-
-@pytest.fixture(scope="module")
-def service(weights: dict[int, Path]) -> Iterator[Service]:
-    made = Service(LIMITS, model=str(weights[2]), precision="fp32", tile=32, threads=1)
-    yield made
-    made.close(wait=False)
-
-
-@pytest.fixture(scope="module")
-def site(service: Service) -> Iterator[Site]:
-    yield from running(service)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def tab(site: Site, browser: Any) -> Iterator[Any]:
-    """Opens the page in tabs of their own; fails where one asked another host or had an error."""
-    opened, asked, errors = [], [], []
-
-    def open_tab(**view: Any) -> Any:
-        context = browser.new_context(**view)
-        context.set_default_timeout(MILLISECONDS)
-        opened.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(site.address)
-        page.wait_for_selector("#go")
-        return page
-
-    yield open_tab
-    for context in opened:
-        context.close()
-    assert errors == []
-    assert asked
-    assert [url for url in asked if not url.startswith((site.address, "data:", "blob:"))] == []
-
-
-def picture(kind: str, width: int = 40, height: int = 30, seed: int = 0, **options: Any) -> bytes:
-    noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(noise).save(file, kind, **options)
-    return file.getvalue()
-
-
-def choose(page: Any, *files: tuple[str, bytes]) -> None:
-    sent = [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files]
-    page.set_input_files("#drop input[type=file]", sent)
-
-
-def ready(page: Any) -> None:
-    page.wait_for_selector("#size .notice")
-    page.wait_for_selector("#go:enabled")
-
-
-def upscale(page: Any, name: str, data: bytes) -> None:
-    choose(page, (name, data))
-    page.wait_for_selector(f".chosen:has-text('{name}')")
-    page.click("#go")  # which waits until it is enabled
-    page.wait_for_selector("#slider img")
-
-
-def download(page: Any) -> tuple[str, bytes]:
-    with page.expect_download() as waited:
-        page.click(".download")
-    return waited.value.suggested_filename, Path(waited.value.path()).read_bytes()
-
-
-def sizes(page: Any, part: str) -> list[list[int]]:
-    """Width and height of the pictures in a part of the page, once they are there."""
-    page.wait_for_function(f"[...document.querySelectorAll('{part} img')].every(image => image.naturalWidth > 0)")
-    return page.eval_on_selector_all(
-        f"{part} img", "all => all.map(image => [image.naturalWidth, image.naturalHeight])"
-    )
-
-
-def until(true: Any) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+pytestmark = IN_CHROMIUM
 
 
 def test_a_picture_is_upscaled_compared_and_downloaded(site: Site, tab: Any) -> None:
@@ -314,18 +204,6 @@ def full(*_: Any) -> None:
     raise queue_full(32, 7)
 
 
-@pytest.fixture
-def held(service: Service) -> Iterator[Held]:
-    """The network of the service waits; afterwards it does not."""
-    [upscaler] = service.models._loaded.values()
-    network = upscaler._network
-    waiting = Held(service)
-    yield waiting
-    waiting.go.set()
-    until(lambda: not service.in_work)
-    upscaler._network = network
-
-
 def test_stop_ends_the_request(site: Site, tab: Any, held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tab()
     monkeypatch.setattr(site.service.throughput, "seconds", lambda pixels: pixels / 40)
@@ -423,7 +301,7 @@ def test_beside_the_page_every_refusal_has_our_shape(
 
 
 def test_with_a_key_the_page_asks_for_it(service: Service, browser: Any) -> None:
-    with_key = running(service, KEY)
+    with_key = running(service, api_key=KEY)
     site = next(with_key)
     try:
         sent = {"files": ("a.png", picture("PNG"))}

@@ -36,12 +36,13 @@ _LEFT_OUT = {
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 
 
-def mount(app: FastAPI, service: Service, *, api_key: str | None = None) -> FastAPI:
+def mount(app: FastAPI, service: Service, *, api_key: str | None = None, root_path: str = "") -> FastAPI:
     """Adds the page at "/", behind all routes that the application has.
 
     Args:
         app: the application; add its own routes before.
         api_key: that REST asks for; the page asks for it too then, as a password. None is a page for everybody.
+        root_path: below which a reverse proxy serves the application, which gets paths without it.
 
     Returns:
         The same application. Its lifespan deletes the page's files at the end.
@@ -55,7 +56,8 @@ def mount(app: FastAPI, service: Service, *, api_key: str | None = None) -> Fast
 
     def build() -> None:
         places = {"allowed_paths": [str(folder.path)], "max_file_size": service.limits.max_bytes}
-        gr.mount_gradio_app(app, layout.blocks(), "/", **places, **_look(), **_login(api_key), **_LEFT_OUT)
+        options = places | _look() | _login(api_key) | _LEFT_OUT
+        gr.mount_gradio_app(app, layout.blocks(), "/", root_path=root_path, **options)
         mounted = cast("Mount", app.routes[-1])
         mounted.app = Guard(Login(mounted.app), folder.path, service.limits.max_bytes)
 
