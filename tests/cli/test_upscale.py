@@ -112,6 +112,18 @@ def test_every_option_reaches_its_place(
     np.testing.assert_array_equal(read(tmp_path / "a_up.webp").pixels, same(read(source).pixels))
 
 
+def test_a_strength_lies_between_released_weights(
+    call: Callable[..., Ended], photo: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = photo("a.png", 20, 16)
+    ended = call("upscale", source, "-s", 2, "--strength", 0.25, "--json", "--device", "cpu")
+    (record,) = json.loads(ended.stdout)["files"]
+    assert (record["model"], record["strength"]) == ("elan-light-x2-real", 0.25)
+    same = load("elan-light-x2-real", strength=0.25, device="cpu")
+    np.testing.assert_array_equal(read(tmp_path / "a_x2.png").pixels, same(read(source).pixels))
+    assert not np.array_equal(same(read(source).pixels), load("elan-light-x2-real", device="cpu")(read(source).pixels))
+
+
 def test_quality_changes_the_file(
     call: Callable[..., Ended], weights: dict[int, Path], photo: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from elansr.cli.batch import _so_far
 from elansr.cluster import lock, ray_cluster
 from elansr.cluster.manifest import ManifestRow
 from elansr.cluster.ray_cluster import Assignment, rows_of
+from elansr.cluster.settings import Settings
 from elansr.cluster.storage import Store
 from elansr.cluster.worker import Worker, WorkerConfig
 from elansr.images import Picture, write
@@ -200,3 +201,7 @@ def test_a_name_that_is_not_utf_8_fails_alone(
     for _ in range(2):
         assert batch().code == 1
         assert [rows(tmp_path)[key]["status"] for key in ("a.png", r"lat\udce9.png")] == ["upscaled", "failed"]
+
+
+def test_strengths_are_other_settings() -> None:
+    assert len({Settings(strength=strength).fingerprint() for strength in (None, 0.25, 0.5)}) == 3

@@ -124,6 +124,14 @@ def test_a_file_name_is_text_and_never_a_place(name: str, header: str, client: T
     assert post(client, file_of(), name).headers["content-disposition"] == header
 
 
+def test_a_strength_is_between_the_weights(client: TestClient, file_of: FileOf) -> None:
+    """Both ends are the released weights, and what lies between is neither."""
+    ends = [post(client, file_of(), model=name).content for name in ("elan-light-x2", "elan-light-x2-real")]
+    asked = [post(client, file_of(), model="elan-light-real", scale=2, strength=s).content for s in ("0", "0.5", "1")]
+    assert [asked[0], asked[2]] == ends
+    assert asked[1] not in ends
+
+
 def test_a_file_name_cannot_add_a_header(client: TestClient, file_of: FileOf) -> None:
     """Line breaks come percent-encoded from honest clients; here they come as they are."""
     for breaks in (b"\r\n", b"\n", b"\\r\\n"):
@@ -180,6 +188,9 @@ def test_a_huge_exif_block_is_only_metadata(client: TestClient, file_of: FileOf)
             {"scale": "3", "model": "elan-light-real"},
             "no weights for x3: choose elan-light-x2-real, elan-light-x4-real",
         ),
+        ({"strength": "1.5"}, "strength=1.5: must be from 0 to 1"),
+        ({"strength": "much"}, "strength 'much': must be a number"),
+        ({"strength": "0.5", "model": "elan-light-x2"}, "elan-light-x2: these weights are strength 0"),
         ({"quality": "101"}, "quality 101: must be from 1 to 100"),
         ({"outscale": "nan"}, "outscale nan: must be above 0"),
         ({"outscale": "1e999"}, "outscale inf: must be above 0"),

@@ -82,7 +82,7 @@ def picture(
 def test_auto_goes_by_the_loss_of_the_file(
     scale: int, lossy: bool, file_format: FormatName, expected: tuple[str, str]
 ) -> None:
-    assert weights_for("auto", scale, lossy, file_format) == expected
+    assert weights_for("auto", scale, lossy, file_format)[:2] == expected
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_auto_goes_by_the_loss_of_the_file(
     ],
 )
 def test_of_a_jpeg_auto_goes_by_the_quality(scale: int, quality: int, expected: tuple[str, str]) -> None:
-    assert weights_for("auto", scale, True, "jpeg", quality) == expected
+    assert weights_for("auto", scale, True, "jpeg", quality)[:2] == expected
 
 
 def test_the_quality_lies_where_it_was_measured_to_cross() -> None:
@@ -111,7 +111,7 @@ def test_the_quality_lies_where_it_was_measured_to_cross() -> None:
 def test_without_real_weights_everything_goes_through_the_others(scale: int, monkeypatch: pytest.MonkeyPatch) -> None:
     without_real()
     expected = (f"elan-light-x{scale}", f"lossy JPEG, but no -real weights for x{scale}")
-    assert weights_for("auto", scale, True, "jpeg") == expected
+    assert weights_for("auto", scale, True, "jpeg")[:2] == expected
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_the_files_themselves_tell_what_lost_detail(tmp_path: Path) -> None:
     (tmp_path / "c.png").rename(tmp_path / "c.jpg")
     choose = upscalers(Loads())
     told = {
-        name: choose(read(tmp_path / name)).choice
+        name: choose(read(tmp_path / name)).choice[:2]
         for name in ("lossy/a.webp", "lossless/a.webp", "b.jpg", "d.jpg", "c.jpg")
     }
     assert told == {
@@ -249,3 +249,33 @@ def test_the_only_weights_there_can_be_are_loaded_at_once(monkeypatch: pytest.Mo
         loads = Loads()
         upscalers(loads, model, scale).prepare()
         assert loads.asked == [(asked, scale)]
+
+
+# --- at a strength ---
+
+
+@pytest.mark.parametrize("lossy", [False, True])
+@pytest.mark.parametrize("model", ["auto", "elan-light-real", "elan-light-x4-real"])
+def test_a_strength_holds_for_every_picture(model: str, lossy: bool) -> None:
+    assert weights_for(model, 4, lossy, "jpeg", strength=0.5) == Choice("elan-light-x4-real", "", 0.5)
+
+
+def test_a_strength_goes_to_the_smallest_scale_of_real_weights() -> None:
+    loads = Loads()
+    choose = Upscalers("auto", None, FinalSize(outscale=2.5), loads, 0.5)  # type: ignore[arg-type]
+    choose.prepare()
+    assert choose(picture()).choice == Choice("elan-light-x4-real", "", 0.5)
+    assert loads.asked == [("elan-light-x4-real", 4)]
+
+
+@pytest.mark.parametrize(
+    ("model", "scale"), [("elan-light", 4), ("elan-light-x2", None), ("auto", 3), ("elan-light-real", 3)]
+)
+def test_weights_without_a_strength_are_refused_before_the_work(model: str, scale: int | None) -> None:
+    with pytest.raises(WeightsError):
+        Upscalers(model, scale, FinalSize(), Loads(), 0.5).prepare()  # type: ignore[arg-type]
+
+
+def test_a_choice_says_its_strength() -> None:
+    assert Choice("elan-light-x4-real", "").label == "elan-light-x4-real"
+    assert Choice("elan-light-x4-real", "", 0.25).label == "elan-light-x4-real at strength 0.25"

@@ -37,6 +37,7 @@ def batch(
     output: Annotated[str, typer.Argument(metavar="OUTPUT", help=OUTPUT_HELP)],
     scale: o.Scale = None,
     model: o.Model = "auto",
+    strength: o.Strength = None,
     outscale: o.Outscale = None,
     width: o.Width = None,
     height: o.Height = None,
@@ -83,6 +84,7 @@ def batch(
     settings = Settings(
         model=model,
         scale=scale,
+        strength=strength,
         outscale=outscale,
         width=width,
         height=height,

@@ -55,7 +55,7 @@ def to_json(results: Sequence[FileResult]) -> str:
 
 def _record(result: FileResult) -> dict[str, object]:
     width, height = result.output_size or (None, None)
-    model, reason = result.choice or (None, "")
+    choice = result.choice
     return {
         "source": str(result.source),
         "target": str(result.target),
@@ -65,8 +65,9 @@ def _record(result: FileResult) -> dict[str, object]:
         "width": width,
         "height": height,
         "pages": result.pages,
-        "model": model,
-        "model_reason": reason or None,
+        "model": choice.model if choice else None,
+        "model_reason": (choice.reason or None) if choice else None,
+        "strength": choice.strength if choice else None,
         "scale": result.scale,
         "notes": list(result.notes),
     }
@@ -76,8 +77,8 @@ def _weights(result: FileResult) -> str:
     """The weights used, and why if they were chosen."""
     if result.choice is None:
         return ""
-    model, reason = result.choice
-    return f", {shown(model)} ({reason})" if reason else f", {shown(model)}"
+    reason = f" ({result.choice.reason})" if result.choice.reason else ""
+    return f", {shown(result.choice.label)}{reason}"
 
 
 def _shares(done: Sequence[FileResult]) -> str:

@@ -63,6 +63,14 @@ MODEL_HELP = (
 Model = Annotated[
     str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=NETWORK, help=MODEL_HELP)
 ]
+STRENGTH_HELP = (
+    "Between the weights for clean pictures (0) and -real weights, or those of a file (1). With -n auto it holds for "
+    "every picture. Default: the weights as they are."
+)
+Strength = Annotated[
+    float | None,
+    typer.Option("--strength", min=0, max=1, metavar="0..1", rich_help_panel=NETWORK, help=STRENGTH_HELP),
+]
 TTA_HELP = "Average over eight flips and turns: a little better, eight times slower."
 Tta = Annotated[bool, typer.Option("--tta", rich_help_panel=NETWORK, help=TTA_HELP)]
 BORDER_HELP = "Attention windows end at the picture's border, or continue at the opposite one as in the paper."

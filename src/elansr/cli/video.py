@@ -38,6 +38,7 @@ def video(
     model: Annotated[
         str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=o.NETWORK, help=MODEL_HELP)
     ] = "auto",
+    strength: o.Strength = None,
     codec: Annotated[str, typer.Option(metavar="NAME", rich_help_panel=o.RESULT, help=CODEC_HELP)] = "libx264",
     crf: Annotated[float | None, typer.Option(min=0, metavar="N", rich_help_panel=o.RESULT, help=CRF_HELP)] = None,
     preset: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=o.RESULT, help=PRESET_HELP)] = None,
@@ -66,12 +67,13 @@ def video(
 
             set_cpu_threads(threads)
         found = VideoFile(source)
-        choice = choose_weights(model, scale, found)
+        choice = choose_weights(model, scale, found, strength)
         from elansr.upscaling import TiledNetwork
 
         upscaler = TiledNetwork.open(
             choice.model,
             scale=scale,
+            strength=strength,
             device=device,
             precision=precision,
             tile=tile,
@@ -118,7 +120,7 @@ def _line(result: "VideoResult", choice: "Choice") -> str:
     reason = f" ({choice.reason})" if choice.reason else ""
     encoded = f"{result.codec} {result.pix_fmt}"
     files = f"{shown(result.source)} -> {shown(result.target)}"
-    return f"{files}: {sizes}, {frames}, {encoded}, {result.seconds:.1f} s, {shown(choice.model)}{reason}"
+    return f"{files}: {sizes}, {frames}, {encoded}, {result.seconds:.1f} s, {shown(choice.label)}{reason}"
 
 
 def _record(result: "VideoResult", choice: "Choice", scale: int) -> dict[str, object]:
@@ -136,6 +138,7 @@ def _record(result: "VideoResult", choice: "Choice", scale: int) -> dict[str, ob
         "pix_fmt": result.pix_fmt,
         "model": choice.model,
         "model_reason": choice.reason or None,
+        "strength": choice.strength,
         "scale": scale,
         "notes": list(result.notes),
     }

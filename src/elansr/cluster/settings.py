@@ -30,6 +30,7 @@ class Settings:
 
     model: str = "auto"
     scale: int | None = None
+    strength: float | None = None
     outscale: float | None = None
     width: int | None = None
     height: int | None = None
@@ -91,6 +92,7 @@ class Settings:
             return TiledNetwork.open(
                 name,
                 scale=scale,
+                strength=self.strength,
                 device=device,
                 precision=self.precision if device == self.device else "auto",
                 tile=self.tile or tile,
@@ -100,7 +102,7 @@ class Settings:
                 engine=self.engine,
             )
 
-        return Upscalers(model or self.model, self.scale, self.size, opened)
+        return Upscalers(model or self.model, self.scale, self.size, opened, self.strength)
 
 
 def identified(settings: Settings) -> Settings:

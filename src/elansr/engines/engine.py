@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from elansr.errors import ConfigError
 from elansr.nn.config import ELANConfig
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def open_engine(
     model: str | os.PathLike[str] | ELAN,
     *,
     scale: int | None = None,
+    strength: float | None = None,
     engine: EngineName = "auto",
     device: str = "auto",
     precision: str = "auto",
@@ -71,6 +73,7 @@ def open_engine(
         model: a released name ("elan-light-x4"), the path of a weights file, the path of a file that `elansr export`
             wrote, or a network.
         scale: super-resolution factor that the model must have.
+        strength: of weights that end in -real or of a file, see `read_interpolated`; None takes them as they are.
         engine: "auto" runs weights in the native library where it can, and else with PyTorch, as "torch" always does;
             "onnx" and "openvino" run exported files; see `choose`.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
@@ -89,13 +92,15 @@ def open_engine(
     from elansr.engines.exported import choose, open_exported
 
     if isinstance(model, (str, os.PathLike)) and choose(model, engine) != "torch":
+        if strength is not None:
+            raise ConfigError(f"{model}: an exported file has no strength: leave it out")
         exported = open_exported(Path(model), device)
         exported.require_scale(scale)
         exported.require(precision, closed)
         return exported
     where = pick_device(device)
     kind = pick_precision(precision, where)
-    form = _inference_form(model, scale)
+    form = _inference_form(model, scale, strength)
     if where == "cpu" and engine == "auto" and runs_natively(form.config, kind):
         return NativeEngine(form, kind, closed)
 
@@ -106,11 +111,13 @@ def open_engine(
     return TorchEngine(form, where, kind, closed)
 
 
-def _inference_form(model: str | os.PathLike[str] | ELAN, scale: int | None) -> InferenceForm:
+def _inference_form(model: str | os.PathLike[str] | ELAN, scale: int | None, strength: float | None) -> InferenceForm:
     if isinstance(model, (str, os.PathLike)):
-        from elansr.weights.load import read_weights
+        from elansr.weights.interpolation import read_interpolated
 
-        return read_weights(model, scale).inference_form()
+        return read_interpolated(model, scale, strength)
+    if strength is not None:
+        raise ConfigError("a network has no strength: leave it out, or give the name of released weights or a file")
     from elansr.engines.pytorch import inference_form
 
     return inference_form(model)

@@ -10,10 +10,12 @@ import numpy as np
 from elansr.errors import ConfigError, WeightsError
 from elansr.images import Picture
 from elansr.upscaling import CLEAN, SCALES, FinalSize, TiledNetwork, Upscalers, weights_for
-from elansr.weights.released import AUTO, RELEASED, Degradation, family, is_path
+from elansr.weights.released import AUTO, RELEASED, Degradation, family, is_path, require_strength
 
 _FAMILIES = tuple(dict.fromkeys(row.family for row in RELEASED.values()))
 _NAMES = (AUTO, *_FAMILIES, *RELEASED)
+_MOST_STRENGTHS = 8
+"""Interpolated networks that are kept: clients may ask for any strength."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,16 @@ class OfferedModels:
 
     Args:
         chosen: by the operator, as `elansr upscale -n` takes it: a file is offered under its stem.
-        load: gives the upscaler of a released name or a path.
+        load: gives the upscaler of a released name or a path at a strength, see `elansr.load`.
 
     Raises:
         ConfigError: a file whose stem is a name of released weights.
     """
 
-    def __init__(self, chosen: str, load: Callable[[str], TiledNetwork]) -> None:
+    def __init__(self, chosen: str, load: Callable[[str, float | None], TiledNetwork]) -> None:
         self._chosen, self._load, self._lock = chosen, load, Lock()
         self._loaded: dict[str, TiledNetwork] = {}
+        self._interpolated: dict[tuple[str, float], TiledNetwork] = {}
         self.default = Path(chosen).stem if is_path(chosen) else chosen
         if is_path(chosen) and self.default in _NAMES:
             raise ConfigError(f"{chosen}: {self.default} is the name of weights that come with elansr: rename the file")
@@ -71,7 +74,12 @@ class OfferedModels:
             choose(Picture((np.zeros((1, 1, 3), np.uint8),), lossy=lossy))
 
     def upscalers(
-        self, name: str | None, scale: int | None, size: FinalSize, share: Callable[[TiledNetwork], TiledNetwork]
+        self,
+        name: str | None,
+        scale: int | None,
+        size: FinalSize,
+        share: Callable[[TiledNetwork], TiledNetwork],
+        strength: float | None = None,
     ) -> Upscalers:
         """What chooses and gives the upscaler for a request.
 
@@ -79,17 +87,23 @@ class OfferedModels:
             name: one of `offers`; None is the default.
             scale: of the network, see `RequestOptions`.
             share: makes an upscaler the request's own.
+            strength: see `RequestOptions`.
 
         Raises:
-            WeightsError: an unknown name, or a scale that there are no weights for.
+            ConfigError: a strength outside 0 to 1.
+            WeightsError: an unknown name, a scale that there are no weights for, or weights that have no strength.
         """
         if name not in (None, self.default, *_NAMES):
             known = ", ".join(row.name for row in self.offers)
             raise WeightsError(f"unknown model {name!a}: there are {known}")
         model = self._chosen if name in (None, self.default) else name
-        if scale is not None and not is_path(model):
-            weights_for(model, scale, lossy=False, file_format="png")
-        return Upscalers(model, scale, size, lambda chosen, wanted: share(self._get(chosen, wanted)))
+        if is_path(model) or scale is None:
+            require_strength(strength)
+        else:
+            weights_for(model, scale, lossy=False, file_format="png", strength=strength)
+        return Upscalers(
+            model, scale, size, lambda chosen, wanted: share(self._get(chosen, wanted, strength)), strength
+        )
 
     def any_loaded(self) -> TiledNetwork | None:
         """One that is loaded already; None where none is."""
@@ -99,14 +113,26 @@ class OfferedModels:
         """What clients know weights as."""
         return self.default if chosen == self._chosen else chosen
 
-    def _get(self, name: str, scale: int | None = None) -> TiledNetwork:
+    def _get(self, name: str, scale: int | None = None, strength: float | None = None) -> TiledNetwork:
         with self._lock:
-            if name not in self._loaded:
-                self._loaded[name] = self._load(name)
-        found = self._loaded[name].scale
-        if scale not in (None, found):
-            raise WeightsError(f"{self.shown(name)}: weights for x{found}, not x{scale}: leave the scale out")
+            network = self._at_strength(name, strength) if strength is not None else self._as_it_is(name)
+        if scale not in (None, network.scale):
+            raise WeightsError(f"{self.shown(name)}: weights for x{network.scale}, not x{scale}: leave the scale out")
+        return network
+
+    def _as_it_is(self, name: str) -> TiledNetwork:
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name, None)
         return self._loaded[name]
+
+    def _at_strength(self, name: str, strength: float) -> TiledNetwork:
+        """The network at a strength; of several, those asked for last are kept."""
+        key = name, strength
+        network = self._interpolated.pop(key, None) or self._load(name, strength)
+        self._interpolated[key] = network
+        if len(self._interpolated) > _MOST_STRENGTHS:
+            del self._interpolated[next(iter(self._interpolated))]
+        return network
 
 
 def _of(name: str) -> str:

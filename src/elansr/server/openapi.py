@@ -8,6 +8,7 @@ from elansr.upscaling import Extension
 PICTURES = ("jpeg", "png", "webp", "tiff", "avif", "bmp", "gif")
 
 _SCALE = "Of the network, one of the model's `scales`; left out, the smallest that reaches the size, or the largest."
+_STRENGTH = "Between the weights for clean pictures (0) and -real weights (1); left out, the weights as they are."
 _RETRY = {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer"}}}
 _REFUSALS: dict[int, tuple[str, dict[str, Any]]] = {
     401: ("The service has an API key and the request has not.", {}),
@@ -51,6 +52,7 @@ def upscale_form(names: list[str], limits: Limits) -> dict[str, Any]:
         "width": whole | {"maximum": 999_999_999, "description": "Of the result; the height follows."},
         "height": whole | {"maximum": 999_999_999, "description": "Of the result; the width follows."},
         "outscale": {"type": "number", "exclusiveMinimum": 0, "maximum": 16, "description": "Final enlargement."},
+        "strength": {"type": "number", "minimum": 0, "maximum": 1, "description": _STRENGTH},
     }
     schema = {"type": "object", "required": ["picture"], "additionalProperties": False, "properties": fields}
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}

@@ -33,6 +33,7 @@ class RequestOptions:
         size: of the result, if the scale is not to decide.
         extension: of the result, "auto" keeps that of the file name.
         quality: of a lossy result, 1 to 100; None is the format's default.
+        strength: between the weights for clean pictures (0) and `model` (1), see `elansr.load`; None is `model`.
 
     Raises:
         ConfigError: an unknown extension, or a quality out of range.
@@ -43,6 +44,7 @@ class RequestOptions:
     size: FinalSize = field(default_factory=FinalSize)
     extension: Extension = "auto"
     quality: int | None = None
+    strength: float | None = None
 
     def __post_init__(self) -> None:
         known = get_args(Extension)

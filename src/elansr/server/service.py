@@ -135,7 +135,10 @@ class Service:
     ) -> None:
         self.limits = replace(limits, at_once=limits.workers)
         self.models = OfferedModels(
-            model, lambda name: TiledNetwork.open(name, device=device, precision=precision, tile=tile)
+            model,
+            lambda name, strength: TiledNetwork.open(
+                name, strength=strength, device=device, precision=precision, tile=tile
+            ),
         )
         self.throughput = Throughput()
         self.on_ended: Callable[[RequestRecord], None] = lambda ended: None
@@ -192,7 +195,11 @@ class Service:
         task = QueuedRequest(data, file_name, options, self.limits.seconds)
         try:
             upscalers = self.models.upscalers(
-                options.model, options.scale, options.size, lambda upscaler: self._tiles.share(upscaler, task.check)
+                options.model,
+                options.scale,
+                options.size,
+                lambda upscaler: self._tiles.share(upscaler, task.check),
+                options.strength,
             )
         except ElansrError as error:
             raise Rejected(422, "invalid_request", str(error)) from error

@@ -16,7 +16,7 @@ from elansr.server.processing import RequestOptions
 from elansr.upscaling import Extension, FinalSize
 
 PICTURE = "picture"
-FIELDS = ("model", "scale", "format", "quality", "width", "height", "outscale")
+FIELDS = ("model", "scale", "format", "quality", "width", "height", "outscale", "strength")
 BESIDE_THE_FILE = 2**16
 """Bytes of a body that are not the file: fields, headers of parts, boundaries."""
 LONGEST_FIELD = 1024
@@ -103,7 +103,12 @@ def _options(fields: dict[str, Any]) -> RequestOptions:
         size = FinalSize(_float(fields, "outscale"), _int(fields, "width"), _int(fields, "height"))
         extension = cast("Extension", fields.get("format") or "auto")
         return RequestOptions(
-            fields.get("model") or None, _int(fields, "scale"), size, extension, _int(fields, "quality")
+            fields.get("model") or None,
+            _int(fields, "scale"),
+            size,
+            extension,
+            _int(fields, "quality"),
+            _float(fields, "strength"),
         )
     except ConfigError as error:
         raise _invalid(str(error)) from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from elansr.images import FormatName, Picture
 from elansr.upscaling.final_size import FinalSize, scale_for
-from elansr.weights.released import AUTO, RELEASED, family, find, is_path, resolve
+from elansr.weights.released import AUTO, RELEASED, family, find, is_path, require_strength, resolve
 
 if TYPE_CHECKING:
     from elansr.upscaling.tiled_network import TiledNetwork
@@ -38,10 +38,17 @@ class Choice(NamedTuple):
     Attributes:
         model: name of the released weights ("elan-light-x4"), or the path of a file as the user wrote it.
         reason: why "auto" chose them, in a few words; "" where the user named them.
+        strength: between the weights for clean pictures (0) and these (1); None is these as they are.
     """
 
     model: str
     reason: str
+    strength: float | None = None
+
+    @property
+    def label(self) -> str:
+        """For people: "elan-light-x4-real at strength 0.5"."""
+        return self.model if self.strength is None else f"{self.model} at strength {self.strength:g}"
 
 
 class ChosenUpscaler(NamedTuple):
@@ -52,7 +59,12 @@ class ChosenUpscaler(NamedTuple):
 
 
 def weights_for(
-    model: str, scale: int | None, lossy: bool, file_format: FormatName, quality: int | None = None
+    model: str,
+    scale: int | None,
+    lossy: bool,
+    file_format: FormatName,
+    quality: int | None = None,
+    strength: float | None = None,
 ) -> Choice:
     """What `model` means for a picture.
 
@@ -64,14 +76,16 @@ def weights_for(
         lossy: whether the file was compressed with loss.
         file_format: of the file, for the reason.
         quality: of a JPEG, 1 to 100; None if it is not known.
+        strength: see `Choice`; with "auto" it means -real weights for every picture.
 
     Raises:
-        WeightsError: an unknown name, or a scale that there are no weights for.
+        ConfigError: a strength outside 0 to 1.
+        WeightsError: an unknown name, a scale that there are no weights for, or weights that have no strength.
     """
-    if is_path(model):
-        return Choice(model, "")
+    model = _family_of_strength(model, strength)
     if model != AUTO:
-        return Choice(find(model, scale).name, "")
+        require_strength(strength, model, scale)
+        return Choice(model if is_path(model) else find(model, scale).name, "", strength)
     clean = find(CLEAN, scale)
     real = family(REAL).get(clean.scale)
     found = _in_words(file_format, quality)
@@ -96,18 +110,25 @@ class Upscalers:
             `size`, or the largest.
         size: of the results.
         load: gives the upscaler of a released name or a path at a scale, or at its own for None; called once for each.
+        strength: of what `load` gives, see `Choice`.
     """
 
     def __init__(
-        self, model: str, scale: int | None, size: FinalSize, load: Callable[[str, int | None], "TiledNetwork"]
+        self,
+        model: str,
+        scale: int | None,
+        size: FinalSize,
+        load: Callable[[str, int | None], "TiledNetwork"],
+        strength: float | None = None,
     ) -> None:
-        self._model, self._size, self._load = model, size, lru_cache(load)
-        self._scales = _scales(model, scale, size)
+        self._model, self._strength = _family_of_strength(model, strength), strength
+        self._size, self._load = size, lru_cache(load)
+        self._scales = _scales(self._model, scale, size)
 
     def __call__(self, picture: Picture) -> ChosenUpscaler:
         """The upscaler for a picture."""
         scale = self._scale(picture)
-        choice = weights_for(self._model, scale, picture.lossy, picture.format, picture.quality)
+        choice = weights_for(self._model, scale, picture.lossy, picture.format, picture.quality, self._strength)
         return ChosenUpscaler(self._load(choice.model, scale), choice)
 
     def prepare(self) -> None:
@@ -117,7 +138,10 @@ class Upscalers:
             WeightsError: an unknown name or unusable weights.
         """
         cases = [(scale, lossy) for scale in self._scales or (None,) for lossy in (False, True)]
-        needed = dict.fromkeys((weights_for(self._model, scale, lossy, "png").model, scale) for scale, lossy in cases)
+        choices = [
+            (weights_for(self._model, scale, lossy, "png", None, self._strength), scale) for scale, lossy in cases
+        ]
+        needed = dict.fromkeys((choice.model, scale) for choice, scale in choices)
         for name, scale in needed:
             resolve(name, scale)
         if len(needed) == 1:
@@ -133,6 +157,11 @@ class Upscalers:
             return self._scales[0] if self._scales else None
         height, width = picture.pages[0].shape[:2]
         return _reaching(self._size.factor(width, height), self._scales)
+
+
+def _family_of_strength(model: str, strength: float | None) -> str:
+    """What "auto" means where a strength is given: the weights that have one, for every picture."""
+    return REAL if model == AUTO and strength is not None else model
 
 
 def _scales(model: str, scale: int | None, size: FinalSize) -> tuple[int, ...]:

@@ -35,6 +35,7 @@ def upscale(
     *,
     scale: int | None = None,
     model: str = "auto",
+    strength: float | None = None,
     recursive: bool = False,
     outscale: float | None = None,
     width: int | None = None,
@@ -62,6 +63,8 @@ def upscale(
         output: file or folder to write; None writes beside a file, and for a folder into a new one, "photos_x4".
         scale: of the network, 2, 3 or 4; None takes the smallest that reaches the final size, else the largest.
         model: released name, family, path, or "auto", which chooses for each file by how it was compressed.
+        strength: between the weights for clean pictures (0) and those for everyday photos (1), see `elansr.load`; with
+            "auto" it holds for every file. None takes weights as they are.
         recursive: whether folders inside folders count.
         outscale, width, height: final size, as a factor or in pixels; at most one.
         ext: extension of the results; "auto" keeps that of the input.
@@ -91,6 +94,7 @@ def upscale(
         return TiledNetwork.open(
             name,
             scale=of_scale,
+            strength=strength,
             device=device,
             precision=precision,
             tile=tile,
@@ -113,7 +117,7 @@ def upscale(
         max_streamed=max_pixels or DEFAULT_MAX_STREAMED,
         pyramid=pyramid,
     )
-    upscalers = Upscalers(model, scale, size, load)
+    upscalers = Upscalers(model, scale, size, load, strength)
     label = upscalers.label if any(not source.problem for source in sources) else ""
     jobs = plan_jobs(sources, output, label, suffix, ext)
     if has_work(jobs, options):

@@ -83,6 +83,7 @@ class TiledNetwork:
         model: "str | os.PathLike[str] | ELAN",
         *,
         scale: int | None = None,
+        strength: float | None = None,
         device: str = "auto",
         precision: str = "auto",
         tile: int = 0,
@@ -95,7 +96,9 @@ class TiledNetwork:
         require_border(border)
         require_pixels(tile, margin)
         closed = border == "closed"
-        opened = open_engine(model, scale=scale, engine=engine, device=device, precision=precision, closed=closed)
+        opened = open_engine(
+            model, scale=scale, strength=strength, engine=engine, device=device, precision=precision, closed=closed
+        )
         return cls(opened, tile=tile, border=border, margin=margin, tta=tta)
 
     def __call__(self, picture: Array, progress: Progress | None = None) -> Array:

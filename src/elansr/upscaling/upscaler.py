@@ -39,7 +39,7 @@ class Upscaler:
         margin: reflected pixels around the picture, at most 256, cut away after; rounded up to the window grid.
             Pictures of fewer than 8 pixels on a side get some anyway.
         tta: average over the eight flips and transpositions: eight times slower, a little better.
-        engine, scale: see `elansr.load`.
+        engine, scale, strength: see `elansr.load`.
 
     Raises:
         WeightsError: an unknown name, or a file that is not a network of ours.
@@ -59,11 +59,13 @@ class Upscaler:
         tta: bool = False,
         engine: EngineName = "auto",
         scale: int | None = None,
+        strength: float | None = None,
     ) -> None:
         self._name = os.fspath(network) if isinstance(network, (str, os.PathLike)) else type(network).__name__
         self._network = TiledNetwork.open(
             network,
             scale=scale,
+            strength=strength,
             device=device,
             precision=precision,
             tile=tile,
@@ -90,6 +92,7 @@ class Upscaler:
         name_or_repo: str | os.PathLike[str],
         *,
         scale: int | None = None,
+        strength: float | None = None,
         revision: str | None = None,
         token: str | None = None,
         device: str = "auto",
@@ -104,6 +107,7 @@ class Upscaler:
         Args:
             name_or_repo: "elan-light-x4"; a path; or "owner/name" on the Hub. Tried in this order.
             scale: super-resolution factor that the weights must have; a family ("elan-light") needs it.
+            strength: see `elansr.load`.
             revision, token: of the repository, see `elansr.hub.from_pretrained`.
             device, precision, tile, border, margin, tta: see `Upscaler`.
 
@@ -115,7 +119,15 @@ class Upscaler:
 
         path = find_weights(name_or_repo, revision, scale=scale, token=token)
         upscaler = cls(
-            path, device=device, precision=precision, tile=tile, border=border, margin=margin, tta=tta, scale=scale
+            path,
+            scale=scale,
+            strength=strength,
+            device=device,
+            precision=precision,
+            tile=tile,
+            border=border,
+            margin=margin,
+            tta=tta,
         )
         upscaler._name = os.fspath(name_or_repo)
         return upscaler
@@ -173,6 +185,7 @@ def load(
     name_or_file: str | os.PathLike[str],
     *,
     scale: int | None = None,
+    strength: float | None = None,
     device: str = "auto",
     precision: PrecisionName = "auto",
     tile: int = 0,
@@ -181,10 +194,16 @@ def load(
     tta: bool = False,
     engine: EngineName = "auto",
 ) -> Upscaler:
-    """An `Upscaler` with released weights ("elan-light-x4") or those of a file; see there for the arguments.
+    """An `Upscaler` with released weights ("elan-light-x4") or those of a file; see there for the other arguments.
 
     A file that `elansr export` wrote ("model.onnx", "model.xml") runs in ONNX Runtime or OpenVINO; `engine` "auto" goes
     by its extension, any other has to fit it.
+
+    Args:
+        name_or_file: released weights, or a file.
+        scale: super-resolution factor that they must have; a family ("elan-light-real") needs it.
+        strength: between the released weights for clean pictures (0) and -real weights, or those of a file that were
+            trained from them (1); None takes the weights as they are.
 
     Raises:
         WeightsError: an unknown name, or a file that is not a network of ours.
@@ -194,6 +213,7 @@ def load(
     return Upscaler(
         name_or_file,
         scale=scale,
+        strength=strength,
         device=device,
         precision=precision,
         tile=tile,

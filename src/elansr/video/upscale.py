@@ -64,12 +64,13 @@ class VideoResult:
     notes: tuple[str, ...]
 
 
-def choose_weights(model: str, scale: int | None, source: VideoFile) -> Choice:
+def choose_weights(model: str, scale: int | None, source: VideoFile, strength: float | None = None) -> Choice:
     """The weights for a video.
 
     Args:
         model: as `-n` of `elansr upscale`; "auto" takes those for photos as they are, unless the codec loses nothing.
         scale: of the network; None takes that of the weights, or 2 where there are several.
+        strength: see `Choice`.
 
     Raises:
         WeightsError: an unknown name, or a scale that there are no weights for.
@@ -77,7 +78,7 @@ def choose_weights(model: str, scale: int | None, source: VideoFile) -> Choice:
     if scale is None and not (is_path(model) or model in RELEASED):
         scale = DEFAULT_SCALE
     lossy, codec = not source.facts.lossless, source.facts.codec
-    choice = weights_for(model, scale, lossy, "jpeg")
+    choice = weights_for(model, scale, lossy, "jpeg", None, strength)
     if not choice.reason:
         return choice
     missing = f", but no -real weights for x{scale}" if lossy and "-real" not in choice.model else ""

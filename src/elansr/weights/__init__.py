@@ -6,6 +6,7 @@
     foreign.py     the files of other projects; foreign_keys.py, mean_shift.py: how they name and scale its tensors
     contents.py    what is in a file, checked
     inference.py   the network folded for inference, which every engine and exporter is made from
+    interpolation.py  weights between those for clean pictures and others
     provenance.py  where weights come from; the model card
     hub.py         folders and the Hugging Face Hub
 

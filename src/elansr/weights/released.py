@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from elansr.errors import WeightsError
+from elansr.errors import ConfigError, WeightsError
 from elansr.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -107,6 +107,26 @@ RELEASED: dict[str, ReleasedWeights] = {
         description="ELAN-light, four times as wide and high, for photos as they are (mild blur, noise, JPEG)",
     ),
 }
+
+
+def require_strength(strength: float | None, name: str | os.PathLike[str] = "", scale: int | None = None) -> None:
+    """Refuses a strength that cannot be; see `elansr.weights.interpolation`.
+
+    Args:
+        strength: from 0, the weights for clean pictures, to 1, those of `name`; None is these as they are.
+        name: released weights, a family, or a path, which is not opened.
+        scale: super-resolution factor, where `name` is a family.
+
+    Raises:
+        ConfigError: a number outside 0 to 1.
+        WeightsError: an unknown name, or `name` are the weights for clean pictures.
+    """
+    if strength is None:
+        return
+    if not 0 <= strength <= 1:
+        raise ConfigError(f"strength={strength:g}: must be from 0 to 1")
+    if isinstance(name, str) and name and not is_path(name) and find(name, scale).degradation == "bicubic":
+        raise WeightsError(f"{name}: these weights are strength 0: name -real weights, or leave strength out")
 
 
 def list_models() -> list[str]:
