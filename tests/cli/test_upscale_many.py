@@ -75,3 +75,15 @@ def test_the_document_has_every_file_in_its_order(
         "source", "target", "status", "error", "seconds", "width", "height", "pages", "model", "model_reason", "scale",
         "notes",
     }  # fmt: skip
+
+
+def test_pictures_that_are_not_read_are_counted_by_kind(
+    call: Callable[..., Ended], weights: dict[int, Path], photo: Callable[..., Path], tmp_path: Path
+) -> None:
+    photo("in/IMG_1.png")
+    for name in ("IMG_1.CR2", "IMG_2.nef", "IMG_3.psd", "notes.txt", ".IMG_4.nef"):
+        (tmp_path / "in" / name).write_bytes(b"x")
+    ended = call("upscale", tmp_path / "in", "-n", weights[2], "--json")
+    assert ended.code == 0
+    assert json.loads(ended.stdout)["left_out"] == {"camera raw": 2, "Photoshop": 1}
+    assert ended.error_lines[-1].endswith("1 Photoshop, 2 camera raw")

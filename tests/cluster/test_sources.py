@@ -19,10 +19,13 @@ def keys(url: object, columns: Columns = COLUMNS) -> list[str]:
 def test_a_folder_gives_its_pictures_and_those_of_its_folders(pictures: Callable[..., Path]) -> None:
     folder = pictures(4)
     (folder / "notes.txt").write_text("no picture")
+    for name in ("raw.CR2", "sub folder/raw.dng", "new.jxl", ".hidden.cr2"):
+        (folder / name).write_bytes(b"x")
     (folder / ".hidden.png").write_bytes(b"x")
     (folder / "_elansr").mkdir()
     (folder / "_elansr/x.png").write_bytes(b"x")
-    _, items = find(str(folder), Columns())
+    _, items, left_out = find(str(folder), Columns())
+    assert left_out == {"camera raw": 2, "JPEG XL": 1}
     assert [item.key for item in items] == ["01.png", "02.png", "sub folder/00.png", "sub folder/03.png"]
     assert [Path(item.path) for item in items] == [folder / item.key for item in items]
     assert all(item.size == Path(item.path).stat().st_size for item in items)
@@ -76,14 +79,14 @@ def table(tmp_path: Path) -> Path:
 def test_the_rows_of_parquet_are_items(table: Path) -> None:
     assert keys(table) == [f"some/{n:08}" for n in range(5)]
     assert keys(table.parent, Columns("image", "name")) == [f"set/{n}.jpg" for n in range(5)]
-    _, items = find(str(table), Columns(None, "name"))
+    _, items, _ = find(str(table), Columns(None, "name"))
     assert [(item.row_group, item.row) for item in items] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
     assert items[4].source == f"{table}#raw[4]"
 
 
 @pytest.mark.parametrize("column", ["raw", "image"])
 def test_cells_are_found_again_in_any_order(table: Path, column: str) -> None:
-    store, items = find(str(table), Columns(column))
+    store, items, _ = find(str(table), Columns(column))
     read = ParquetCells(store, column)
     assert [read(items[n]) for n in (4, 0, 2, 1)] == [b"picture 4", b"picture 0", b"picture 2", b"picture 1"]
     with pytest.raises(PictureError, match=r"some\.parquet#\w+\[3\]: the cell is empty"):
@@ -127,14 +130,14 @@ def test_the_second_for_a_target_and_what_leads_out_are_refused() -> None:
 
 
 def test_keys_that_repeat_are_refused(table: Path) -> None:
-    store, found = find(str(table), Columns("raw", "same"))
+    store, found, _ = find(str(table), Columns("raw", "same"))
     assert isinstance(store, Store)
     with pytest.raises(ConfigError, match="key 'x' is there more than once"):
         planned(found, "_x2", "auto")
 
 
 def test_a_damaged_row_group_fails_where_it_is_read(table: Path) -> None:
-    store, found = find(str(table), Columns("raw"))
+    store, found, _ = find(str(table), Columns("raw"))
     content = bytearray(table.read_bytes())
     start = content.index(b"picture 2")
     content[start - 40 : start + 40] = b"\0" * 80

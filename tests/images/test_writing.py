@@ -422,6 +422,8 @@ def test_check_output_agrees_with_write(tmp_path):
     assert check_output(tmp_path / "x.JPG") == "jpeg"
     assert check_output(tmp_path / "x.png", format="webp") == "webp"
     for name, row in FORMATS.items():
+        if not row.suffixes:  # only read
+            continue
         path = tmp_path / f"x{row.suffixes[0]}"
         assert check_output(path, size=(row.longest, 1)) == name
         with pytest.raises(PictureError, match="do not fit"):

@@ -250,6 +250,32 @@ def test_a_name_that_will_be_too_long_is_refused_before_anything_is_read(tmp_pat
     assert (result.status, read(tmp_path / f"out/{'x' * 250}!.png").pixels.shape) == ("done", (8, 12, 3))
 
 
+def raw(path: Path) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"II*\0\x10\0\0\0CR\2\0" + bytes(100))
+    return path
+
+
+def test_only_what_is_read_takes_a_name(tmp_path: Path) -> None:
+    """A camera's pair. In a folder the raw file is left out; named itself it fails and takes no name."""
+    pair = [raw(tmp_path / "in/IMG_1.CR2"), picture(tmp_path / "in/IMG_1.JPG")]
+    for inputs in ([tmp_path / "in"], [f"{tmp_path}/in/*"]):
+        found = find_files(inputs)
+        assert {file.path.name: file.unread for file in found} == {"IMG_1.CR2": "camera raw", "IMG_1.JPG": ""}
+    results = run(plan_jobs(find_files(pair), tmp_path / "out", extension="png"))
+    assert [(r.source.suffix, r.status) for r in results] == [(".CR2", "failed"), (".JPG", "done")]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["IMG_1_x4.png"]
+
+
+def test_a_folder_of_nothing_that_is_read_says_what_is_there(tmp_path: Path) -> None:
+    for number in range(3):
+        raw(tmp_path / f"in/{number}.NEF")
+    for inputs in ([tmp_path / "in"], [f"{tmp_path}/in/*"]):
+        problem, *left_out = find_files(inputs)
+        assert "3 camera raw" in problem.problem
+        assert [file.unread for file in left_out] == ["camera raw"] * 3
+
+
 def test_an_input_named_twice_is_one_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = picture(tmp_path / "photos/a.png")
     picture(tmp_path / "photos/b.png")

@@ -114,7 +114,13 @@ def batch(
         if json:
             typer.echo(dumps(_record(plan, rows, time.perf_counter() - started), indent=2))
     if dry_run:
-        for text in [_to_do(plan), *(f"no name: {item.problem}" for item in plan.refused[:SHOWN])]:
+        from elansr.cli.file_results import left_out_line
+
+        for text in [
+            _to_do(plan),
+            *left_out_line(plan.left_out),
+            *(f"no name: {item.problem}" for item in plan.refused[:SHOWN]),
+        ]:
             typer.echo(text, err=True)
         return
     for text in _summary(plan, rows, time.perf_counter() - started):
@@ -171,13 +177,21 @@ def _to_do(plan: "RunPlan") -> str:
 
 
 def _summary(plan: "RunPlan", rows: "Sequence[ManifestRow]", seconds: float) -> list[str]:
+    from elansr.cli.file_results import left_out_line
+
     failed = _failed(plan, rows)
     done = sum(row.status == "upscaled" for row in rows)
     counts = f"{done} upscaled, {plan.there} done before, {len(failed)} failed in {seconds:.1f} s"
     named = [f"failed: {row.error}" for row in failed[:SHOWN]]
     more = [f"and {len(failed) - SHOWN} more: see the manifest"] if len(failed) > SHOWN else []
     before = [f"{len(plan.failed)} of them failed before: --retry-failed tries them again"] if plan.failed else []
-    return [f"{counts}; results and manifest.parquet in {plan.output.url}", *named, *more, *before]
+    return [
+        f"{counts}; results and manifest.parquet in {plan.output.url}",
+        *left_out_line(plan.left_out),
+        *named,
+        *more,
+        *before,
+    ]
 
 
 def _record(plan: "RunPlan", rows: "Sequence[ManifestRow]", seconds: float) -> dict[str, object]:
@@ -191,5 +205,6 @@ def _record(plan: "RunPlan", rows: "Sequence[ManifestRow]", seconds: float) -> d
         "done_before": plan.there,
         "failed": len(_failed(plan, rows)),
         "seconds": round(seconds, 3),
+        "left_out": dict(plan.left_out),
         "failures": [{"key": row.key, "source": row.source, "error": row.error} for row in _failed(plan, rows)],
     }

@@ -1,7 +1,7 @@
 """Progress of `elansr upscale` on stderr: bars on a terminal, otherwise a plain line per file and minute."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 import typer
@@ -22,11 +22,13 @@ class Display(Observer):
         results: of the files that are done, skipped or failed.
         count: of files; 0 before the run is planned.
         single: whether the run is about one file.
+        kinds: how many pictures of kinds that are not read were left out.
     """
 
     def __init__(self) -> None:
         self.results: list[FileResult] = []
         self.count, self.single = 0, False
+        self.kinds: Mapping[str, int] = {}
         self._bars, self._file = ProgressBars(), ""
         self._started = self._last_line = time.perf_counter()
 
@@ -39,13 +41,17 @@ class Display(Observer):
         self._bars.__exit__(kind, error, traceback)
         if kind is None:
             seconds, named = time.perf_counter() - self._started, not self._bars.on_terminal
-            self._say(summary(self.results, self.single, seconds, named))
+            self._say(summary(self.results, self.single, seconds, named, self.kinds))
 
     def planned(self, jobs: Sequence[Job], single: bool) -> None:
         """See `Observer`."""
         self.count, self.single = len(jobs), single
         self._started = self._last_line = time.perf_counter()
         self._advance(0)
+
+    def left_out(self, kinds: Mapping[str, int]) -> None:
+        """See `Observer`."""
+        self.kinds = kinds
 
     def progress(self, job: Job, done: int, total: int) -> None:
         """Moves the bars: `done` of `total` pixels of the job's picture."""

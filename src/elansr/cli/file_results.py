@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from elansr.text import shown
 from elansr.upscaling import FileResult
@@ -32,10 +32,13 @@ def note(result: FileResult) -> str:
     return f"note: {shown(result.source)}: {'; '.join(result.notes)}" if result.notes else ""
 
 
-def summary(results: Sequence[FileResult], single: bool, seconds: float, named: bool = False) -> list[str]:
+def summary(
+    results: Sequence[FileResult], single: bool, seconds: float, named: bool = False, left_out: Mapping[str, int] = {}
+) -> list[str]:
     """The last lines of a run of so many seconds: of a single file what became of it, else counts and failures.
 
     Args:
+        left_out: pictures of kinds that are not read, by kind.
         named: whether the failures were named before, each when it came.
     """
     failed = [result for result in results if result.status == "failed"]
@@ -45,12 +48,20 @@ def summary(results: Sequence[FileResult], single: bool, seconds: float, named: 
     skipped = len(results) - len(done) - len(failed)
     counts = f"{len(done)} done, {skipped} skipped, {len(failed)} failed"
     total = f"{counts} in {seconds:.1f} s{_place(done)}{_shares(done)}"
-    return [total, *(f"failed: {result.reason}" for result in failed if not named)]
+    failures = [f"failed: {result.reason}" for result in failed if not named]
+    return [total, *left_out_line(left_out), *failures]
 
 
-def to_json(results: Sequence[FileResult]) -> str:
+def left_out_line(kinds: Mapping[str, int]) -> list[str]:
+    """A line that counts pictures that are not read, by kind; none if there are none."""
+    counts = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+    way_out = " (pip install '.[heif]' in elansr's folder reads HEIC)" if "HEIC" in kinds else ""
+    return [f"left out, not read by elansr: {counts}{way_out}"] if counts else []
+
+
+def to_json(results: Sequence[FileResult], left_out: Mapping[str, int]) -> str:
     """One document: a record a file; what tells about the result is null unless it was written."""
-    return json.dumps({"files": [_record(result) for result in results]}, indent=2)
+    return json.dumps({"files": [_record(result) for result in results], "left_out": dict(left_out)}, indent=2)
 
 
 def _record(result: FileResult) -> dict[str, object]:

@@ -86,7 +86,7 @@ def upscale(
             raise KeyboardInterrupt(_how_to_go_on(str(stopped), display, overwrite)) from None
         finally:
             if json and display.count:
-                typer.echo(to_json(display.results))
+                typer.echo(to_json(display.results, display.kinds))
     raise typer.Exit(exit_code(display.results, display.single))
 
 

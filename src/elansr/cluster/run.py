@@ -7,7 +7,7 @@ kills its workers is given up after a few, because the attempts are counted outs
 """
 
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -38,6 +38,7 @@ class RunPlan:
         refused: those whose results have no place.
         there: those done before.
         failed: those that failed before and stay so.
+        left_out: pictures of kinds that are not read, by kind; they are no part of the total.
     """
 
     settings: Settings
@@ -50,6 +51,7 @@ class RunPlan:
     refused: tuple[Item, ...]
     there: int
     failed: tuple[ManifestRow, ...]
+    left_out: Mapping[str, int]
 
 
 def plan(
@@ -73,7 +75,7 @@ def plan(
     """
     settings, place = identified(settings), Store(resolved(output))
     place.require_place()
-    store, items = find(resolved(source), columns)
+    store, items, left_out = find(resolved(source), columns)
     if store.url == place.url:
         raise ConfigError(f"{place.url}: is the input too: choose another folder for the results")
     inside = f"{place.url.removeprefix(store.url + '/')}/" if place.url.startswith(store.url + "/") else None
@@ -88,7 +90,9 @@ def plan(
     failed = () if retry_failed else tuple(kept)
     refused = tuple(item for item in items if item.problem)
     done = len(wanted) - len(missing) - len(failed)
-    return RunPlan(settings, columns, overwrite, store, place, len(items), tuple(missing), refused, done, failed)
+    return RunPlan(
+        settings, columns, overwrite, store, place, len(items), tuple(missing), refused, done, failed, left_out
+    )
 
 
 def _is_missing(item: Item, row: ManifestRow | None, there: set[str], retry_failed: bool) -> bool:

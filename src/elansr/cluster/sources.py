@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from elansr.cluster.storage import Store, is_pattern
 from elansr.errors import ConfigError, ElansrError, PictureError
-from elansr.images import SUFFIXES, is_picture_name
+from elansr.images import SUFFIXES, is_picture_name, unread_kind
 from elansr.text import one_line, shown
 from elansr.upscaling import FALLBACK_EXTENSION
 
@@ -61,12 +61,15 @@ class Columns:
     key: str | None = None
 
 
-def find(url: str, columns: Columns) -> tuple[Store, list[Item]]:
+def find(url: str, columns: Columns) -> tuple[Store, list[Item], dict[str, int]]:
     """The pictures of a folder with all folders in it, of a pattern, a single file, or of Parquet files.
 
     Args:
         url: as `storage.resolved` gives it.
         columns: given, or where there are Parquet files and no pictures, it is Parquet that is read.
+
+    Returns:
+        The store, its pictures, and how many there are of kinds that are not read, by kind.
 
     Raises:
         ConfigError: nothing is found, or Parquet without such columns.
@@ -77,13 +80,14 @@ def find(url: str, columns: Columns) -> tuple[Store, list[Item]]:
     pictures = {name: size for name, size in visible.items() if is_picture_name(name)}
     tables = [name for name in visible if name.lower().endswith(PARQUET)]
     if tables and (columns.image or columns.key or not pictures):
-        return store, [item for name in tables for item in _in_parquet(store, name, columns)]
+        return store, [item for name in tables for item in _in_parquet(store, name, columns)], {}
     if columns.image or columns.key:
         raise ConfigError(f"{shown(url)}: no {PARQUET} file for the column asked for: check the address")
     if not pictures:
         store.require_folder()
         raise ConfigError(f"{shown(url)}: no pictures and no {PARQUET} files were found there: check the name")
-    return store, [Item(name, store.shown(name), _path(store, name), "", size) for name, size in pictures.items()]
+    items = [Item(name, store.shown(name), _path(store, name), "", size) for name, size in pictures.items()]
+    return store, items, dict(Counter(kind for name in visible if (kind := unread_kind(name))))
 
 
 def planned(items: Sequence[Item], suffix: str, extension: str, output: Store | None = None) -> list[Item]:

@@ -6,6 +6,7 @@ Pictures larger than memory are read and written in rows: `open_picture`, `write
 
 reading.py, writing.py   files and bytes
 formats.py               what each format can hold
+heic.py                  HEIC, through pillow-heif
 structure.py             what libvips does not report: pages, missing ends, the quality of a JPEG
 jpeg_tables.py           the quality that a quantisation table stands for
 metadata.py              EXIF and XMP
@@ -28,6 +29,7 @@ from elansr.images.formats import (
     format_of_suffix,
     is_picture_name,
     sniff,
+    unread_kind,
 )
 from elansr.images.losses import losses
 from elansr.images.picture import Picture, Pixels, RollingRows, blank
@@ -87,6 +89,7 @@ __all__ = [
     "set_threads",
     "sniff",
     "to_float",
+    "unread_kind",
     "write",
     "write_rows",
     "ycbcr_to_rgb",

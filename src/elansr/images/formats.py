@@ -10,8 +10,8 @@
 | gif    | .gif                  | 8         | no   | 1 bit | many  | no   | none               | 65535        |
 | avif   | .avif                 | 8, 10, 12 | no   | yes   | 1     | no   | all                | 16384        |
 
-"grey: no" means that a grey picture comes back as RGB, "rows" whether a picture is decoded and encoded a few
-rows at a time, so that it may be larger than memory. 10,000,000 is where libvips stops.
+HEIC is only read, see `heic`. "grey: no" means that a grey picture comes back as RGB, "rows" whether a picture is
+decoded and encoded a few rows at a time, so that it may be larger than memory. 10,000,000 is where libvips stops.
 """
 
 import os
@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from elansr.errors import PictureError
+from elansr.images.heic import HEIC_SUFFIXES, reads_heic
 from elansr.text import shown
 
-FormatName = Literal["jpeg", "png", "webp", "tiff", "bmp", "gif", "avif"]
+FormatName = Literal["jpeg", "png", "webp", "tiff", "bmp", "gif", "avif", "heic"]
 
 _VIPS = 10_000_000
 
@@ -31,7 +32,7 @@ class Format(NamedTuple):
 
     `bits` is the most bits a sample keeps, `grey` whether one channel stays one, `many` whether it holds several pages,
     `rows` whether it is decoded and encoded row by row, `metadata` whether it holds a colour profile, EXIF and XMP,
-    `longest` the longest side in pixels.
+    `longest` the longest side in pixels. A format without `suffixes` is not written.
     """
 
     suffixes: tuple[str, ...]
@@ -56,6 +57,7 @@ FORMATS: dict[FormatName, Format] = {
     "bmp": Format((".bmp",), bits=8, grey=True, alpha=False, many=False, rows=False, metadata=False, longest=_VIPS),
     "gif": Format((".gif",), bits=8, grey=False, alpha=True, many=True, rows=False, metadata=False, longest=65535),
     "avif": Format((".avif",), bits=12, grey=False, alpha=True, many=False, rows=False, metadata=True, longest=16384),
+    "heic": Format((), bits=12, grey=True, alpha=True, many=False, rows=False, metadata=True, longest=16384),
 }
 
 SUFFIXES: dict[str, FormatName] = {suffix: name for name, row in FORMATS.items() for suffix in row.suffixes}
@@ -86,14 +88,46 @@ def format_named(name: str) -> FormatName:
     """
     suffix = f".{name.lower().removeprefix('.')}"
     if suffix not in SUFFIXES:
-        raise PictureError(f"'{name}' is not a format elansr writes; use one of {', '.join(FORMATS)}")
+        raise PictureError(
+            f"'{name}' is not a format elansr writes; use one of {', '.join(dict.fromkeys(SUFFIXES.values()))}"
+        )
     return SUFFIXES[suffix]
 
 
 def is_picture_name(path: str | os.PathLike[str]) -> bool:
-    """Whether a file in a folder is taken for a picture: it has a known suffix, in any case, and is not hidden."""
+    """Whether a file in a folder is taken for a picture: it has the suffix of one that is read, and is not hidden."""
+    name, suffix = Path(path).name, Path(path).suffix.lower()
+    return not name.startswith(".") and (suffix in SUFFIXES or (suffix in HEIC_SUFFIXES and reads_heic()))
+
+
+_RAW_SUFFIXES = (
+    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 "
+    ".rwl .sr2 .srf .srw .x3f"
+)
+_UNREAD: dict[str, str] = {
+    suffix: kind
+    for kind, suffixes in {
+        "HEIC": " ".join(HEIC_SUFFIXES),
+        "camera raw": _RAW_SUFFIXES,
+        "JPEG XL": ".jxl",
+        "JPEG 2000": ".jp2 .j2k .j2c .jpf .jpx",
+        "JPEG XR": ".jxr .hdp .wdp",
+        "Photoshop": ".psd .psb",
+        "OpenEXR": ".exr",
+        "Radiance HDR": ".hdr",
+        "TGA": ".tga",
+        "PNM": ".pbm .pgm .ppm .pnm .pam",
+        "SVG": ".svg .svgz",
+        "icon": ".ico .icns",
+    }.items()
+    for suffix in suffixes.split()
+}
+
+
+def unread_kind(path: str | os.PathLike[str]) -> str:
+    """What kind of picture a file is by its name, where elansr reads none of that kind: "camera raw"; else ""."""
     name = Path(path).name
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+    return "" if name.startswith(".") or is_picture_name(name) else _UNREAD.get(Path(name).suffix.lower(), "")
 
 
 def sniff(head: bytes) -> FormatName:
@@ -151,7 +185,7 @@ _FOREIGN: dict[bytes, str] = {
 
 
 def _sniff_boxes(head: bytes) -> FormatName:
-    """Recognises AVIF, among its relatives, by the brands in the first box."""
+    """Recognises AVIF and HEIC, among their relatives, by the brands in the first box."""
     brands = head[8 : int.from_bytes(head[:4], "big")]
     if b"avis" in brands:
         raise PictureError(_unread("an animated AVIF", "convert it to animated WebP or GIF first"))
@@ -160,5 +194,5 @@ def _sniff_boxes(head: bytes) -> FormatName:
     if b"crx " in brands:
         raise PictureError(_unread("a camera raw file", "develop it to a 16-bit TIFF first"))
     if any(brand in brands for brand in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")):
-        raise PictureError(_unread("a HEIC picture (patented codec)", "convert it to JPEG, PNG or AVIF first"))
+        return "heic"
     raise PictureError("a video or another media file, not a picture; elansr reads " + _READABLE)

@@ -3,7 +3,7 @@
     read           the picture, as `Picture`
     open_picture   what its header says, before anything is decoded; from there on whole or in rows
 
-libvips decodes everything but BMP, which Pillow does.
+libvips decodes everything but BMP, which Pillow does, and HEIC, which is pillow-heif's.
 """
 
 import io
@@ -23,6 +23,7 @@ import pyvips
 from elansr.errors import PictureError, TooManyPixelsError
 from elansr.images import metadata
 from elansr.images.formats import FORMATS, FormatName, sniff
+from elansr.images.heic import Heic
 from elansr.images.picture import Picture, Pixels, RollingRows, blank
 from elansr.images.structure import Structure, inspect
 from elansr.text import reason, shown
@@ -257,6 +258,7 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
         exif=metadata.for_pixels(block, pages[0].shape[1], pages[0].shape[0]) if block else None,
         xmp=metadata.upright_xmp(xmp) if xmp else None,
         dpi=_dpi(image.xres * 25.4, image.yres * 25.4, block),
+        notes=structure.notes,
     )
     if kind not in _ANIMATED or len(pages) == 1:
         return picture
@@ -265,6 +267,8 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
 
 def _headers(stream: BinaryIO, kind: FormatName, structure: Structure, fail_on: str) -> list[Any]:
     """The pages, or the one long strip of all frames, as libvips images of which only the header is read."""
+    if kind == "heic":
+        return [Heic(stream).header()]
     options = {"fail_on": fail_on, "access": "sequential"}
     if kind == "tiff":
         return [_header(stream, kind, options | {"page": page}) for page in structure.pages]
@@ -289,7 +293,8 @@ def _decoded(stream: BinaryIO, kind: FormatName, structure: Structure) -> list[P
         except pyvips.Error as error:
             if any(damage in str(error) for damage in _JPEG_DAMAGE):
                 raise
-    return [page for image in _headers(stream, kind, structure, "error") for page in _pages(image, kind)]
+    images = [Heic(stream).decoded()] if kind == "heic" else _headers(stream, kind, structure, "error")
+    return [page for image in images for page in _pages(image, kind)]
 
 
 def _blank_pages(image: Any, kind: FormatName) -> list[Pixels]:
@@ -318,7 +323,7 @@ def _samples(image: Any, kind: FormatName) -> Pixels:
     bits = _field(image, "bits-per-sample", 8)
     image = _in_samples(image)
     pixels: Pixels = image.numpy().reshape(image.height, image.width, image.bands)
-    if kind == "avif" and bits in (10, 12):
+    if kind in ("avif", "heic") and bits in (10, 12):
         return _full_range(pixels, bits)
     return pixels
 

@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from elansr.errors import PictureError
 from elansr.images.formats import FormatName
+from elansr.images.heic import Heic
 from elansr.images.jpeg_tables import Table, quality_of, tables_in
 from elansr.images.metadata import Directory, Field, TagError, TagFile
 
@@ -22,11 +23,13 @@ class Structure(NamedTuple):
         lossy: Whether the pixels were compressed with loss.
         pages: Which pages of the file are pictures.
         quality: Of a JPEG, 1 to 100 as libjpeg counts it, see `jpeg_tables.quality_of`; None if unknown.
+        notes: What is in the file and not read, as in `Picture.notes`.
     """
 
     lossy: bool
     pages: tuple[int, ...] = (0,)
     quality: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def inspect(kind: FormatName, stream: BinaryIO) -> Structure:
@@ -114,6 +117,11 @@ def _gif(stream: BinaryIO) -> Structure:
     return Structure(lossy=False)
 
 
+def _heic(stream: BinaryIO) -> Structure:
+    """Asks pillow-heif, which reads nothing but the boxes."""
+    return Structure(lossy=True, notes=Heic(stream).notes)
+
+
 def _color_table(flags: int) -> int:
     """The size of the colour table that the flags of a GIF screen or frame announce."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
@@ -177,4 +185,5 @@ _WALKS: dict[FormatName, Callable[[BinaryIO], Structure]] = {
     "webp": _webp,
     "gif": _gif,
     "tiff": _tiff,
+    "heic": _heic,
 }

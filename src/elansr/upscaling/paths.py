@@ -1,7 +1,8 @@
 """`elansr.upscale`: files in, larger files out; what the command line does."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from elansr.engines.device import PrecisionName, pick_device, pick_precision, set_cpu_threads
@@ -21,6 +22,9 @@ class Observer:
 
     def planned(self, jobs: Sequence[Job], single: bool) -> None:
         """Called once, before the work: what will be done, and whether it is about one file."""
+
+    def left_out(self, kinds: Mapping[str, int]) -> None:
+        """Called before that: how many pictures of which kinds were found and are not read, {"camera raw": 3}."""
 
     def progress(self, job: Job, done: int, total: int) -> None:
         """Called as a file goes on: pixels of its source done and in all; first with 0."""
@@ -105,7 +109,9 @@ def upscale(
         )
 
     size = FinalSize(outscale, width, height)
-    sources = find_files([inputs] if isinstance(inputs, (str, os.PathLike)) else inputs, recursive)
+    found = find_files([inputs] if isinstance(inputs, (str, os.PathLike)) else inputs, recursive)
+    sources = [file for file in found if not file.unread]
+    observer.left_out(Counter(file.unread for file in found if file.unread))
     single = is_single(sources)
     if existing == "auto":
         existing = "refuse" if single else "skip"

@@ -7,6 +7,7 @@ plan_jobs    input files -> one job each: read this file, write that one, or why
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -14,7 +15,7 @@ from typing import Literal
 
 from elansr.disk import takes_name
 from elansr.errors import ConfigError
-from elansr.images import SUFFIXES, format_named, is_picture_name
+from elansr.images import SUFFIXES, format_named, is_picture_name, unread_kind
 from elansr.text import shown
 
 Extension = Literal["auto", "png", "jpg", "webp", "tiff", "avif"]
@@ -32,11 +33,13 @@ class InputFile:
         path: of the file, or of what was named in its place.
         folder: the input folder in which it was found; None if it was named itself.
         problem: why there is nothing to read; "" if there is.
+        unread: a kind of picture that is not read, "camera raw"; such a file of a folder or pattern is left out.
     """
 
     path: Path
     folder: Path | None = None
     problem: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ def find_files(inputs: Iterable[str | os.PathLike[str]], recursive: bool = False
         recursive: whether folders inside folders count.
 
     Returns:
-        One `InputFile` a file. What is missing, unreadable or empty is a source with a `problem`.
+        One `InputFile` a file. What is missing, unreadable or empty is a source with a `problem`; pictures of kinds
+        that are not read are among them, for whoever counts them.
     """
     return [source for name in inputs for source in _expand(os.fspath(name), recursive)]
 
@@ -97,7 +101,7 @@ def plan_jobs(
     Without `output`, the result of a file goes beside it, and those of a folder into a new folder beside that one,
     `photos` to `photos_x4`. For one file, `output` is a file if it has a picture's extension, else a folder; for
     several it is a folder. Folders inside folders are kept. An input that is the result of another one, from an earlier
-    run, is skipped; the second job for one target fails.
+    run, is skipped; of two jobs for one target the second fails, or that of a kind that is not read.
 
     Args:
         sources: from `find_files`.
@@ -136,11 +140,26 @@ def _expand(name: str, recursive: bool) -> list[InputFile]:
 
 
 def _matching(pattern: str) -> list[InputFile]:
-    paths = sorted(
-        path for path in glob.glob(pattern, recursive=True) if is_picture_name(path) and os.path.isfile(path)
-    )
-    none = InputFile(Path(pattern), problem=f"{shown(pattern)}: matches no picture: check the pattern")
-    return [InputFile(Path(path)) for path in paths] or [none]
+    paths = sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
+    found = [file for path in paths if (file := _picture(Path(path), None))]
+    none = InputFile(Path(pattern), problem=f"{shown(pattern)}: matches no picture{_only(found)}: check the pattern")
+    return found if _readable(found) else [none, *found]
+
+
+def _picture(path: Path, folder: Path | None) -> InputFile | None:
+    """A file that was found, if its name is that of a picture."""
+    kind = unread_kind(path)
+    return InputFile(path, folder, unread=kind) if kind or is_picture_name(path) else None
+
+
+def _readable(found: Sequence[InputFile]) -> bool:
+    return any(not file.unread for file in found)
+
+
+def _only(found: Sequence[InputFile]) -> str:
+    """What there is where nothing is read, for a message."""
+    kinds = Counter(file.unread for file in found)
+    return f" that are read, only {', '.join(f'{number} {kind}' for kind, number in kinds.items())}" if kinds else ""
 
 
 def _in_folder(folder: Path, recursive: bool) -> list[InputFile]:
@@ -152,10 +171,12 @@ def _in_folder(folder: Path, recursive: bool) -> list[InputFile]:
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
-        pictures = (name for name in sorted(names) if is_picture_name(name))
-        sources += [InputFile(Path(parent, name), folder) for name in pictures]
+        sources += [file for name in sorted(names) if (file := _picture(Path(parent, name), folder))]
+    if _readable(sources):
+        return sources
     way_out = "name another folder" if recursive else "--recursive also looks into the folders inside it"
-    return sources or [InputFile(folder, folder, f"{shown(folder)}: there are no pictures in this folder: {way_out}")]
+    problem = f"{shown(folder)}: there are no pictures in this folder{_only(sources)}: {way_out}"
+    return [InputFile(folder, folder, problem), *sources]
 
 
 def _is_file_name(output: str | os.PathLike[str], sources: Sequence[InputFile]) -> bool:
@@ -233,7 +254,8 @@ def _checked(jobs: Sequence[Job], suffix: str) -> list[Job]:
         unique.setdefault((_identity(job.source), _identity(job.target)), job)
     planned = [(paths, job) for paths, job in unique.items() if job.status == "planned"]
     sources = {source for (source, _), _ in planned}
-    writers = {target: job for (_, target), job in reversed(planned)}
+    first = sorted(planned, key=lambda item: bool(unread_kind(item[1].source)))  # what is read takes the names
+    writers = {target: job for (_, target), job in reversed(first)}
     return [_judged(job, *paths, sources, writers, suffix) for paths, job in unique.items()]
 
 
@@ -247,6 +269,8 @@ def _judged(job: Job, source: str, target: str, sources: set[str], writers: Mapp
         earlier = shown(writers[source].source)
         return replace(job, status="skipped", reason=f"{shown(job.source)}: the result of {earlier}")
     if writers[target] is not job:
+        if kind := unread_kind(job.source):
+            return _failed(job, f"{kind} is not read: leave it out, or convert it first")
         other = shown(writers[target].source)
         return _failed(job, f"would be written to {shown(job.target)}, as {other} is: rename one of them")
     if not takes_name(job.target):
