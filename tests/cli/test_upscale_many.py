@@ -73,7 +73,7 @@ def test_the_document_has_every_file_in_its_order(
     assert all(record["seconds"] > 0 for record in records if record["status"] == "done")
     assert set(records[0]) == {
         "source", "target", "status", "error", "seconds", "width", "height", "pages", "model", "model_reason", "scale",
-        "notes",
+        "notes", "strength",
     }  # fmt: skip
 
 
