@@ -21,11 +21,19 @@ LINKED = [
     ROOT / "CONTRIBUTING.md",
     *(ROOT / folder / "README.md" for folder in ("examples", "comfyui")),
 ]
-WITH_PYTHON = [*READMES, *(ROOT / "docs" / f"{page}.md" for page in ("python", "hub", "serve", "spandrel"))]
+WITH_PYTHON = [
+    *READMES,
+    *(
+        ROOT / "docs" / f"{page}.md"
+        for page in ("compare", "degradation", "export", "hub", "python", "serve", "spandrel")
+    ),
+]
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+TABLE_ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
+FIXED = re.compile(r"`[^`]+`|\d[\d.]*")  # what a translation leaves as it is
 SHELL_OPERATORS = {"|", ">", ">>", "<", "&&", ";"}
 
 
@@ -84,6 +92,11 @@ def anchors(page: Path) -> set[str]:
     """What links can name in a page: its headings, as GitHub writes them."""
     plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(prose(page)))
     return {heading.strip().replace(" ", "-") for heading in plain}
+
+
+def sections(text: str) -> list[str]:
+    """The parts of a page between its headings."""
+    return re.split(r"^#+ .*$", text, flags=re.MULTILINE)
 
 
 def is_there(dotted: tuple[str, str]) -> bool:
@@ -176,8 +189,32 @@ def test_the_python_of_the_readme_runs(page: Path, tmp_path: Path, monkeypatch: 
     assert large.icc == otter.icc
 
 
-def test_both_readmes_run_the_same_commands() -> None:
-    english, chinese = ([words(line) for page, line in command_lines("elansr") if page == readme] for readme in READMES)
+def test_the_readme_links_to_every_page() -> None:
+    linked = set(LINK.findall(prose(READMES[0])))
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= linked
+
+
+def test_both_readmes_have_the_same_headings_and_links() -> None:
+    english, chinese = (prose(readme) for readme in READMES)
+    levels = [[len(marks) for marks in re.findall(r"^(#+) ", page, re.MULTILINE)] for page in (english, chinese)]
+    assert levels[0] == levels[1]
+    for left, right in zip(sections(english), sections(chinese), strict=True):
+        others = [sorted(set(LINK.findall(section)) - {"README.md", "README.zh-CN.md"}) for section in (left, right)]
+        assert others[0] == others[1]
+
+
+def test_both_readmes_have_the_same_tables() -> None:
+    """Their cells have the same code, links and numbers in the same places."""
+    english, chinese = (TABLE_ROW.findall(prose(readme)) for readme in READMES)
+    assert len(english) > 20
+    for left, right in zip(english, chinese, strict=True):
+        cells = [[FIXED.findall(LINK.sub(r"\1", cell)) for cell in row.split("|")] for row in (left, right)]
+        assert cells[0] == cells[1], f"{left}\n{right}"
+
+
+def test_both_readmes_have_the_same_fenced_blocks() -> None:
+    """But for their comments."""
+    english, chinese = ([re.sub(r" *#.*", "", block.text) for block in blocks(readme)] for readme in READMES)
     assert english == chinese
 
 

@@ -1,8 +1,9 @@
-"""Makes a picture before and after for every released file: `python -m tools.before_after`, docs/images/before_after_*.
+"""Makes a before/after picture for every released weights file: docs/images/before_after_*.jpg.
 
-Weights for clean pictures get a photo that bicubic shrank, and stand between bicubic and the original. Weights for
-photos get a photo saved as a JPEG of quality 50; there is no original to show. Pixels are those of the result, not
-resized. A picture carries the sha256 of the weights that made it, so that `--check` tells a stale one.
+Run it as `python -m tools.before_after`. Weights for clean pictures upscale a photo that bicubic has shrunk, and are
+shown between bicubic and the original. Weights for everyday photos upscale two photos saved as JPEG of quality 75, and
+are shown beside bicubic. One pixel of the picture is one pixel of the result. The file holds the sha256 of the weights
+that made it, so `--check` can tell whether it is stale.
 """
 
 import io
@@ -25,13 +26,13 @@ from tools.pages import card_path, read
 
 ROOT = Path(__file__).resolve().parents[1]
 DISAGREEMENT, BAD_INPUT = 1, 2
-CLEAN_PHOTO, REAL_PHOTO = "cityscape.png", "otter.jpg"
-"""In examples/; their source and licence (CC0) stand there."""
-REAL_QUALITY = 50
-REAL_CORNER = (20, 0)
-"""Row and column of the input where the part that is shown begins: the otter's head."""
+CLEAN_PHOTO = "cityscape.png"
+"""In examples/, whose README names sources and licences (CC0)."""
+REAL_PARTS = {"otter.jpg": (20, 0), "cityscape.png": (100, 60)}
+"""Photos in examples/, and the row and column of the input where the part that is shown begins."""
 REAL_SIZE = (360, 480)
 """Height and width of that part, in pixels of the result."""
+REAL_QUALITY = 75
 FONT, BAR = 16, 4
 STORED_QUALITY = 90
 WAY_OUT = "run make figures"
@@ -61,24 +62,29 @@ def clean_panels(photo: RGB, row: ReleasedWeights, enlarge: Enlarge) -> dict[str
     return {"bicubic": imresize(lr, *original.shape[:2]), row.name: enlarge(lr), "original": original}
 
 
-def real_panels(photo: RGB, row: ReleasedWeights, enlarge: Enlarge) -> dict[str, RGB]:
-    """What weights for photos make of a JPEG of quality 50: the part that `REAL_CORNER` and `REAL_SIZE` name.
+def real_panels(photo: RGB, corner: tuple[int, int], row: ReleasedWeights, enlarge: Enlarge) -> dict[str, RGB]:
+    """What weights for everyday photos make of a JPEG of quality 75: `REAL_SIZE` pixels of the result.
 
     Args:
         photo: uint8 (H, W, 3).
+        corner: row and column of the photo where the part begins; moved up and left if it would not fit.
         row: the weights.
         enlarge: what they compute.
+
+    Returns:
+        Pictures of `REAL_SIZE` by their labels.
     """
     lr = as_jpeg(photo, REAL_QUALITY)
     height, width = (side * row.scale for side in lr.shape[:2])
-    top, left = (at * row.scale for at in REAL_CORNER)
+    top = min(corner[0] * row.scale, height - REAL_SIZE[0])
+    left = min(corner[1] * row.scale, width - REAL_SIZE[1])
     part = slice(top, top + REAL_SIZE[0]), slice(left, left + REAL_SIZE[1])
     label = f"JPEG of quality {REAL_QUALITY}, bicubic"
     return {label: imresize(lr, height, width)[part], row.name: enlarge(lr)[part]}
 
 
 def as_jpeg(photo: RGB, quality: int) -> RGB:
-    """A picture as it comes back from a JPEG with colour at half size."""
+    """A picture saved as JPEG with 4:2:0 chroma and read back."""
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "JPEG", quality=quality, subsampling="4:2:0")
     return np.asarray(Image.open(file).convert("RGB"))
@@ -113,10 +119,13 @@ def make(root: Path, row: ReleasedWeights, enlarge: Enlarge) -> bytes:
     Raises:
         PictureError: a photo of examples/ cannot be read.
     """
-    name, panels = (REAL_PHOTO, real_panels) if row.degradation == "real" else (CLEAN_PHOTO, clean_panels)
-    shown = sheet(panels(read_rgb(root / "examples" / name), row, enlarge))
+    photos = root / "examples"
+    if row.degradation == "real":
+        panels = [real_panels(read_rgb(photos / name), corner, row, enlarge) for name, corner in REAL_PARTS.items()]
+    else:
+        panels = [clean_panels(read_rgb(photos / CLEAN_PHOTO), row, enlarge)]
     file = io.BytesIO()
-    Image.fromarray(shown).save(
+    Image.fromarray(np.vstack([sheet(shown) for shown in panels])).save(
         file, "JPEG", quality=STORED_QUALITY, subsampling="4:4:4", optimize=True, comment=row.sha256
     )
     return file.getvalue()

@@ -20,7 +20,6 @@ HALF_TOLERANCE = 0.02
 BICUBIC_TOLERANCE = 0.01
 """dB: further away, the pictures or the protocol are not those of the literature."""
 WAY_OUT = "run make figures"
-TIMES = {2: "two times", 3: "three times", 4: "four times"}
 FACT = re.compile(r"^\| ([a-z0-9 ]+) \| (.+) \|$", re.MULTILINE)
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
@@ -87,8 +86,8 @@ def _of_card(path: Path, row: ReleasedWeights, file: Description) -> Iterator[st
     title, _, rest = text.partition("\n")
     if title != f"# {row.name}":
         yield f"{path.name}: its title is not '# {row.name}'"
-    if TIMES[row.scale] not in rest.partition("\n```")[0]:
-        yield f"{path.name}: does not begin with what it is for: '{TIMES[row.scale]} the width and height'"
+    if f"{row.scale} times" not in rest.partition("\n```")[0]:
+        yield f"{path.name}: its introduction does not say that it enlarges {row.scale} times"
     for key, fact in _facts(row, file).items():
         if not _states(told.get(key, ""), fact):
             yield f"{path.name}: '{key}' is {told.get(key, 'missing')!r}, the file says {fact!r}"

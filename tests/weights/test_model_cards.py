@@ -109,7 +109,7 @@ def test_the_table_of_a_readme(root: Path) -> None:
     ("page", "old", "new", "complaint"),
     [
         (CARD, "# elan-light-x2\n", "# elan-light-x3\n", "its title is not '# elan-light-x2'"),
-        (CARD, "for two times", "for three times", "does not begin with what it is for: 'two times"),
+        (CARD, "pictures 2 times", "pictures 3 times", "does not say that it enlarges 2 times"),
         (CARD, "| network | ELAN-light:", "| network | ELAN:", "'network' is 'ELAN: 60 channels"),
         (CARD, "24 blocks", "36 blocks", "the file says 'ELAN-light: 60 channels, 24 blocks'"),
         (CARD, "582,012", "601,488", "'parameters' is '601,488', the file says '582,012'"),

@@ -72,7 +72,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=2,
         degradation="bicubic",
         sha256="5533c1171a5422714833cb279b9a7b2394ff7e8e39b5473edd0d2e2a1547ef2e",
-        description="ELAN-light, twice as wide and high, for clean photos (bicubic downscaling)",
+        description="ELAN-light x2 for clean pictures (trained on bicubic downscaling)",
     ),
     "elan-light-x3": ReleasedWeights(
         name="elan-light-x3",
@@ -80,7 +80,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=3,
         degradation="bicubic",
         sha256="a14d2a81a070c05bc2ace8acc04f7dda0e088445982aa772cf8164985c31070e",
-        description="ELAN-light, three times as wide and high, for clean photos (bicubic downscaling)",
+        description="ELAN-light x3 for clean pictures (trained on bicubic downscaling)",
     ),
     "elan-light-x4": ReleasedWeights(
         name="elan-light-x4",
@@ -88,7 +88,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=4,
         degradation="bicubic",
         sha256="59e8734565638cb7712d6bc47a2950d59aaa0f5e6210f65ad416ce5f82ff062c",
-        description="ELAN-light, four times as wide and high, for clean photos (bicubic downscaling)",
+        description="ELAN-light x4 for clean pictures (trained on bicubic downscaling)",
     ),
     "elan-light-x2-real": ReleasedWeights(
         name="elan-light-x2-real",
@@ -96,7 +96,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=2,
         degradation="real",
         sha256="de7a07fbe7afb65bbd9aa79e1cd727ae54dadbea1812e6a0c331ad9aa9d91dd2",
-        description="ELAN-light, twice as wide and high, for photos as they are (mild blur, noise, JPEG)",
+        description="ELAN-light x2 for everyday photos (trained on mild blur, noise and JPEG)",
     ),
     "elan-light-x4-real": ReleasedWeights(
         name="elan-light-x4-real",
@@ -104,7 +104,7 @@ RELEASED: dict[str, ReleasedWeights] = {
         scale=4,
         degradation="real",
         sha256="0350fb680f4efee1127870c0fbbba361143d402f39941936327ec9d81f3c19c2",
-        description="ELAN-light, four times as wide and high, for photos as they are (mild blur, noise, JPEG)",
+        description="ELAN-light x4 for everyday photos (trained on mild blur, noise and JPEG)",
     ),
 }
 
