@@ -1,4 +1,4 @@
-"""Files of other projects, read and written; only `.pth` and `.pt` files need PyTorch.
+"""Files of other projects, read and written; only pickles (`.pth`, `.pt`, `.ckpt`) need PyTorch.
 
     official   the authors': {"model_state_dict": ...}, names with "module." in front; pictures in 0..255
     basicsr    the same network wrapped as BasicSR does, {"params_ema": ...} or {"params": ...}; pictures in 0..255
@@ -7,11 +7,15 @@
 By default traiNNer-redux has no mean shift; such a file becomes a network of mean 0. Towards traiNNer the form with
 mean shift is written (its option `norm: true`), scaled so that it takes traiNNer's pictures in 0..1.
 
+Training code wraps a network's state in other things, and its names in those of the objects that hold it: checkpoints
+of Lightning, of `torch.compile` and of loops of one's own are opened too, see `WRAPPERS` and `PREFIXES`.
+
 Pickles are opened with `weights_only=True`: nothing in them is imported or run.
 """
 
 import dataclasses
 import io
+import logging
 import re
 import warnings
 from collections.abc import Mapping
@@ -23,6 +27,7 @@ from numpy.typing import NDArray
 
 from elansr.errors import MissingExtraError, WeightsError
 from elansr.nn.config import DIV2K_RGB_MEAN
+from elansr.text import listed
 from elansr.weights.contents import Contents, Layout, State, blank_state, checked
 from elansr.weights.files import errors_of, read_arrays, require_readable, to_safetensors, write_file
 from elansr.weights.foreign_keys import OURS, THEIRS, config_of, from_theirs, their_name, to_theirs
@@ -39,14 +44,35 @@ EXTENSIONS: dict[Layout, tuple[str, ...]] = {
 }
 """The extensions that the programs behind the layouts open."""
 WHITE: dict[Layout, float] = {"official": 255, "basicsr": 255, "trainner": 1}
-WRAPPERS: dict[str, Layout] = {"model_state_dict": "official", "params_ema": "basicsr", "params": "basicsr"}
+WRAPPERS: dict[str, Layout] = {
+    "model_state_dict": "official",
+    "params_ema": "basicsr",
+    "params": "basicsr",
+    "model_ema": "official",
+    "ema_state_dict": "official",
+    "ema": "official",
+    "state_dict": "official",
+    "model": "official",
+    "net_g": "official",
+    "net": "official",
+    "network": "official",
+    "generator": "official",
+}
+"""Names under which checkpoints have the state, and whose layout it then is; the first that is there counts."""
+PREFIXES = ("module.", "_orig_mod.", "model.", "net_g.", "net.", "network.", "generator.", "ema.")
+"""In front of a network's names where another object holds it; several may follow each other."""
+_NESTED = 4
+"""Wrappers inside wrappers, at most."""
+_OURS_IN_TRAINING = {"config", "network", "ema", "optimizer", "step"}
+
+_LOG = logging.getLogger(__name__)
 
 
 def read_foreign(path: Path, windows: tuple[int, ...] = DEFAULT_WINDOWS) -> Contents:
     """The contents of a file of one of the foreign layouts.
 
     Args:
-        path: a `.safetensors`, `.pth` or `.pt` file.
+        path: a `.safetensors`, `.pth`, `.pt` or `.ckpt` file.
         windows: sides of the attention windows in pixels, which the file does not say.
 
     Raises:
@@ -55,6 +81,8 @@ def read_foreign(path: Path, windows: tuple[int, ...] = DEFAULT_WINDOWS) -> Cont
     """
     wrapper, arrays = read_wrapped(path)
     with errors_of(path):
+        if arrays.keys() >= set(OURS):
+            return _ours(arrays, windows)
         config, state, white = from_theirs(arrays, windows, may_lack_mean=wrapper != "model_state_dict")
     return Contents("trainner" if white == 1 else WRAPPERS.get(wrapper, "official"), config, state)
 
@@ -101,7 +129,7 @@ def read_wrapped(path: Path) -> tuple[str, State]:
     """The arrays of a weights file of any network.
 
     Returns:
-        The name of the wrapper, "" where there is none, and the arrays by name, without "module." in front.
+        The name of the innermost wrapper, "" where there is none, and the arrays by name, without `PREFIXES`.
 
     Raises:
         WeightsError: a file that cannot be read, is damaged, asks to run code, or holds something else than tensors.
@@ -113,13 +141,15 @@ def read_wrapped(path: Path) -> tuple[str, State]:
     if path.suffix.lower() not in SUFFIXES:
         raise WeightsError(f"{path}: weights files end in {', '.join(SUFFIXES)}: rename the file to what it is")
     if path.suffix.lower() == SAFETENSORS:
-        return "", _without_prefix(read_arrays(path))
+        return "", _without_prefix(read_arrays(path), path)
     loaded = _unpickled(path)
     with errors_of(path):
         if not isinstance(loaded, dict):
             raise WeightsError(f"holds a {type(loaded).__name__}, not tensors by name: save the network's state_dict")
-        wrapper = next((name for name in WRAPPERS if isinstance(loaded.get(name), dict)), "")
-        return wrapper, _without_prefix(_arrays(loaded[wrapper] if wrapper else loaded))
+        if loaded.keys() >= _OURS_IN_TRAINING:
+            raise WeightsError("a state of `elansr train`, to resume from: name the weights file beside it")
+        wrapper, tensors = _unwrapped(loaded)
+        return wrapper, _without_prefix(_arrays(tensors), path)
 
 
 def is_elan(tensors: Mapping[str, object]) -> bool:
@@ -139,9 +169,14 @@ def contents_of(tensors: Mapping[str, object], windows: tuple[int, ...] = DEFAUL
         WeightsError: another network, a damaged one, or a grey one by our names, whose mean only the metadata says.
     """
     arrays = _arrays(tensors)
-    if not arrays.keys() >= set(OURS):
-        config, state, white = from_theirs(arrays, windows, may_lack_mean=True)
-        return Contents("trainner" if white == 1 else "official", config, state)
+    if arrays.keys() >= set(OURS):
+        return _ours(arrays, windows)
+    config, state, white = from_theirs(arrays, windows, may_lack_mean=True)
+    return Contents("trainner" if white == 1 else "official", config, state)
+
+
+def _ours(arrays: State, windows: tuple[int, ...]) -> Contents:
+    """The contents of a file with our names, but without our metadata."""
     config = config_of({their_name(name): array for name, array in arrays.items()}, windows)
     if config.colors != 3:
         raise WeightsError(f"weights for {config.colors} colours: only those for RGB can be opened without metadata")
@@ -149,9 +184,31 @@ def contents_of(tensors: Mapping[str, object], windows: tuple[int, ...] = DEFAUL
     return Contents("elansr", config, checked(arrays, blank_state(config)))
 
 
-def _without_prefix(arrays: Mapping[str, NDArray[Any]]) -> State:
-    prefix = "module." if all(name.startswith("module.") for name in arrays) else ""
-    return {name.removeprefix(prefix): array for name, array in arrays.items()}
+def _unwrapped(loaded: dict[Any, Any]) -> tuple[str, dict[Any, Any]]:
+    """The innermost wrapper's name, and what is in it: under a usual name, or the only dictionary beside no tensors."""
+    wrapper = ""
+    for _ in range(_NESTED):
+        inside = [name for name, value in loaded.items() if isinstance(value, dict)]
+        alone = len(inside) == 1 and not any(hasattr(value, "shape") for value in loaded.values())
+        name = next((name for name in WRAPPERS if name in inside), inside[0] if alone else None)
+        if name is None:
+            break
+        wrapper, loaded = str(name), loaded[name]
+    return wrapper, loaded
+
+
+def _without_prefix(arrays: Mapping[str, NDArray[Any]], path: Path) -> State:
+    """The arrays by the names that the network itself has; what an ELAN's checkpoint has beside it is left out."""
+    names = {name: name for name in arrays}
+    while prefix := next((p for p in PREFIXES if names and all(name.startswith(p) for name in names)), ""):
+        names = {name.removeprefix(prefix): full for name, full in names.items()}
+    for prefix in PREFIXES:
+        inside = {name.removeprefix(prefix): full for name, full in names.items() if name.startswith(prefix)}
+        if is_elan(inside):
+            others = listed(names.keys() - {prefix + name for name in inside})
+            _LOG.warning("%s: only the network under %s is taken, not %s", path, prefix, others)
+            return _without_prefix({name: arrays[full] for name, full in inside.items()}, path)
+    return {name: arrays[full] for name, full in names.items()}
 
 
 def _arrays(tensors: Mapping[Any, object]) -> State:

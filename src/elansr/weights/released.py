@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from elansr.nn.config import PresetName
 
 SAFETENSORS = ".safetensors"
-PICKLES = (".pth", ".pt")
+PICKLES = (".pth", ".pt", ".ckpt")
 SUFFIXES = (SAFETENSORS, *PICKLES)
 """The extensions of weights files."""
 EXPORTED = (".onnx", ".xml", ".pt2")
