@@ -98,13 +98,13 @@ def test_mistakes_end_with_one_line_and_code_2(
 def test_interrupted_it_leaves_nothing(
     call: Callable[..., Ended], photo: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from elansr.evaluation import web_pages
+    from elansr.evaluation import comparison_page
 
     def interrupt(*_: object) -> str:
         raise KeyboardInterrupt
 
     a = photo("a.png", 40, 60)
-    monkeypatch.setattr(web_pages, "lossless", interrupt)
+    monkeypatch.setattr(comparison_page, "lossless", interrupt)
     ended = call("compare", a, a, "-o", tmp_path / "out.html")
     assert (ended.code, ended.stderr) == (130, "interrupted\n")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

@@ -231,34 +231,34 @@ def test_infinite_scores_are_valid_json_and_csv(folder: Path, call: Call) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "reason"),
+    ("arguments", "named"),
     [
-        (["evaluate"], "give --data"),
-        (["evaluate", "missing"], "missing: not a folder"),
-        (["evaluate", "a", "a"], "two folders of the same name"),
-        (["evaluate", "a", "-n", "elan-light", "-s", "7"], "no weights for x7"),
-        (["evaluate", "a", "-n", "bicubic", "-n", "elan-light-x2"], "different scales, bicubic x4, elan-light-x2 x2"),
-        (["evaluate", "a", "-n", "bicubic", "-n", "bicubic"], "a model twice"),
-        (["evaluate", "a", "b", "--lr", "a"], "LR of which of 2 sets"),
-        (["evaluate", "a", "--lr", "a"], "ax4.png: missing"),
-        (["evaluate", "--lr", "missing"], "missing: not a folder"),
-        (["evaluate", "--lr", "a/HR", "--html", "page.html"], "--html shows SR beside HR"),
-        (["evaluate", "a", "-n", "bicubic", "-n", "elan-light-x4", "--html", "p.html"], "--html shows one model"),
-        (["evaluate", "a", "--csv", "out", "--html", "./out"], "two files"),
-        (["evaluate", "a", "--html", "page.txt"], "--html writes a web page: name it .html"),
-        (["evaluate", "a", "--csv", "gone/out.csv"], "gone does not exist"),
-        (["evaluate", "a", "--html", "a"], "a: is a folder"),
-        (["evaluate", "a", "--save", "a/HR/a.png"], "is not a folder"),
-        (["evaluate", "a/HR", "--save", "plain", "--overwrite"], "would replace a picture that is measured"),
-        (["train", "missing.toml"], "missing.toml: cannot be read"),
+        (["evaluate"], "--data"),
+        (["evaluate", "missing"], "missing: "),
+        (["evaluate", "a", "a"], "a, a"),
+        (["evaluate", "a", "-n", "elan-light", "-s", "7"], "x7"),
+        (["evaluate", "a", "-n", "bicubic", "-n", "elan-light-x2"], "bicubic x4, elan-light-x2 x2"),
+        (["evaluate", "a", "-n", "bicubic", "-n", "bicubic"], "bicubic, bicubic"),
+        (["evaluate", "a", "b", "--lr", "a"], "--lr a: "),
+        (["evaluate", "a", "--lr", "a"], "ax4.png: "),
+        (["evaluate", "--lr", "missing"], "missing: "),
+        (["evaluate", "--lr", "a/HR", "--html", "page.html"], "--html"),
+        (["evaluate", "a", "--csv", "out", "--html", "./out"], "out: "),
+        (["evaluate", "a", "--html", "page.txt"], "page.txt: "),
+        (["evaluate", "a", "--csv", "gone/out.csv"], "gone"),
+        (["evaluate", "a", "--html", "a"], "a: "),
+        (["evaluate", "a", "--save", "a/HR/a.png"], "a/HR/a.png"),
+        (["evaluate", "a/HR", "--save", "plain", "--overwrite"], "plain/a/a.png: "),
+        (["evaluate", "a", "--metric", "psnr"], "'psnr'"),
+        (["train", "missing.toml"], "missing.toml: "),
     ],
 )
-def test_mistakes_end_with_one_line_and_code_2(folder: Path, arguments: list[str], reason: str) -> None:
+def test_mistakes_end_with_one_line_and_code_2(folder: Path, arguments: list[str], named: str) -> None:
     (folder / "plain" / "a").mkdir(parents=True)
     (folder / "plain" / "a" / "a.png").symlink_to(folder / "a" / "HR" / "a.png")
     if arguments[0] == "evaluate" and "-n" not in arguments:
         arguments = [*arguments, "-n", "bicubic"]
     result = RUN.invoke(app, arguments)
     assert result.exit_code == 2
-    assert reason in result.stderr
+    assert named in result.stderr
     assert result.stderr.count("\n") == 1

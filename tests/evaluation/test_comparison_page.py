@@ -7,10 +7,10 @@ import pytest
 from PIL import ImageCms
 
 from elansr.errors import ConfigError, OutputExistsError
-from elansr.evaluation import web_pages
+from elansr.evaluation import comparison_page, html_page
 from elansr.evaluation.comparison import ComparedPicture, Comparison
+from elansr.evaluation.comparison_page import check_size, write_comparison
 from elansr.evaluation.crops import CropBox
-from elansr.evaluation.web_pages import check_size, write_comparison
 from tests.evaluation.parsed import Page, kind, opened, picture
 from tests.evaluation.test_report_page import EVIL
 
@@ -61,8 +61,8 @@ def test_a_profile_goes_with_the_pixels(tmp_path: Path) -> None:
 
 
 def test_what_is_too_long_for_webp_becomes_png() -> None:
-    long = RNG.integers(0, 256, (2, web_pages.LONGEST_WEBP + 1, 3), np.uint8)
-    page = Page(f'<img src="{web_pages.lossless(long)}">')
+    long = RNG.integers(0, 256, (2, html_page.LONGEST_WEBP + 1, 3), np.uint8)
+    page = Page(f'<img src="{html_page.lossless(long)}">')
     assert kind(page.one("img")) == "png"
     np.testing.assert_array_equal(picture(page.one("img")), long)
 
@@ -126,7 +126,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.M
         write_comparison(given, path)
     with pytest.raises(ConfigError, match="crop 80,0,20,5: reaches beyond the picture of 90x60"):
         write_comparison(given, path, [CropBox(80, 0, 20, 5)], overwrite=True)
-    monkeypatch.setattr(web_pages, "MOST_LOSSLESS", 3 * 90 * 60 - 1)
+    monkeypatch.setattr(comparison_page, "MOST_LOSSLESS", 3 * 90 * 60 - 1)
     with pytest.raises(ConfigError, match="3 pictures of 90x60"):
         write_comparison(given, path, overwrite=True)
     assert path.read_text() == "mine"

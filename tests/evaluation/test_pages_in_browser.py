@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from elansr.evaluation.comparison import ComparedPicture, Comparison
+from elansr.evaluation.comparison_page import write_comparison
 from elansr.evaluation.crops import CropBox
+from elansr.evaluation.report_page import ReportPage
 from elansr.evaluation.scoring import Score, SetScores
-from elansr.evaluation.web_pages import ReportPage, write_comparison
 from tests.evaluation.test_report_page import example
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -77,11 +78,11 @@ def log(pictures: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("pages")
     sides = ComparedPicture("first", pictures[0]), ComparedPicture("second", pictures[1])
     write_comparison(Comparison("t", sides), folder / "page.html", [CropBox(100, 50, 20, 20)])
-    report, sets = ReportPage("m", 2, "p"), {"One": {"a": 30.0, "b": 20.0}, "Two": {"c": 25.0}}
+    report, sets = ReportPage(["m"], 2), {"One": {"a": 30.0, "b": 20.0}, "Two": {"c": 25.0}}
     for set_name, scores in sets.items():
         for name in scores:
             given = example(set_name, name, 60, 80)
-            report.add(dataclasses.replace(given, score=Score(scores[name], 0.9)))
+            report.add("m", dataclasses.replace(given, score=Score(scores[name], 0.9)))
     results = [SetScores(s, {n: Score(v, 0.9) for n, v in scores.items()}) for s, scores in sets.items()]
     report.write(folder / "report.html", False, results)
     return _told(folder)

@@ -1,5 +1,6 @@
 """The report: what is in the page is what was evaluated, and nothing in it can do harm."""
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import pytest
 
 from elansr.errors import OutputExistsError, PictureError
 from elansr.evaluation.crops import CropBox
-from elansr.evaluation.metrics import psnr_y, ssim_y
-from elansr.evaluation.scoring import Score, ScoredPicture, SetScores
-from elansr.evaluation.web_pages import ReportPage, error_map
+from elansr.evaluation.metrics import consistency, psnr_y, ssim_y
+from elansr.evaluation.report_page import ReportPage, error_map
+from elansr.evaluation.scoring import PROTOCOLS, Score, ScoredPicture, SetScores
 from elansr.images import downscale, imresize
 from tests.evaluation.parsed import Element, Page, kind, picture
 
@@ -26,14 +27,15 @@ def example(set_name: str = "Set", name: str = "a", height: int = 120, width: in
     hr[:, width // 5] = 255
     sr = np.clip(hr + RNG.normal(0, 3, hr.shape), 0, 255).astype(np.uint8)
     sr[:, width // 5] = 60
-    score = Score(psnr_y(sr, hr, SCALE), ssim_y(sr, hr, SCALE))
-    return ScoredPicture(set_name, name, downscale(hr, SCALE), sr, hr, score, SCALE)
+    lr = downscale(hr, SCALE)
+    score = Score(psnr_y(sr, hr, SCALE), ssim_y(sr, hr, SCALE), consistency(sr, lr, SCALE))
+    return ScoredPicture(set_name, name, lr, sr, hr, score, SCALE)
 
 
 def written(path: Path, *examples: ScoredPicture, model: str = "some-model") -> Page:
-    report = ReportPage(model, SCALE, "some protocol")
+    report = ReportPage([model], SCALE)
     for each in examples:
-        report.add(each)
+        report.add(model, each)
     results = [
         SetScores(name, {e.name: e.score for e in examples if e.set_name == name})
         for name in dict.fromkeys(e.set_name for e in examples)
@@ -94,7 +96,8 @@ def test_the_tables_have_every_score(tmp_path: Path) -> None:
     cells = [e.text for e in page.all("td") if e.inside(sets)]
     mean = (examples[0].score.psnr + examples[1].score.psnr) / 2
     assert cells[:2] == ["2", f"{mean:.3f}"]
-    assert cells[3:] == ["1", f"{examples[2].score.psnr:.3f}", f"{examples[2].score.ssim:.4f}"]
+    last = examples[2].score
+    assert cells[4:] == ["1", f"{last.psnr:.3f}", f"{last.ssim:.4f}", f"{last.consistency:.2f}"]
     rows = [e for e in page.all("tr") if e.inside(scores)]
     cards = page.all("article")
     assert [e.attributes["data-set"] for e in rows] == ["One", "One", "Two"]
@@ -106,15 +109,62 @@ def test_the_tables_have_every_score(tmp_path: Path) -> None:
         (link,) = [e for e in page.all("a") if e.inside(row)]
         assert link.attributes["href"] == f"#{card.attributes['id']}"
         assert f"{given.score.psnr:.2f} dB" in card.text
-    assert "some protocol" in page.one("header").text
+    assert PROTOCOLS["paper"] in page.one("header").text
+
+
+def test_several_models_share_a_card(tmp_path: Path) -> None:
+    """Crops are from one place, scores each model's own; cards go by the first model, rows by their own."""
+    first = example()
+    worse = (first.sr // 2).astype(np.uint8)
+    second = dataclasses.replace(first, sr=worse, score=Score(psnr_y(worse, first.hr, SCALE), 0.5, 20.0))
+    report = ReportPage(["good", "bad <b>"], SCALE)
+    report.add("good", first)
+    report.add("bad <b>", second)
+    given = {"good": first, "bad <b>": second}
+    results = [SetScores("Set", {"a": one.score}, model=name) for name, one in given.items()]
+    report.write(tmp_path / "r.html", False, results)
+    page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
+    page.require_harmless()
+    box = crop_of(page, page.one("article"))
+    panels = [e for e in page.all("img") if e.attributes["alt"]]
+    names = ["LR, bicubic", "good", "bad <b>", "HR", "error of good", "error of bad <b>"]
+    assert [e.attributes["alt"] for e in panels] == [f"{name} of a" for name in names]
+    for panel, pixels in zip(panels[1:3], (first.sr, worse), strict=True):
+        np.testing.assert_array_equal(picture(panel), box.of(pixels))
+    np.testing.assert_array_equal(picture(panels[-1]), error_map(box.of(worse), box.of(first.hr)))
+    rows = [e for e in page.all("tr") if "data-psnr" in e.attributes]
+    assert [(e.attributes["data-model"], float(e.attributes["data-psnr"])) for e in rows] == [
+        (name, one.score.psnr) for name, one in given.items()
+    ]
+    assert float(page.one("article").attributes["data-psnr"]) == first.score.psnr
+    sets = page.one("table", class_="sets")
+    assert [e.text for e in page.all("td") if e.inside(sets)][::5] == ["good", "bad <b>"]
+
+
+def test_the_paper_stands_below_the_scores_of_its_network(tmp_path: Path) -> None:
+    pictures = {str(n): Score(30.0, 0.9, 50.0) for n in range(5)}
+    results = [SetScores("Set5", pictures, network="ELAN-light"), SetScores("Set14", pictures, network="ELAN-light")]
+    results.append(SetScores("Set5", pictures, network=""))
+    for protocol in ("paper", "authors"):
+        ReportPage(["m"], 2, protocol).write(tmp_path / "r.html", True, results)
+        page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
+        sets = page.one("table", class_="sets")
+        rows = [e for e in page.all("tr") if e.inside(sets)][1:]
+        heads = [next(e.text for e in page.all("th") if e.inside(row)) for row in rows]
+        assert heads == ["Set5", "Set5", "paper ELAN-light x2", "Set14", "paper ELAN-light x2"]
+        cells = [[e.text for e in page.all("td") if e.inside(row)] for row in rows]
+        assert cells[0] == ["5", "30.000", "0.9000", "50.00"]
+        assert cells[2][1:3] == ["38.17", "0.9611"]
+        assert "-8.17" in cells[2][3]
+        assert "14" in cells[4][3], "five pictures are not comparable"
 
 
 def test_a_picture_that_was_not_added_has_its_scores_only(tmp_path: Path) -> None:
-    report = ReportPage("m", SCALE, "p")
+    report = ReportPage(["m"], SCALE)
     report.write(tmp_path / "r.html", False, [SetScores("S", {"a": Score(30.0, 0.9)})])
     page = Page((tmp_path / "r.html").read_text())
     assert not page.all("article")
-    assert page.all("tr")[-1].text == "Sa30.000.9000\N{EN DASH}"
+    assert page.all("tr")[-1].text == "Sa30.000.9000\N{EN DASH}\N{EN DASH}"  # no consistency, no gain
     assert page.all("tr")[-1].attributes["data-gain"] == "NaN"
 
 
@@ -149,14 +199,14 @@ def test_a_hundred_pictures_of_noise_stay_under_15_mb(tmp_path: Path) -> None:
 def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     path = tmp_path / "r.html"
     path.write_text("mine")
-    report = ReportPage("m", SCALE, "p")
+    report = ReportPage(["m"], SCALE)
     results = [SetScores("S", {"a": Score(30.0, 0.9)})]
-    with pytest.raises(OutputExistsError, match="already there; give another name or --overwrite"):
+    with pytest.raises(OutputExistsError, match=r"r\.html"):
         report.write(path, False, results)
     assert path.read_text() == "mine"
-    with pytest.raises(PictureError, match="folder .* does not exist"):
+    with pytest.raises(PictureError, match="no"):
         report.write(tmp_path / "no" / "r.html", False, results)
-    with pytest.raises(PictureError, match="is a folder"):
+    with pytest.raises(PictureError, match=str(tmp_path)):
         report.write(tmp_path, True, results)
     report.write(path, True, results)
     Page(path.read_text())

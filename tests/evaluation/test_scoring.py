@@ -223,7 +223,7 @@ def test_what_cannot_be_evaluated_is_refused_before_the_run(two_sets: list[Path]
         (ConfigError, {"data": [two_sets[0], two_sets[0]]}),
         (ConfigError, {"lr": two_sets[0]}),
         (ConfigError, {"html": tmp_path / "page.txt"}),
-        (ConfigError, {"models": [model, "bicubic"], "html": tmp_path / "page.html"}),
+        (ConfigError, {"metrics": ["psnr"]}),
         (OutputExistsError, {"csv": tmp_path / "there.csv"}),
         (PictureError, {"csv": tmp_path / "nowhere" / "scores.csv"}),
     ]

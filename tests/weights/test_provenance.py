@@ -98,3 +98,20 @@ def test_a_provenance_holds_only_what_json_can(field: str, value: object) -> Non
 def test_a_provenance_knows_when_and_by_what_it_was_made() -> None:
     assert len(Provenance().created) == len("2026-03-01")
     assert Provenance.from_json(Provenance(name="\ud800 \u00fc").to_json()).name == "\ud800 \u00fc"
+
+
+@pytest.mark.parametrize(
+    ("changes", "faithful"),
+    [
+        ({}, True),
+        ({"recipe": "by hand"}, True),
+        ({"recipe": '{"data": {"degradation": null}, "adversarial": null}'}, True),
+        ({"recipe": '{"data": {"degradation": {"rounds": 1}}}'}, False),
+        ({"recipe": 'the mean of a and b; the last: {"data": {"degradation": {"rounds": 1}}}'}, False),
+        ({"recipe": '{"data": {}, "adversarial": {"weight": 0.01}}'}, False),
+        ({"name": "elan-light-x4-real"}, False),
+        ({"started_from": "elan-light-x4-real"}, False),
+    ],
+)
+def test_what_was_trained_for_photos_is_not_for_fidelity(changes: dict[str, str], faithful: bool) -> None:
+    assert Provenance(**changes).for_fidelity is faithful

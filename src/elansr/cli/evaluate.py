@@ -1,11 +1,14 @@
 """`elansr evaluate`: PSNR-Y and SSIM-Y of models on benchmark sets."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from elansr.cli import options as o
+
+if TYPE_CHECKING:
+    from elansr.evaluation import MetricName
 
 DATA_HELP = (
     "A set: a folder of HR pictures, or one in the layout of EDSR, BasicSR or DIV2K; may be given several times."
@@ -19,6 +22,8 @@ NO_CHECK_HELP = "Do not compare LR files with their HR first."
 SAVE_HELP = "Write the SR pictures as PNG, DIR/SET/PICTURE.png."
 CSV_HELP = "Write the scores as CSV: a row for each picture and each mean."
 HTML_HELP = "Write a report with a crop of every picture."
+METRIC_HELP = "Measure it too, with pyiqa; may be given several times. Needs the extra metrics."
+DOWNLOAD_HELP = "Let --metric download the weights it needs, once."
 DEFAULT_MODEL = "elan-light"
 
 
@@ -31,6 +36,8 @@ def evaluate(
     ] = None,
     scale: o.OwnScale = None,
     protocol: Annotated[Literal["paper", "authors"], typer.Option("--protocol", help=PROTOCOL_HELP)] = "paper",
+    metric: Annotated[list[str] | None, typer.Option("--metric", metavar="lpips|dists|niqe", help=METRIC_HELP)] = None,
+    download: Annotated[bool, typer.Option("--download", help=DOWNLOAD_HELP)] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help=NO_CHECK_HELP)] = False,
     device: o.Device = "auto",
     precision: o.Precision = "fp32",
@@ -56,6 +63,8 @@ def evaluate(
             lr=lr,
             scale=scale,
             protocol=protocol,
+            metrics=cast("list[MetricName]", metric or []),
+            download=download,
             check=not no_check,
             device=device,
             precision=precision,

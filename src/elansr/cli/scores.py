@@ -4,15 +4,16 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 
-from elansr.evaluation import PICTURES, PROTOCOLS, Evaluation, PublishedScore, Score, SetScores, published
+from elansr.evaluation import PROTOCOLS, Evaluation, Score, SetScores, measures, published
 from elansr.text import count, shown
 
 INFLATED = (
     "inflated: the authors' script rounds means up and does not round SR; do not compare with papers that do otherwise"
 )
 CONSISTENCY = "no HR: consistency of SR with LR only, in dB"
-AUTHORS = ("ELAN-light", "ELAN")
-"""The networks of the authors' paper, the only ones shown beside scores of their protocol."""
+HEADS = {"psnr": "PSNR-Y", "ssim": "SSIM-Y", "lpips": "LPIPS", "dists": "DISTS", "niqe": "NIQE"}
+DECIMALS = {"consistency": 2, "niqe": 3, "seconds": 2}
+"""Of the measures that have not four."""
 
 
 def as_text(evaluation: Evaluation) -> str:
@@ -22,12 +23,13 @@ def as_text(evaluation: Evaluation) -> str:
     protocol = PROTOCOLS[evaluation.protocol] if scored else CONSISTENCY
     lines = [f"{', '.join(map(shown, models))} x{evaluation.scale}  ({protocol})"]
     lines += [INFLATED] if scored and evaluation.protocol == "authors" else []
+    heads = [HEADS.get(name, name) for name in measures(evaluation.scores[0])]
     for scores in sets:
         lines += [f"{shown(scores.name)}: {count(len(scores.pictures), 'picture')}, {_lr(evaluation, scores)}"]
         if len(models) == 1:
-            lines += _aligned([("  picture", *_HEADS), *_picture_rows(scores)], left=1)
+            lines += _aligned([("  picture", *heads), *_picture_rows(scores)], left=1)
     several = len(models) > 1
-    head = ("set", *(["model"] if several else []), "pictures", *_HEADS)
+    head = ("set", *(["model"] if several else []), "pictures", *heads)
     return "\n".join([*lines, "", *_aligned([head, *_mean_rows(evaluation)], left=2 if several else 1)])
 
 
@@ -47,13 +49,6 @@ def _sets(evaluation: Evaluation) -> list[SetScores]:
     return [scores for scores in evaluation.scores if scores.model == evaluation.scores[0].model]
 
 
-_HEADS = ("PSNR-Y", "SSIM-Y", "consistency", "seconds")
-
-
-def _values(score: Score | SetScores) -> tuple[float, float, float, float]:
-    return score.psnr, score.ssim, score.consistency, score.seconds
-
-
 def _record(evaluation: Evaluation, model: str) -> dict[str, object]:
     sets = {
         scores.name: {
@@ -69,7 +64,7 @@ def _record(evaluation: Evaluation, model: str) -> dict[str, object]:
 
 
 def _numbers(score: Score | SetScores) -> dict[str, float | str | None]:
-    return dict(zip(("psnr", "ssim", "consistency", "seconds"), map(_number, _values(score)), strict=True))
+    return {name: _number(value) for name, value in measures(score).items()}
 
 
 def _number(value: float) -> float | str | None:
@@ -99,25 +94,19 @@ def _mean_rows(evaluation: Evaluation) -> Iterator[tuple[str, ...]]:
             label = (shown(scores.name), *([shown(scores.model)] if several else []))
             yield *label, str(len(scores.pictures)), *_formatted(scores, decimals)
         for scores in of_set:
-            row = published(scores.network, evaluation.scale, scores.name)
-            if row and (evaluation.protocol == "paper" or row.network in AUTHORS):
+            row = published(scores.network, evaluation.scale, scores.name, evaluation.protocol)
+            if row:
                 source = f"{row.source} {row.network} x{row.scale}"
                 psnr, ssim = f"{row.psnr:.{row.decimals}f}", f"{row.ssim:.4f}"
-                yield *([""] if several else []), source, "", psnr, ssim, _difference(row, scores)
-
-
-def _difference(row: PublishedScore, scores: SetScores) -> str:
-    pictures = PICTURES[row.set_name]
-    if len(scores.pictures) != pictures:
-        return f"(not comparable: {row.set_name} has {pictures} pictures)"
-    difference = round(scores.psnr - row.psnr, row.decimals) + 0.0  # never -0.00
-    return f"(difference {difference:+.{row.decimals}f})"
+                remark = f"({row.beside(scores.psnr, len(scores.pictures))})"
+                yield *([""] if several else []), source, "", psnr, ssim, remark
 
 
 def _formatted(score: Score | SetScores, psnr_decimals: int) -> tuple[str, ...]:
-    decimals = (psnr_decimals, 4, 2, 2)
-    pairs = zip(_values(score), decimals, strict=True)
-    return tuple("-" if math.isnan(value) else f"{value:.{places}f}" for value, places in pairs)
+    decimals = DECIMALS | {"psnr": psnr_decimals}
+    return tuple(
+        "-" if math.isnan(value) else f"{value:.{decimals.get(name, 4)}f}" for name, value in measures(score).items()
+    )
 
 
 def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:

@@ -127,6 +127,22 @@ def require_torch(purpose: str) -> "ModuleType":
     return torch
 
 
+def torchvision_remedy(error: Exception, extra: str) -> str:
+    """What to do about a library that could not be imported and that needs torchvision, itself built for one torch.
+
+    Args:
+        error: that importing it ended in.
+        extra: that brings it.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        return f"pip install '.[{extra}]' in elansr's folder, with the torchvision that belongs to your torch"
+    found = f" {sys.modules['torch'].__version__}" if "torch" in sys.modules else ""
+    return (
+        f"torchvision does not belong to your torch{found}: `pip uninstall torchvision`, then install both together, "
+        "with the command that PyTorch's install page gives"
+    )
+
+
 def _gpu() -> str | None:
     """The kind of GPU that PyTorch has; importing it takes a second, so only where there may be one."""
     if "torch" not in sys.modules and not (_has_driver() and find_spec("torch")):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from elansr.engines.cpu.engine import NativeEngine, runs_natively
+from elansr.engines.device import torchvision_remedy
 from elansr.engines.pytorch import DTYPES, FusedELAN
 from elansr.errors import MissingExtraError
 from elansr.nn.config import PRESETS, ELANConfig
@@ -22,18 +23,11 @@ from elansr.text import one_line
 from elansr.weights.foreign import contents_of, is_elan
 from elansr.weights.inference import InferenceForm
 
-
-def _remedy(error: Exception) -> str:
-    if isinstance(error, ModuleNotFoundError):
-        return "pip install '.[spandrel]' in elansr's folder, with the torchvision that belongs to your torch"
-    fitting = f"torchvision does not belong to your torch {torch.__version__}: `pip uninstall torchvision`"
-    return f"{fitting}, then install both together, with the command that PyTorch's install page gives"
-
-
 try:
     from spandrel import MAIN_REGISTRY, Architecture, ArchRegistry, ArchSupport, ImageModelDescriptor
 except (ImportError, RuntimeError, OSError) as error:
-    raise MissingExtraError(f"spandrel cannot be imported ({one_line(error)}): {_remedy(error)}") from error
+    remedy = torchvision_remedy(error, "spandrel")
+    raise MissingExtraError(f"spandrel cannot be imported ({one_line(error)}): {remedy}") from error
 
 ID = "elansr"
 """Not "ELAN": an architecture of that name, should spandrel get one, would not know our files."""

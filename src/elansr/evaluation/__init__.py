@@ -4,6 +4,7 @@
 one size, for `write_comparison` (an HTML page with a slider) and `write_sheet` (a picture).
 
     metrics.py             PSNR, SSIM, consistency
+    perceptual.py          LPIPS, DISTS, NIQE, by pyiqa
     datasets.py            which pictures a set has, and how they are read
     lr_check.py            whether LR files belong to their HR
     models.py              what can be scored
@@ -12,23 +13,23 @@ one size, for `write_comparison` (an HTML page with a slider) and `write_sheet` 
     published_results.py   what papers have
     comparison.py          `compare`
     crops.py               where pictures differ most
-    web_pages.py, contact_sheet.py   what is written of both
+    html_page.py, comparison_page.py, report_page.py, contact_sheet.py   what is written of both
 """
 
 from elansr.evaluation.comparison import ComparedPicture, Comparison, compare
+from elansr.evaluation.comparison_page import check_size, write_comparison
 from elansr.evaluation.contact_sheet import draw_text, line_height, write_sheet
 from elansr.evaluation.crops import CropBox
 from elansr.evaluation.datasets import RGB, BenchmarkSet, match_lr, read_rgb
 from elansr.evaluation.metrics import consistency, psnr, psnr_y, ssim, ssim_y
 from elansr.evaluation.models import BICUBIC, NAMES, Model, load_model
-from elansr.evaluation.published_results import PICTURES, PublishedScore, published
-from elansr.evaluation.scoring import PROTOCOLS, Evaluation, Protocol, Score, SetScores, evaluate
-from elansr.evaluation.web_pages import check_size, write_comparison
+from elansr.evaluation.perceptual import MetricName
+from elansr.evaluation.published_results import published
+from elansr.evaluation.scoring import PROTOCOLS, Evaluation, Protocol, Score, SetScores, evaluate, measures
 
 __all__ = [
     "BICUBIC",
     "NAMES",
-    "PICTURES",
     "PROTOCOLS",
     "RGB",
     "BenchmarkSet",
@@ -36,9 +37,9 @@ __all__ = [
     "Comparison",
     "CropBox",
     "Evaluation",
+    "MetricName",
     "Model",
     "Protocol",
-    "PublishedScore",
     "Score",
     "SetScores",
     "check_size",
@@ -49,6 +50,7 @@ __all__ = [
     "line_height",
     "load_model",
     "match_lr",
+    "measures",
     "psnr",
     "psnr_y",
     "published",

@@ -1,6 +1,6 @@
 """Pictures side by side: files, and what models make of a photo, brought to one size.
 
-`compare` gathers them; `elansr.evaluation.web_pages` makes an HTML page of them and
+`compare` gathers them; `elansr.evaluation.comparison_page` makes an HTML page of them and
 `elansr.evaluation.contact_sheet` a picture.
 """
 

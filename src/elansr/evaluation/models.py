@@ -25,6 +25,8 @@ from elansr.memory import keep_freed_memory
 from elansr.nn.config import MAX_SCALE, PRESETS, ELANConfig
 from elansr.text import one_line
 from elansr.weights.files import is_ours
+from elansr.weights.load import read_weights
+from elansr.weights.provenance import Provenance
 from elansr.weights.released import EXPORTED, SAFETENSORS, family, is_path
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ class Model:
     Attributes:
         name: as the user wrote it: "elan-light", "runs/my_x4/best.safetensors", "bicubic".
         super_resolve: LR uint8 (h, w, 3) to SR (h * scale, w * scale, 3), 0-255: float32 and not rounded, or uint8.
-        network: what the literature calls it, "ELAN-light", "IMDN", "bicubic"; "" for a network that has no such name.
+        network: what the literature calls it, "ELAN-light", "IMDN", "bicubic"; "" for a network that has no such name,
+            and for weights that were trained for photos, which the literature's scores say nothing about.
     """
 
     name: str
@@ -83,7 +86,8 @@ def load_model(model: str, scale: int | None = None, device: str = "auto", preci
         return _baseline(model, baseline, device, precision)
     scale = DEFAULT_SCALE if scale is None and family(model) else scale
     engine = open_engine(model, scale=scale, device=device, precision=precision, closed=False)
-    return Model(model, engine.config.scale, _on_pictures(engine), _name_in_the_paper(engine.config))
+    name = _name_in_the_paper(engine.config, read_weights(model, scale).provenance)
+    return Model(model, engine.config.scale, _on_pictures(engine), name)
 
 
 def find_baseline_file(model: str, scale: int | None = None) -> Baseline | None:
@@ -120,8 +124,8 @@ def _exported(path: Path, scale: int | None, device: str, precision: str) -> Mod
     engine = open_exported(path, device)
     engine.require_scale(scale)
     engine.require("auto" if precision == "fp32" else precision, engine.exported.closed)
-    run = _on_pictures(engine)
-    return Model(str(path), engine.config.scale, run, _name_in_the_paper(engine.config))
+    name = _name_in_the_paper(engine.config, Provenance(name=Path(engine.exported.model).stem))
+    return Model(str(path), engine.config.scale, _on_pictures(engine), name)
 
 
 def _on_pictures(network: Network) -> Callable[[RGB], NDArray[np.float32]]:
@@ -140,9 +144,9 @@ def _on_pictures(network: Network) -> Callable[[RGB], NDArray[np.float32]]:
     return super_resolve
 
 
-def _name_in_the_paper(config: ELANConfig) -> str:
+def _name_in_the_paper(config: ELANConfig, provenance: Provenance) -> str:
     """The paper's name of its networks, at any scale and with any mean and range of the input; else ""."""
-    for preset, row in PRESETS.items():
+    for preset, row in PRESETS.items() if provenance.for_fidelity else ():
         same = dataclasses.replace(row, scale=config.scale, rgb_mean=config.rgb_mean, rgb_range=config.rgb_range)
         if config == same:
             return NAMES[preset]

@@ -11,25 +11,14 @@ from elansr.disk import write_atomically, writing_errors
 from elansr.errors import ConfigError, PictureError
 from elansr.evaluation.datasets import RGB, BenchmarkSet
 from elansr.evaluation.models import Model
-from elansr.evaluation.scoring import PROTOCOLS, Evaluation, FilePath, Protocol, Score, ScoredPicture, SetScores
-from elansr.evaluation.web_pages import ReportPage
+from elansr.evaluation.report_page import ReportPage
+from elansr.evaluation.scoring import Evaluation, FilePath, Protocol, Score, ScoredPicture, SetScores, measures
 from elansr.images import Picture, check_place, write
 from elansr.text import shown
 from elansr.weights.released import SUFFIXES
 
-CSV_HEADER = (
-    "model",
-    "scale",
-    "protocol",
-    "set",
-    "row",
-    "picture",
-    "psnr_y",
-    "ssim_y",
-    "consistency",
-    "seconds",
-    "lr",
-)
+CSV_NAMES = {"psnr": "psnr_y", "ssim": "ssim_y"}
+"""Of the measures that CSV calls otherwise."""
 
 
 class Outputs:
@@ -66,7 +55,7 @@ class Outputs:
         if self._folders:
             self._save(self._folders[model.name] / picture.set_name, picture.name, picture.sr)
         if self._report is not None:
-            self._report.add(picture)
+            self._report.add(model.name, picture)
 
     def write(self, evaluation: Evaluation) -> None:
         """Writes the CSV file and the report."""
@@ -110,24 +99,22 @@ def as_csv(evaluation: Evaluation) -> str:
     """A row "picture" for each picture, and a row "mean" for each model and set; empty where nothing was measured."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_HEADER)
+    names = [CSV_NAMES.get(name, name) for name in measures(evaluation.scores[0])]
+    writer.writerow(("model", "scale", "protocol", "set", "row", "picture", *names, "lr"))
     for scores in evaluation.scores:
         start = (scores.model, evaluation.scale, evaluation.protocol, scores.name)
         pictures = [("picture", name, score) for name, score in scores.pictures.items()]
         rows: list[tuple[str, str, Score | SetScores]] = [*pictures, ("mean", "", scores)]
         for row, name, score in rows:
-            values = (score.psnr, score.ssim, score.consistency, score.seconds)
-            cells = ("" if math.isnan(value) else str(value) for value in values)
+            cells = ("" if math.isnan(value) else str(value) for value in measures(score).values())
             writer.writerow((*start, row, name, *cells, scores.lr_source))
     return text.getvalue()
 
 
 def _report(models: Sequence[Model], sets: Sequence[BenchmarkSet], protocol: Protocol) -> ReportPage:
-    if len(models) > 1:
-        raise ConfigError("--html shows one model: give one -n, or leave --html out")
     if any(found.lr_source == "files, no HR" for found in sets):
         raise ConfigError("--html shows SR beside HR: give --data, or leave --html out")
-    return ReportPage(models[0].name, models[0].scale, PROTOCOLS[protocol])
+    return ReportPage([model.name for model in models], models[0].scale, protocol)
 
 
 def _folders(save: Path, models: Sequence[Model]) -> dict[str, Path]:

@@ -12,6 +12,8 @@ SETS = ("Set5", "Set14", "B100", "Urban100", "Manga109")
 PICTURES = {"Set5": 5, "Set14": 14, "B100": 100, "Urban100": 100, "Manga109": 109}
 """How many pictures the sets have in the papers."""
 ALIASES = {"bsd100": "B100", "bsds100": "B100"}
+AUTHORS = ("ELAN-light", "ELAN")
+"""The networks of the authors whose script the protocol "authors" follows."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,22 @@ class PublishedScore:
     ssim: float
     decimals: int = 2
 
+    def beside(self, psnr: float, pictures: int) -> str:
+        """How a score of so many pictures compares: "difference -0.86", or "not comparable: Set5 has 5 pictures"."""
+        if pictures != PICTURES[self.set_name]:
+            return f"not comparable: {self.set_name} has {PICTURES[self.set_name]} pictures"
+        difference = round(psnr - self.psnr, self.decimals) + 0.0  # never -0.00
+        return f"difference {difference:+.{self.decimals}f}"
 
-def published(network: str, scale: int, set_name: str) -> PublishedScore | None:
-    """The published result of a network on a set, whose name counts in upper or lower case; None if there is none."""
+
+def published(network: str, scale: int, set_name: str, protocol: str = "paper") -> PublishedScore | None:
+    """The published result of a network on a set, whose name counts in upper or lower case; None if there is none.
+
+    Args:
+        protocol: of the scores that it stands beside; only the authors' own results are of the protocol "authors".
+    """
+    if protocol == "authors" and network not in AUTHORS:
+        return None
     known = known_set(set_name)
     return next((row for row in ROWS if (row.network, row.scale, row.set_name) == (network, scale, known)), None)
 

@@ -8,11 +8,12 @@ luma in float64, and a set's score is the plain mean over its pictures; nothing 
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import fmean
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from elansr.evaluation.datasets import RGB, BenchmarkSet, LRSource
 from elansr.evaluation.lr_check import check_pairs
 from elansr.evaluation.metrics import consistency, psnr_y, ssim_y
 from elansr.evaluation.models import Model, load_model
+from elansr.evaluation.perceptual import MetricName, PerceptualMetric, load_metrics
 from elansr.images import rounded
 from elansr.text import shown
 
@@ -45,12 +47,14 @@ class Score:
         ssim: SSIM-Y, -1 to 1.
         consistency: of SR with LR in dB, see `elansr.evaluation.metrics`.
         seconds: the model took.
+        perceptual: what was asked for of `elansr.evaluation.perceptual`, by its name.
     """
 
     psnr: float
     ssim: float
     consistency: float = math.nan
     seconds: float = math.nan
+    perceptual: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,21 @@ class SetScores:
         return fmean(score.consistency for score in self.pictures.values())
 
     @property
+    def perceptual(self) -> dict[str, float]:
+        """Means of the perceptual metrics, by their names."""
+        scores = list(self.pictures.values())
+        return {name: fmean(score.perceptual[name] for score in scores) for name in scores[0].perceptual}
+
+    @property
     def seconds(self) -> float:
         """Mean seconds the model took."""
         return fmean(score.seconds for score in self.pictures.values())
+
+
+def measures(score: Score | SetScores) -> dict[str, float]:
+    """Every number of a score, by the name that tables, CSV and JSON have for it."""
+    first = {"psnr": score.psnr, "ssim": score.ssim, "consistency": score.consistency}
+    return {**first, **score.perceptual, "seconds": score.seconds}
 
 
 @dataclass(frozen=True)
@@ -138,6 +154,8 @@ def evaluate(
     lr: FilePath | None = None,
     scale: int | None = None,
     protocol: Protocol = "paper",
+    metrics: Sequence[MetricName] = (),
+    download: bool = False,
     check: bool = True,
     device: str = "auto",
     precision: str = "fp32",
@@ -159,18 +177,20 @@ def evaluate(
         lr: a folder of LR pictures: alone, to measure consistency without HR; with one folder of data, its LR files.
         scale: super-resolution factor; None takes that of the weights, and 4 where they have none.
         protocol: "paper" or "authors", see the module.
+        metrics: "lpips", "dists", "niqe": measured too, with pyiqa, see `elansr.evaluation.perceptual`.
+        download: whether pyiqa may download the weights that these metrics need.
         check: whether LR files are compared with their HR first.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         save: a folder for SR as PNG: SAVE/SET/PICTURE.png, with several models SAVE/MODEL/SET/PICTURE.png.
         csv: a file for the scores: a row for each picture and each mean.
-        html: a file for a report with a crop of every picture; of one model, with HR.
+        html: a file for a report with a crop of every picture, beside HR.
         progress: called after each picture with what is at work and the number of pictures done and of all.
 
     Raises:
         ConfigError: nothing to evaluate on, or a choice of models, sets or outputs that cannot be.
         DataError: no pictures, LR that is not of its HR, or a model that gives another size or NaN.
-        WeightsError, DeviceError, MissingExtraError: see `load_model`.
+        WeightsError, DeviceError, MissingExtraError: see `load_model` and `load_metrics`.
         PictureError: a picture that cannot be read or written.
         OutputExistsError: a file that exists where `overwrite` is off.
     """
@@ -182,6 +202,7 @@ def evaluate(
     loaded = _load([models] if isinstance(models, (str, os.PathLike, Model)) else models, scale, device, precision)
     sets = _find_sets(folders, lr, loaded[0].scale)
     outputs = Outputs(save, csv, html, overwrite, loaded, sets, protocol)
+    perceptual = load_metrics(metrics, device, download)
     if check:
         check_pairs(sets, partial(progress, "LR against HR"))
 
@@ -189,7 +210,9 @@ def evaluate(
         outputs.add(model, picture)
         progress(f"{model.name}: {picture.set_name}", done, total)
 
-    scores = [score_set(model, found, protocol, partial(after, model)) for model in loaded for found in sets]
+    scores = [
+        score_set(model, found, protocol, partial(after, model), perceptual) for model in loaded for found in sets
+    ]
     result = Evaluation(loaded[0].scale, protocol, check, tuple(scores))
     outputs.write(result)
     return result
@@ -200,10 +223,12 @@ def score_set(
     pictures: BenchmarkSet,
     protocol: Protocol = "paper",
     after: Callable[[ScoredPicture, int, int], None] | None = None,
+    metrics: Mapping[str, PerceptualMetric] = MappingProxyType({}),
 ) -> SetScores:
     """Scores a model on one set; without HR, PSNR and SSIM are NaN.
 
     Args:
+        metrics: what else is measured, by name.
         after: called after each picture with its score and the number of pictures done and of all.
 
     Raises:
@@ -219,7 +244,8 @@ def score_set(
         if hr is not None:
             measured = pixels if protocol == "paper" else np.clip(sr, 0, 255)
             psnr, ssim = psnr_y(measured, hr, scale), ssim_y(measured, hr, scale)
-        scores[name] = Score(psnr, ssim, consistency(pixels, lr, scale), seconds)
+        others = {metric: measure(pixels, hr) for metric, measure in metrics.items()}
+        scores[name] = Score(psnr, ssim, consistency(pixels, lr, scale), seconds, others)
         if after:
             scored = ScoredPicture(pictures.name, name, lr, pixels, hr, scores[name], scale)
             after(scored, len(scores), len(pictures.files))

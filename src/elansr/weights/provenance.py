@@ -81,6 +81,20 @@ class Provenance:
             if not holds:
                 raise WeightsError(f"provenance {name}={getattr(self, name)!r:.100}: {rule}")
 
+    @property
+    def for_fidelity(self) -> bool:
+        """Whether training sought the least error from bicubic LR, as the paper; also where nothing says otherwise.
+
+        Not so for photos (a name that ends with "-real", a degradation in the recipe) and after an adversarial stage.
+        """
+        if any(name.endswith("-real") for name in (self.name, self.started_from)):
+            return False
+        try:
+            recipe = json.loads(self.recipe[self.recipe.index("{") :])  # behind what `tools.average` says first
+            return not (recipe["data"].get("degradation") or recipe.get("adversarial"))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return True
+
     def to_json(self) -> str:
         """One JSON object with every field."""
         return json.dumps(dataclasses.asdict(self), allow_nan=False)

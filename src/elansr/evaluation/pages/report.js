@@ -7,15 +7,17 @@
     return { parent, items: [...parent.children] };
   });
 
+  const isText = (by) => ["name", "set", "model"].includes(by);
+
   const compare = (by) => {
-    if (by === "name" || by === "set") {
+    if (isText(by)) {
       return (a, b) => a.dataset[by].localeCompare(b.dataset[by], undefined, { numeric: true });
     }
     return (a, b) => Number(a.dataset[by]) - Number(b.dataset[by]) || 0;
   };
 
   // What has no number stays last whichever way the others go.
-  const isKnown = (by) => (item) => by === "name" || by === "set" || !Number.isNaN(Number(item.dataset[by]));
+  const isKnown = (by) => (item) => isText(by) || !Number.isNaN(Number(item.dataset[by]));
 
   const sorted = (items, by, direction) => {
     if (!by) return items;
