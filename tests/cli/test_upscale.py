@@ -420,11 +420,11 @@ def test_a_mixed_folder_goes_through_the_weights_for_each_file(
 ) -> None:
     clean, real = "elan-light-x4", "elan-light-x4-real"
     expected = {
-        "a.jpg": (60, real, "lossy JPEG of quality 60"),
+        "a.jpg": (60, real, "JPEG quality 60"),
         "b.png": (None, clean, "lossless PNG"),
         "c.webp": (90, real, "lossy WebP"),
         "d.webp": (100, clean, "lossless WebP"),
-        "e.jpg": (95, clean, "JPEG of quality 95, lightly compressed"),
+        "e.jpg": (95, clean, "JPEG quality 95"),
     }
     for name, (quality, _, _) in expected.items():
         noise(tmp_path / "in" / name, quality)
@@ -445,10 +445,10 @@ def test_a_mixed_folder_goes_through_the_weights_for_each_file(
 @pytest.mark.parametrize(
     ("options", "name", "told"),
     [
-        ([], "a_x4.jpg", "elan-light-x4-real (lossy JPEG of quality 60)"),
-        (["-s", 2], "a_x2.jpg", "elan-light-x2-real (lossy JPEG of quality 60)"),
-        (["-s", 3], "a_x3.jpg", "elan-light-x3 (lossy JPEG of quality 60, but no -real weights for x3)"),
-        (["--width", 30], "a_w30.jpg", "elan-light-x2-real (lossy JPEG of quality 60)"),
+        ([], "a_x4.jpg", "elan-light-x4-real (JPEG quality 60)"),
+        (["-s", 2], "a_x2.jpg", "elan-light-x2-real (JPEG quality 60)"),
+        (["-s", 3], "a_x3.jpg", "elan-light-x3 (JPEG quality 60, but no -real weights for x3)"),
+        (["--width", 30], "a_w30.jpg", "elan-light-x2-real (JPEG quality 60)"),
         (["-n", "elan-light"], "a_x4.jpg", "elan-light-x4"),
         (["-n", "elan-light-real", "-s", 2], "a_x2.jpg", "elan-light-x2-real"),
         (["-n", "elan-light-real", "--outscale", 3], "a_x3.jpg", "elan-light-x4-real"),
@@ -466,8 +466,8 @@ def test_a_line_says_which_weights_and_why(
 
 @pytest.mark.usefixtures("installed")
 def test_without_real_weights_auto_says_so(call: Callable[..., Ended], tmp_path: Path) -> None:
-    ended = call("upscale", noise(tmp_path / "a.jpg"))
-    assert ended.stderr.endswith(" s, elan-light-x4 (lossy JPEG of quality 95, but no -real weights for x4)\n")
+    ended = call("upscale", noise(tmp_path / "a.jpg", 60))
+    assert ended.stderr.endswith(" s, elan-light-x4 (JPEG quality 60, but no -real weights for x4)\n")
 
 
 @pytest.mark.usefixtures("installed_real")

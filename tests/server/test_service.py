@@ -79,7 +79,7 @@ def test_auto_chooses_as_elansr_upscale_does(serving: Serving, file_of: FileOf) 
     jpeg = service.submit(file_of("JPEG", 4, 4, quality=40), "a.jpg", RequestOptions(model="auto")).result()
     named = service.submit(file_of("JPEG", 4, 4), "a.jpg", RequestOptions("elan-light-x2")).result()
     assert (png.model, png.reason, png.width) == ("elan-light-x3", "lossless PNG", 12)
-    assert (jpeg.model, jpeg.reason, jpeg.width) == ("elan-light-x4-real", "lossy JPEG of quality 40", 16)
+    assert (jpeg.model, jpeg.reason, jpeg.width) == ("elan-light-x4-real", "JPEG quality 40", 16)
     assert (named.model, named.reason, named.width) == ("elan-light-x2", "", 8)
 
 

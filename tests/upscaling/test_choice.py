@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from elansr.errors import WeightsError
-from elansr.images import FormatName, Picture, read, write
-from elansr.upscaling.choice import CLEAN_FROM, Choice, Upscalers, weights_for
+from elansr.images import FormatName, Picture, open_picture, read, write
+from elansr.upscaling.choice import CLEAN_FROM, NOISY_FROM, SOFT_BELOW, Choice, Evidence, Upscalers, weights_for
+from elansr.upscaling.condition import Condition
 from elansr.upscaling.final_size import FinalSize
 from elansr.weights import released
 
@@ -29,6 +30,12 @@ def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     released.RELEASED.clear()
     released.RELEASED.update(before)  # in their order, which messages and pages keep
+
+
+@pytest.fixture
+def photo_pixels() -> np.ndarray:
+    """The example that is shrunk, and so sharp."""
+    return read(Path(__file__).parents[2] / "examples" / "cityscape.png").pixels
 
 
 def without_real() -> None:
@@ -63,55 +70,56 @@ def picture(
     return Picture((np.zeros((height, width, 3), np.uint8),), format=file_format, lossy=lossy, quality=quality)
 
 
-# --- by the format ---
+# --- by the file and its pixels ---
+
+JPEG = Evidence("JPEG", lossy=True)
+PNG = Evidence("PNG")
 
 
 @pytest.mark.parametrize(
-    ("scale", "lossy", "file_format", "expected"),
+    ("scale", "evidence", "model", "reason"),
     [
-        (4, True, "jpeg", ("elan-light-x4-real", "lossy JPEG")),
-        (2, True, "webp", ("elan-light-x2-real", "lossy WebP")),
-        (4, True, "avif", ("elan-light-x4-real", "lossy AVIF")),
-        (2, True, "tiff", ("elan-light-x2-real", "lossy TIFF")),
-        (4, False, "png", ("elan-light-x4", "lossless PNG")),
-        (2, False, "webp", ("elan-light-x2", "lossless WebP")),
-        (3, False, "tiff", ("elan-light-x3", "lossless TIFF")),
-        (3, True, "jpeg", ("elan-light-x3", "lossy JPEG, but no -real weights for x3")),
+        (4, JPEG, "elan-light-x4-real", "lossy JPEG"),
+        (2, Evidence("WebP", lossy=True), "elan-light-x2-real", "lossy WebP"),
+        (4, PNG, "elan-light-x4", "lossless PNG"),
+        (3, PNG, "elan-light-x3", "lossless PNG"),
+        (3, JPEG, "elan-light-x3", "lossy JPEG, but no -real weights for x3"),
+        (4, JPEG._replace(quality=1), "elan-light-x4-real", "JPEG quality 1"),
+        (4, JPEG._replace(quality=CLEAN_FROM - 1), "elan-light-x4-real", f"JPEG quality {CLEAN_FROM - 1}"),
+        (4, JPEG._replace(quality=CLEAN_FROM), "elan-light-x4", f"JPEG quality {CLEAN_FROM}"),
+        (2, JPEG._replace(quality=CLEAN_FROM - 1), "elan-light-x2-real", f"JPEG quality {CLEAN_FROM - 1}"),
+        (3, JPEG._replace(quality=72), "elan-light-x3", "JPEG quality 72, but no -real weights for x3"),
+        (3, JPEG._replace(quality=100), "elan-light-x3", "JPEG quality 100"),
+        (4, PNG._replace(condition=Condition(6.2, 0.9)), "elan-light-x4-real", "noisy, sigma 6"),
+        (4, JPEG._replace(quality=95, condition=Condition(6.2, 0.9)), "elan-light-x4-real", "noisy, sigma 6"),
+        (4, JPEG._replace(quality=40, condition=Condition(6.2, 0.9)), "elan-light-x4-real", "JPEG quality 40"),
+        (4, PNG._replace(condition=Condition(0.4, 0.3)), "elan-light-x4-real", "soft"),
+        (4, PNG._replace(condition=Condition(0.4, 0.8)), "elan-light-x4", "lossless PNG"),
+        (
+            3,
+            PNG._replace(condition=Condition(6.2, 0.9)),
+            "elan-light-x3",
+            "noisy, sigma 6, but no -real weights for x3",
+        ),
+        (3, PNG._replace(condition=Condition(0.4, 0.3)), "elan-light-x3", "soft, but no -real weights for x3"),
     ],
 )
-def test_auto_goes_by_the_loss_of_the_file(
-    scale: int, lossy: bool, file_format: FormatName, expected: tuple[str, str]
-) -> None:
-    assert weights_for("auto", scale, lossy, file_format)[:2] == expected
-
-
-@pytest.mark.parametrize(
-    ("scale", "quality", "expected"),
-    [
-        (4, 1, ("elan-light-x4-real", "lossy JPEG of quality 1")),
-        (4, CLEAN_FROM - 1, ("elan-light-x4-real", f"lossy JPEG of quality {CLEAN_FROM - 1}")),
-        (4, CLEAN_FROM, ("elan-light-x4", f"JPEG of quality {CLEAN_FROM}, lightly compressed")),
-        (4, 100, ("elan-light-x4", "JPEG of quality 100, lightly compressed")),
-        (2, CLEAN_FROM - 1, ("elan-light-x2-real", f"lossy JPEG of quality {CLEAN_FROM - 1}")),
-        (2, CLEAN_FROM, ("elan-light-x2", f"JPEG of quality {CLEAN_FROM}, lightly compressed")),
-        (3, 72, ("elan-light-x3", "lossy JPEG of quality 72, but no -real weights for x3")),
-        (3, 100, ("elan-light-x3", "lossy JPEG of quality 100, but no -real weights for x3")),
-    ],
-)
-def test_of_a_jpeg_auto_goes_by_the_quality(scale: int, quality: int, expected: tuple[str, str]) -> None:
-    assert weights_for("auto", scale, True, "jpeg", quality)[:2] == expected
-
-
-def test_the_quality_lies_where_it_was_measured_to_cross() -> None:
-    """At 75 the weights for photos were ahead by 0.1 dB and more at x2 and x4, at 90 behind by 0.5 dB and more."""
-    assert 75 < CLEAN_FROM < 90
+def test_auto_goes_by_loss_noise_and_sharpness(scale: int, evidence: Evidence, model: str, reason: str) -> None:
+    assert weights_for("auto", scale, evidence) == Choice(model, reason)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_without_real_weights_everything_goes_through_the_others(scale: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_real_weights_everything_goes_through_the_others(scale: int) -> None:
     without_real()
-    expected = (f"elan-light-x{scale}", f"lossy JPEG, but no -real weights for x{scale}")
-    assert weights_for("auto", scale, True, "jpeg")[:2] == expected
+    expected = Choice(f"elan-light-x{scale}", f"lossy JPEG, but no -real weights for x{scale}")
+    assert weights_for("auto", scale, JPEG) == expected
+
+
+def test_the_thresholds_lie_where_they_were_measured_to_cross() -> None:
+    """See the tables in `elansr.upscaling.choice`."""
+    assert 75 < CLEAN_FROM < 90
+    assert 2 < NOISY_FROM < 4
+    assert 0.5 < SOFT_BELOW < 0.7
 
 
 @pytest.mark.parametrize(
@@ -124,25 +132,27 @@ def test_without_real_weights_everything_goes_through_the_others(scale: int, mon
         ("mine.safetensors", 2, "mine.safetensors"),
     ],
 )
-@pytest.mark.parametrize("lossy", [False, True])
-def test_what_the_user_named_is_taken_whatever_the_file(model: str, scale: int | None, name: str, lossy: bool) -> None:
-    assert weights_for(model, scale, lossy, "jpeg") == Choice(name, "")
+@pytest.mark.parametrize("evidence", [PNG, JPEG])
+def test_what_the_user_named_is_taken_whatever_the_file(
+    model: str, scale: int | None, name: str, evidence: Evidence
+) -> None:
+    assert weights_for(model, scale, evidence) == Choice(name, "")
 
 
 def test_a_scale_without_weights_is_refused() -> None:
     with pytest.raises(WeightsError, match="no weights for x5: choose elan-light-x2, elan-light-x3, elan-light-x4$"):
-        weights_for("auto", 5, True, "jpeg")
+        weights_for("auto", 5, JPEG)
     with pytest.raises(WeightsError, match="no weights for x3: choose elan-light-x2-real, elan-light-x4-real$"):
-        weights_for("elan-light-real", 3, True, "jpeg")
+        weights_for("elan-light-real", 3, JPEG)
 
 
 def test_the_files_themselves_tell_what_lost_detail(tmp_path: Path) -> None:
     """The name says nothing: both WebP are called alike, and a PNG may be called .jpg."""
-    noise = Picture((np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8),))
+    small = Picture((np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8),))
     files = {"lossy/a.webp": 80, "lossless/a.webp": 100, "b.jpg": 95, "d.jpg": 60, "c.png": None}
     for name, quality in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        write(noise, tmp_path / name, quality=quality)
+        write(small, tmp_path / name, quality=quality)
     (tmp_path / "c.png").rename(tmp_path / "c.jpg")
     choose = upscalers(Loads())
     told = {
@@ -152,10 +162,21 @@ def test_the_files_themselves_tell_what_lost_detail(tmp_path: Path) -> None:
     assert told == {
         "lossy/a.webp": ("elan-light-x4-real", "lossy WebP"),
         "lossless/a.webp": ("elan-light-x4", "lossless WebP"),
-        "b.jpg": ("elan-light-x4", "JPEG of quality 95, lightly compressed"),
-        "d.jpg": ("elan-light-x4-real", "lossy JPEG of quality 60"),
+        "b.jpg": ("elan-light-x4", "JPEG quality 95"),
+        "d.jpg": ("elan-light-x4-real", "JPEG quality 60"),
         "c.jpg": ("elan-light-x4", "lossless PNG"),
     }
+
+
+def test_a_picture_that_is_read_in_rows_gets_the_same_weights(tmp_path: Path, photo_pixels: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    noisy = np.clip(photo_pixels + rng.normal(0, 8, photo_pixels.shape), 0, 255).astype(np.uint8)
+    choose = upscalers(Loads())
+    for name, pixels, reason in (("a.png", photo_pixels, "lossless PNG"), ("b.png", noisy, "noisy")):
+        write(Picture((pixels,)), tmp_path / name)
+        in_rows, in_memory = choose(open_picture(tmp_path / name)), choose(read(tmp_path / name))
+        assert in_rows.choice == in_memory.choice
+        assert in_rows.choice.reason.startswith(reason)
 
 
 # --- by the size, and loaded once ---
@@ -254,10 +275,10 @@ def test_the_only_weights_there_can_be_are_loaded_at_once(monkeypatch: pytest.Mo
 # --- at a strength ---
 
 
-@pytest.mark.parametrize("lossy", [False, True])
+@pytest.mark.parametrize("evidence", [PNG, JPEG])
 @pytest.mark.parametrize("model", ["auto", "elan-light-real", "elan-light-x4-real"])
-def test_a_strength_holds_for_every_picture(model: str, lossy: bool) -> None:
-    assert weights_for(model, 4, lossy, "jpeg", strength=0.5) == Choice("elan-light-x4-real", "", 0.5)
+def test_a_strength_holds_for_every_picture(model: str, evidence: Evidence) -> None:
+    assert weights_for(model, 4, evidence, 0.5) == Choice("elan-light-x4-real", "", 0.5)
 
 
 def test_a_strength_goes_to_the_smallest_scale_of_real_weights() -> None:

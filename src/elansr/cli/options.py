@@ -58,7 +58,8 @@ OWN_SCALE_HELP = "Scale of the network. Default: the weights' own, otherwise 4."
 OwnScale = Annotated[int | None, typer.Option("-s", "--scale", metavar="2|3|4", help=OWN_SCALE_HELP)]
 MODEL_HELP = (
     "Released weights, see `elansr info`, a weights file, or what `elansr export` wrote. auto: -real weights for a "
-    "lossy file (JPEG below quality 85) if the scale has them, otherwise those for clean pictures."
+    "lossy file (JPEG below quality 85) or a noisy or soft picture if the scale has them, otherwise those for clean "
+    "pictures."
 )
 Model = Annotated[
     str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=NETWORK, help=MODEL_HELP)

@@ -91,7 +91,7 @@ class SplitPicture:
         """
         if self._output.exists(self._share(number)):
             return
-        upscaler, _ = upscalers(self._stream.picture)
+        upscaler, _ = upscalers(self._stream)
         rows = folder / f"{number}.rows"
         with open(rows, "wb") as file:
             for strip in self._strips(number, upscaler):
@@ -105,7 +105,7 @@ class SplitPicture:
             ElansrError: a share is missing, or the result cannot be written.
         """
         started = time.perf_counter()
-        upscaler, choice = upscalers(self._stream.picture)
+        upscaler, choice = upscalers(self._stream)
         height, width, channels = self._shape
         size = height * upscaler.scale, width * upscaler.scale
         page = blank(size, channels, self._stream.picture.pixels.dtype == np.uint16)

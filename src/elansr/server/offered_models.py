@@ -51,7 +51,7 @@ class OfferedModels:
     @property
     def offers(self) -> list[ModelRow]:
         """All that clients may name, the default first."""
-        rows = [(AUTO, tuple(sorted(family(CLEAN))), "chosen by how the file was compressed")]
+        rows = [(AUTO, tuple(sorted(family(CLEAN))), "chosen for each picture: by compression, noise and sharpness")]
         rows += [(name, tuple(sorted(family(name))), _of(name)) for name in _FAMILIES]
         rows += [(row.name, (row.scale,), row.description) for row in RELEASED.values()]
         if self.default not in _NAMES:
@@ -100,7 +100,7 @@ class OfferedModels:
         if is_path(model) or scale is None:
             require_strength(strength)
         else:
-            weights_for(model, scale, lossy=False, file_format="png", strength=strength)
+            weights_for(model, scale, strength=strength)
         return Upscalers(
             model, scale, size, lambda chosen, wanted: share(self._get(chosen, wanted, strength)), strength
         )

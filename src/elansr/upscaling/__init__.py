@@ -4,12 +4,13 @@ paths.py       `elansr.upscale`, which the command line calls
 plan.py        names of files -> jobs: read this, write that
 pipeline.py    jobs -> results, several at once
 files.py       one file in memory; on_disk.py: one that is larger; resume.py: what an interrupted run leaves
-choice.py      which weights; final_size.py: how large the result
+choice.py      which weights; condition.py: noise and sharpness; final_size.py: how large the result
 upscaler.py    the public class; tiled_network.py: the same for arrays and rows, as the rest of the house uses it
 rows.py        colour and alpha apart; tiling.py: tiles, halos, blending; exact_tones.py: flat and neutral areas
 """
 
-from elansr.upscaling.choice import CLEAN, REAL, Choice, ChosenUpscaler, Upscalers, weights_for
+from elansr.upscaling.choice import CLEAN, REAL, Choice, ChosenUpscaler, Evidence, Upscalers, weights_for
+from elansr.upscaling.condition import Condition, measure
 from elansr.upscaling.files import Existing, FileResult, Options, attempt, notes_on
 from elansr.upscaling.final_size import SCALES, FinalSize, fit
 from elansr.upscaling.paths import Observer, upscale
@@ -38,7 +39,9 @@ __all__ = [
     "Border",
     "Choice",
     "ChosenUpscaler",
+    "Condition",
     "DecodedFile",
+    "Evidence",
     "Existing",
     "Extension",
     "FileResult",
@@ -60,6 +63,7 @@ __all__ = [
     "has_work",
     "is_single",
     "load",
+    "measure",
     "notes_on",
     "overlapped",
     "plan_jobs",

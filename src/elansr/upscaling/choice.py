@@ -1,6 +1,6 @@
 """Which weights each picture goes through, and why.
 
-weights_for   what `-n` of `elansr upscale` means for one picture, by how its file is compressed
+weights_for   what `-n` of `elansr upscale` means for one picture, by its file and its pixels
 Upscalers     the same by its size too, with the networks loaded
 """
 
@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from elansr.images import FormatName, Picture
+from elansr.images import Picture, PictureFile
+from elansr.upscaling.condition import Condition, measure, measure_rows
 from elansr.upscaling.final_size import FinalSize, scale_for
 from elansr.weights.released import AUTO, RELEASED, family, find, is_path, require_strength, resolve
 
@@ -19,7 +20,7 @@ CLEAN, REAL = "elan-light", "elan-light-real"
 """The families that "auto" chooses from: for clean pictures and for photos as they are."""
 
 CLEAN_FROM = 85
-"""The JPEG quality from which on the weights for clean pictures are taken, because they are ahead there.
+"""The JPEG quality from which on a file is as good as lossless.
 
 Measured on 13 validation pictures, shrunk by bicubic and compressed at 4:2:0, PSNR-Y of `CLEAN` minus that of `REAL` in
 dB; a tie is for `REAL`, because photos have noise and blur besides JPEG:
@@ -29,6 +30,28 @@ dB; a tie is for `REAL`, because photos have noise and blur besides JPEG:
     x4       -0.34  -0.33  -0.19  -0.10  +0.02  +0.20  +0.50  +0.84  +1.06
 
 `python -m tools.degraded -s 4 --every 3 VAL_FOLDER` measures it again for other weights.
+"""
+
+NOISY_FROM, SOFT_BELOW = 2.8, 0.6
+"""The noise from which on, and the sharpness below which, a picture needs the weights for everyday photos.
+
+Measured on 7 validation pictures, shrunk by bicubic, with noise in levels of each colour or Gaussian blur in pixels:
+PSNR-Y of `CLEAN` minus that of `REAL` in dB, and the medians of what `elansr.upscaling.condition` finds.
+
+    noise               0      1      2      3      4      6     10
+    x2 dB           +1.61  +1.42  +0.96  +0.42  -0.07  -0.79  -1.37
+       noise         0.44   0.92   1.51   2.13   2.76   4.07   6.53
+    x4 dB           +0.87  +0.79  +0.64  +0.44  +0.24  -0.08  -0.41
+       noise         0.57   1.15   1.87   2.62   3.15   4.33   6.81
+
+    blur              0.4    0.5    0.6    0.8      1    1.5
+    x2 dB           -0.26  -1.44  -2.42
+       sharpness     0.73   0.68   0.62
+    x4 dB           -0.16  -0.87  -1.49  -2.05  -1.47  -0.40
+       sharpness     0.71   0.66   0.60   0.49   0.40   0.31
+
+At x4 fidelity alone would take `REAL` from noise 6 on; by eye, the grain that `CLEAN` amplifies is disturbing from 4
+on. `python -m tools.graded -s 4 --every 6 VAL_FOLDER` measures it again for other weights.
 """
 
 
@@ -58,44 +81,67 @@ class ChosenUpscaler(NamedTuple):
     choice: Choice
 
 
+class Evidence(NamedTuple):
+    """What "auto" goes by.
+
+    Attributes:
+        kind: of the file in words: "JPEG", "PNG", "h264".
+        lossy: whether it was compressed with loss.
+        quality: of a JPEG, 1 to 100; None if it is not known.
+        condition: of its pixels.
+    """
+
+    kind: str = ""
+    lossy: bool = False
+    quality: int | None = None
+    condition: Condition = Condition()
+
+    @property
+    def label(self) -> str:
+        """The file in words: "JPEG quality 72", "lossless PNG"."""
+        if self.quality is not None:
+            return f"{self.kind} quality {self.quality}"
+        return f"{'lossy' if self.lossy else 'lossless'} {self.kind}"
+
+    @property
+    def damage(self) -> str:
+        """Why the picture needs weights for everyday photos; "" if it does not."""
+        noise, sharpness = self.condition
+        if self.lossy and (self.quality is None or self.quality < CLEAN_FROM):
+            return self.label
+        if noise is not None and noise >= NOISY_FROM:
+            return f"noisy, sigma {noise:.0f}"
+        return "soft" if sharpness is not None and sharpness < SOFT_BELOW else ""
+
+
 def weights_for(
-    model: str,
-    scale: int | None,
-    lossy: bool,
-    file_format: FormatName,
-    quality: int | None = None,
-    strength: float | None = None,
+    model: str, scale: int | None, evidence: Evidence | None = None, strength: float | None = None
 ) -> Choice:
     """What `model` means for a picture.
 
     Args:
-        model: released name, family, path, or "auto": weights for photos as they are if the file was compressed with
-            loss, by more than a JPEG of high quality (`CLEAN_FROM`), and there are such weights of that scale; else
-            weights for clean pictures.
+        model: released name, family, path, or "auto": weights for everyday photos if the file was compressed with loss,
+            by more than a JPEG of high quality, or its pixels are noisy or soft, and there are such weights of that
+            scale; else weights for clean pictures.
         scale: of the network; only a released name or a path can go without.
-        lossy: whether the file was compressed with loss.
-        file_format: of the file, for the reason.
-        quality: of a JPEG, 1 to 100; None if it is not known.
+        evidence: about the picture; None is a clean one.
         strength: see `Choice`; with "auto" it means -real weights for every picture.
 
     Raises:
         ConfigError: a strength outside 0 to 1.
         WeightsError: an unknown name, a scale that there are no weights for, or weights that have no strength.
     """
-    model = _family_of_strength(model, strength)
+    model, evidence = _family_of_strength(model, strength), evidence or Evidence()
     if model != AUTO:
         require_strength(strength, model, scale)
         return Choice(model if is_path(model) else find(model, scale).name, "", strength)
     clean = find(CLEAN, scale)
     real = family(REAL).get(clean.scale)
-    found = _in_words(file_format, quality)
-    if not lossy:
-        return Choice(clean.name, f"lossless {found}")
+    if not evidence.damage:
+        return Choice(clean.name, evidence.label)
     if real is None:
-        return Choice(clean.name, f"lossy {found}, but no -real weights for x{clean.scale}")
-    if quality is not None and quality >= CLEAN_FROM:
-        return Choice(clean.name, f"{found}, lightly compressed")
-    return Choice(real.name, f"lossy {found}")
+        return Choice(clean.name, f"{evidence.damage}, but no -real weights for x{clean.scale}")
+    return Choice(real.name, evidence.damage)
 
 
 class Upscalers:
@@ -125,10 +171,11 @@ class Upscalers:
         self._size, self._load = size, lru_cache(load)
         self._scales = _scales(self._model, scale, size)
 
-    def __call__(self, picture: Picture) -> ChosenUpscaler:
-        """The upscaler for a picture."""
-        scale = self._scale(picture)
-        choice = weights_for(self._model, scale, picture.lossy, picture.format, picture.quality, self._strength)
+    def __call__(self, source: Picture | PictureFile) -> ChosenUpscaler:
+        """The upscaler for a picture, or for one that is read in rows."""
+        scale = self._scale(source if isinstance(source, Picture) else source.picture)
+        evidence = _evidence(source) if self._model == AUTO else None
+        choice = weights_for(self._model, scale, evidence, self._strength)
         return ChosenUpscaler(self._load(choice.model, scale), choice)
 
     def prepare(self) -> None:
@@ -137,10 +184,8 @@ class Upscalers:
         Raises:
             WeightsError: an unknown name or unusable weights.
         """
-        cases = [(scale, lossy) for scale in self._scales or (None,) for lossy in (False, True)]
-        choices = [
-            (weights_for(self._model, scale, lossy, "png", None, self._strength), scale) for scale, lossy in cases
-        ]
+        cases = [(scale, Evidence(lossy=lossy)) for scale in self._scales or (None,) for lossy in (False, True)]
+        choices = [(weights_for(self._model, scale, each, self._strength), scale) for scale, each in cases]
         needed = dict.fromkeys((choice.model, scale) for choice, scale in choices)
         for name, scale in needed:
             resolve(name, scale)
@@ -180,6 +225,12 @@ def _reaching(factor: float | None, offered: tuple[int, ...]) -> int:
     return next((scale for scale in offered if scale >= wanted), offered[-1])
 
 
-def _in_words(file_format: FormatName, quality: int | None) -> str:
-    name = "WebP" if file_format == "webp" else file_format.upper()
-    return name if quality is None else f"{name} of quality {quality}"
+def _evidence(source: Picture | PictureFile) -> Evidence:
+    picture = source if isinstance(source, Picture) else source.picture
+    kind = "WebP" if picture.format == "webp" else picture.format.upper()
+    if isinstance(source, Picture):
+        return Evidence(kind, picture.lossy, picture.quality, measure(picture.pages[0]))
+    if source.obstacle:
+        return Evidence(kind, picture.lossy, picture.quality)
+    with source.rows() as rows:
+        return Evidence(kind, picture.lossy, picture.quality, measure_rows(rows, *picture.pages[0].shape[:2]))

@@ -16,6 +16,7 @@ from elansr.images import (
     DEFAULT_MAX_PIXELS,
     DEFAULT_MAX_STREAMED,
     Picture,
+    PictureFile,
     Pixels,
     check_output,
     format_of_suffix,
@@ -124,8 +125,8 @@ def _sentence(error: Exception, job: Job) -> str:
     return text if named else f"{job.shown_source}: {text}"
 
 
-Choose = Callable[[Picture], ChosenUpscaler]
-"""Gives the upscaler for a picture."""
+Choose = Callable[[Picture | PictureFile], ChosenUpscaler]
+"""Gives the upscaler for a picture, or for one that is read in rows."""
 
 
 def check_target(job: Job, options: Options) -> None:
@@ -207,13 +208,14 @@ def notes_on(picture: Picture, target: str | os.PathLike[str]) -> tuple[str, ...
     return picture.notes + losses(picture, format_of_suffix(target))
 
 
-def begin(job: Job, picture: Picture, choose: Choose, options: Options) -> FileTask:
+def begin(job: Job, source: Picture | PictureFile, choose: Choose, options: Options) -> FileTask:
     """Chooses the network and checks, before the work, that the result can be written; makes its folder.
 
     Raises:
         ElansrError: weights that cannot be loaded, or a result that cannot be written.
     """
-    upscaler, choice = choose(picture)
+    picture = source if isinstance(source, Picture) else source.picture
+    upscaler, choice = choose(source)
     final = options.size.of(*_size(picture), upscaler.scale)
     _make_folder(job.target.parent)
     check_output(

@@ -57,7 +57,7 @@ def work_on_disk(file: PictureFile, job: Job, choose: Choose, options: Options) 
     if file.picture.pixels.nbytes * _HIGHEST_SCALE**2 <= LARGE:
         return None
     _require(file, options.max_streamed, "")
-    task = begin(job, file.picture, choose, options)
+    task = begin(job, file, choose, options)
     if file.picture.pixels.nbytes * task.upscaler.scale**2 <= LARGE and task.area <= DEFAULT_MAX_PIXELS:
         return None
     if obstacle := file.obstacle or _obstacle(task):

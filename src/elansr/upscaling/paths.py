@@ -66,7 +66,8 @@ def upscale(
         inputs: one or more files, folders, or patterns such as "photos/*.jpg".
         output: file or folder to write; None writes beside a file, and for a folder into a new one, "photos_x4".
         scale: of the network, 2, 3 or 4; None takes the smallest that reaches the final size, else the largest.
-        model: released name, family, path, or "auto", which chooses for each file by how it was compressed.
+        model: released name, family, path, or "auto", which chooses for each picture by its compression, noise
+            and sharpness.
         strength: between the weights for clean pictures (0) and those for everyday photos (1), see `elansr.load`; with
             "auto" it holds for every file. None takes weights as they are.
         recursive: whether folders inside folders count.

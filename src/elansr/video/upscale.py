@@ -20,7 +20,7 @@ from typing import Any, cast
 from elansr.errors import ConfigError, ElansrError
 from elansr.images import Pixels
 from elansr.text import shown
-from elansr.upscaling import Choice, TiledNetwork, weights_for
+from elansr.upscaling import Choice, Condition, Evidence, TiledNetwork, measure, weights_for
 from elansr.video.containers import TURNING, container_of
 from elansr.video.encoding import EncoderSettings, Encoding
 from elansr.video.frames import FromRGB, Orientation, orientation_of, scaled
@@ -30,6 +30,8 @@ from elansr.video.video_file import Frame, VideoFile
 from elansr.weights.released import RELEASED, is_path
 
 DEFAULT_SCALE = 2
+LOOKED_AT = 25
+"""Frames of which one decides about the weights."""
 AHEAD, BEHIND = 4, 4
 """Frames that may wait before and after the network."""
 
@@ -68,7 +70,8 @@ def choose_weights(model: str, scale: int | None, source: VideoFile, strength: f
     """The weights for a video.
 
     Args:
-        model: as `-n` of `elansr upscale`; "auto" takes those for photos as they are, unless the codec loses nothing.
+        model: as `-n` of `elansr upscale`; "auto" takes those for everyday photos, unless the codec loses nothing and
+            the first frames are neither noisy nor soft.
         scale: of the network; None takes that of the weights, or 2 where there are several.
         strength: see `Choice`.
 
@@ -77,12 +80,18 @@ def choose_weights(model: str, scale: int | None, source: VideoFile, strength: f
     """
     if scale is None and not (is_path(model) or model in RELEASED):
         scale = DEFAULT_SCALE
-    lossy, codec = not source.facts.lossless, source.facts.codec
-    choice = weights_for(model, scale, lossy, "jpeg", None, strength)
-    if not choice.reason:
-        return choice
-    missing = f", but no -real weights for x{scale}" if lossy and "-real" not in choice.model else ""
-    return Choice(choice.model, f"{'lossy' if lossy else 'lossless'} {codec}{missing}")
+    facts = source.facts
+    evidence = Evidence(
+        facts.codec, not facts.lossless, condition=_condition(source) if facts.lossless else Condition()
+    )
+    return weights_for(model, scale, evidence, strength)
+
+
+def _condition(source: VideoFile) -> Condition:
+    """Of the first frame that is not too flat to say; empty if none of the first `LOOKED_AT` is."""
+    frames = islice(source.frames(), LOOKED_AT)
+    found = (measure(frame.pixels) for frame in frames)
+    return next((condition for condition in found if None not in condition), Condition())
 
 
 def upscale_video(

@@ -25,7 +25,7 @@ RESULTS = (
 )
 DEFAULT_QUALITY = 95
 INTRODUCTION = "Enlarges pictures with ELAN, a network for super-resolution. Your pictures are deleted after an hour."
-ABOUT_MODELS = "Automatic looks at how the file was compressed."
+ABOUT_MODELS = "Automatic goes by compression, noise and sharpness."
 LABELS = "Left: bicubic, right: elansr"
 ZOOM = (
     '<p class="notice">Drag the line, or move it with the arrow keys. '
