@@ -1,11 +1,12 @@
 """Files that are written whole or not at all, folders that are gone after use, and locks that end with their process.
 
 `takes_name`, `require_free`, `atomic_file`, `write_atomically`, `move_into_place`, `writing_errors`; `TemporaryFolder`;
-`WorkFolder`, with which an interrupted run goes on; `only_run`.
+`WorkFolder`, with which an interrupted run goes on; `only_run`; `replace_bytes`, in the middle of a file.
 """
 
 import errno
 import hashlib
+import io
 import json
 import os
 import secrets
@@ -25,6 +26,9 @@ if sys.platform != "win32":
     import fcntl
 
 Self = TypeVar("Self", bound="WorkFolder")
+
+_MOVED = 2**24
+"""Bytes of a file that are moved at a time."""
 
 _LOCK, _SETTINGS = "lock", "settings.json"
 _NEW, _NAME, _PART = "elansr-new-", "elansr-work-", ".elansr-"
@@ -314,3 +318,18 @@ def _locked(file: IO[Any]) -> bool | None:
     except OSError:
         return None
     return True
+
+
+def replace_bytes(file: BinaryIO, start: int, stop: int, data: bytes) -> None:
+    """Puts `data` in the place of some bytes; what stands behind them is moved, without holding it in memory."""
+    end, by = file.seek(0, io.SEEK_END), len(data) - (stop - start)
+    places = range(stop, end, _MOVED)
+    for at in reversed(places) if by > 0 else places if by < 0 else ():
+        file.seek(at)
+        moved = file.read(min(_MOVED, end - at))
+        file.seek(at + by)
+        file.write(moved)
+    file.seek(start)
+    file.write(data)
+    file.seek(end + by)
+    file.truncate()

@@ -7,7 +7,9 @@ import io
 import json
 import re
 import shutil
+import struct
 import subprocess
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvips
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from elansr.images import FormatName, losses, read, write
@@ -51,11 +53,13 @@ class Row:
         return name, self.sources[name]()
 
 
-def saved(name: str, **options: Any) -> bytes:
-    """A small smooth picture, as Pillow writes it."""
+def saved(name: str, colour: tuple[int, int, int] | None = None, **options: Any) -> bytes:
+    """A small smooth picture, or one of a colour, as Pillow writes it."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     file = io.BytesIO()
     pixels = np.stack([x * 10 + 60, y * 10 + 60, (x + y) * 5 + 60], -1).astype(np.uint8)
+    if colour:
+        pixels[:] = colour
     Image.fromarray(pixels).save(file, name, **options)
     return file.getvalue()
 
@@ -91,6 +95,59 @@ def size(path: Path, tags: Tags) -> object:
         return *image.size, tags.get("IFD0:Orientation", 1)
 
 
+def srgb_of(rgb: tuple[int, int, int], to_light: Callable[[Any], Any], to_xyz: list[list[float]]) -> Any:
+    """What a colour is in sRGB, 0-255; matrices of H.273's primaries as SMPTE RP 177 makes them."""
+    light = (np.linalg.inv(BT709) @ np.array(to_xyz) @ to_light(np.array(rgb) / 255)).clip(0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+
+
+def shows(expected: Any, path: Path) -> str:
+    """What Little CMS makes of the middle pixel for an sRGB screen, against what is meant."""
+    with Image.open(path) as image:
+        icc, pixels = image.info.get("icc_profile"), image.convert("RGB")
+    if icc:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        pixels = ImageCms.profileToProfile(pixels, own, ImageCms.createProfile("sRGB"), renderingIntent=1)
+    off = np.abs(np.array(pixels.getpixel((WIDTH, HEIGHT))) - expected).max()
+    return AS_MEANT if off <= 4 else f"off by {off:.0f}"
+
+
+def in_h273(primaries: int, transfer: int, colour: tuple[int, int, int], expected: Any) -> Row:
+    """A row for files that tell their colours by numbers of H.273."""
+    numbers = bytes([primaries, transfer])
+
+    def avif() -> bytes:
+        data = bytearray(saved("AVIF", colour=colour))
+        at = data.index(b"nclx") + 4
+        data[at : at + 4] = bytes([0, primaries, 0, transfer])
+        return bytes(data)
+
+    def found(path: Path, tags: Tags) -> object:
+        if path.suffix == ".avif":
+            return tags["QuickTime:ColorPrimaries"], tags["QuickTime:TransferCharacteristics"]
+        at = (data := path.read_bytes()).find(b"cICP") + 4
+        return (data[at], data[at + 1]) if at > 3 else shows(expected, path)
+
+    sources = {"PNG": lambda: png_with((b"cICP", numbers + b"\0\1"), colour=colour), "AVIF": avif}
+    return Row(sources, found, (primaries, transfer), AS_MEANT)
+
+
+def png_with(*chunks: tuple[bytes, bytes], colour: tuple[int, int, int] | None = None) -> bytes:
+    data = saved("PNG", colour=colour)
+    parts = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+    return data[:33] + b"".join(parts) + data[33:]
+
+
+def in_png(key: str, kept: object, expected: Any, *chunks: tuple[bytes, bytes]) -> Row:
+    """A row for what only PNG says of colours; `key` is Pillow's name for it."""
+
+    def found(path: Path, _: Tags) -> object:
+        with Image.open(path) as image:
+            return image.info[key] if key in image.info else shows(expected, path)
+
+    return Row({"PNG": lambda: png_with(*chunks, colour=STRONG)}, found, kept, AS_MEANT)
+
+
 def tag(name: str) -> Callable[[Path, Tags], object]:
     return lambda _, tags: tags.get(name)
 
@@ -102,9 +159,38 @@ def xmp_sources() -> dict[str, Callable[[], bytes]]:
     return with_option("JPEG WebP AVIF", xmp=XMP) | png
 
 
+STRONG, PAPER = (200, 60, 60), (120, 95, 90)
+AS_MEANT = "the colour that is meant"
+BT709 = [[0.412391, 0.357584, 0.180481], [0.212639, 0.715169, 0.072192], [0.019331, 0.119195, 0.950532]]
+DISPLAY_P3 = [[0.486571, 0.265668, 0.198217], [0.228975, 0.691739, 0.079287], [0.0, 0.045113, 1.043944]]
+BT2020 = [[0.636958, 0.144617, 0.168881], [0.262700, 0.677998, 0.059302], [0.0, 0.028073, 1.060985]]
+ADOBE = [[0.576669, 0.185558, 0.188229], [0.297345, 0.627364, 0.075291], [0.027031, 0.070689, 0.991338]]
+ADOBE_PLACES = (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+
+
+def pq_as_paper(value: Any) -> Any:
+    """BT.2100 PQ -> light, of which 203 cd/m2 is 1 (BT.2408); nothing of it shines enough to be compressed."""
+    power = value ** (32 / 2523)
+    return (np.maximum(power - 3424 / 4096, 0) / (2413 / 128 - 2392 / 128 * power)) ** (8192 / 1305) * 10_000 / 203
+
+
+def srgb_to_light(value: Any) -> Any:
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
 HOLD_EXIF = "JPEG PNG WebP AVIF TIFF"
 ROWS = {
     "ICC profile": Row(with_option(HOLD_EXIF, icc_profile=P3), profile, P3, None),
+    "AVIF nclx, PNG cICP": in_h273(12, 13, STRONG, srgb_of(STRONG, srgb_to_light, DISPLAY_P3)),
+    "HDR: PQ, HLG": in_h273(9, 16, PAPER, srgb_of(PAPER, pq_as_paper, BT2020)),
+    "PNG gAMA, cHRM": in_png(
+        "chromaticity",
+        ADOBE_PLACES,
+        srgb_of(STRONG, lambda value: value**2.2, ADOBE),
+        (b"gAMA", struct.pack(">I", 45455)),
+        (b"cHRM", struct.pack(">8I", *(round(place * 100_000) for place in ADOBE_PLACES))),
+    ),
+    "PNG sRGB": in_png("srgb", 1, np.array(STRONG), (b"sRGB", b"\1")),
     "Orientation": Row(
         with_option("JPEG PNG WebP TIFF", exif=exif(0x0112, 6)), size, true=(HEIGHT * SCALE, WIDTH * SCALE, 1)
     ),

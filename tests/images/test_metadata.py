@@ -254,7 +254,7 @@ def test_directories_come_back(fields, photo, order, big):
 @pytest.mark.parametrize("profile", [SRGB, WIDE], ids=["sRGB", "P3"])
 @pytest.mark.parametrize("channels", [3, 4])
 def test_the_profile_stays_byte_for_byte_and_the_pixels_stay_theirs(tmp_path, name, profile, channels):
-    pixels = np.dstack([RGB, GREY])[..., :channels]
+    pixels = np.dstack([RGB, GREY | 1])[..., :channels]
     write(Picture((pixels,), icc=profile), tmp_path / name)
     with Image.open(tmp_path / name) as image:
         assert image.info["icc_profile"] == profile

@@ -5,10 +5,13 @@ write a file or its bytes. `check_output` and `check_format` check before the wo
 Pictures larger than memory are read and written in rows: `open_picture`, `write_rows`.
 
 reading.py, writing.py   files and bytes
+converting.py            pixels as a format holds them
 formats.py               what each format can hold
 heic.py                  HEIC, through pillow-heif
 structure.py             what libvips does not report: pages, missing ends, the quality of a JPEG
 jpeg_tables.py           the quality that a quantisation table stands for
+colour_tags.py           colours told other than by a profile; cicp.py: by H.273, and HDR to SDR; icc.py: profiles
+png_chunks.py, boxes.py  the parts of PNG and AVIF that libvips leaves out
 metadata.py              EXIF and XMP
 picture.py               `Picture`
 losses.py                what a format cannot hold of a picture

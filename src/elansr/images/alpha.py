@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.images.picture import Pixels, RollingRows
-from elansr.images.samples import rounded, to_float
+from elansr.images.samples import LARGEST, rounded, to_float
 
 _STEPS = 4
 """How many pixels colour spreads at full resolution, and at each halving, before a coarser level fills the rest."""
@@ -46,6 +46,19 @@ def fill_transparent(pixels: Pixels) -> Pixels:
     filled = pixels.copy()
     filled[hidden, :-1] = rounded(_in_memory(_known(pixels))(0, len(pixels))[hidden], pixels.dtype)
     return filled
+
+
+def not_multiplied(pixels: Pixels) -> Pixels:
+    """Divides colours that were multiplied by their alpha by it; those under alpha 0 become 0.
+
+    Args:
+        pixels: uint8 or uint16, (H, W, C); without alpha it is returned as it is.
+    """
+    if pixels.shape[2] in (1, 3):
+        return pixels
+    largest = LARGEST[pixels.dtype.name]
+    factors = np.divide(largest, pixels[..., -1:], where=pixels[..., -1:] > 0, out=np.zeros((*pixels.shape[:2], 1)))
+    return np.concatenate([rounded(pixels[..., :-1] * factors, pixels.dtype), pixels[..., -1:]], axis=2)
 
 
 def filled_rows(

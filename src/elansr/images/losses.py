@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from elansr.images.converting import fits
 from elansr.images.formats import FORMATS, FormatName
 from elansr.images.picture import Picture
 
@@ -16,8 +17,13 @@ def losses(picture: Picture, format: FormatName) -> tuple[str, ...]:  # noqa: A0
     Returns:
         One short clause each; together with `Picture.notes` they say all that a result lacks.
     """
-    row, page = FORMATS[format], picture.pages[0]
+    row, page, colour = FORMATS[format], picture.pages[0], picture.colour
+    hdr = colour.is_hdr and format not in ("png", "avif")
     found = {
+        "HDR converted to SDR": hdr,
+        "colour profile dropped, as it is not one of such pixels": picture.icc is not None
+        and not fits(picture.icc, page.shape[2]),
+        "cICP dropped": colour.cicp is not None and not colour.counts and format != "png",
         "EXIF dropped": picture.exif is not None and not row.metadata,
         "XMP dropped": picture.xmp is not None and not row.metadata,
         "alpha laid on white": page.shape[2] in (2, 4) and not row.alpha,

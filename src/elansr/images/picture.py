@@ -1,13 +1,14 @@
 """A picture in memory: its pixels, or some rows of them, and what its file said about them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elansr.errors import PictureError
+from elansr.images.colour_tags import ColourTags, is_linear
 from elansr.images.formats import FormatName
 
 Pixels: TypeAlias = NDArray[np.uint8 | np.uint16]
@@ -27,7 +28,8 @@ class Picture:
             compression inside a TIFF.
         quality: Of that file if it was a JPEG, 1-100 as libjpeg counts it, from its quantisation table of luma; an
             estimate where the table is not libjpeg's. None of other formats, or where the file does not say.
-        icc: The colour profile that the pixels are meant in; None is sRGB.
+        icc: The colour profile that the pixels are meant in; None is sRGB, unless `colour` says otherwise.
+        colour: What the file says of its colours other than by a profile.
         exif: The EXIF block, starting with `Exif` and two zeros, with orientation 1 and no thumbnail.
         xmp: The XMP packet.
         durations: Milliseconds that each frame of an animation shows; empty for pages that do not move.
@@ -44,6 +46,7 @@ class Picture:
     lossy: bool = False
     quality: int | None = None
     icc: bytes | None = None
+    colour: ColourTags = field(default_factory=ColourTags)
     exif: bytes | None = None
     xmp: bytes | None = None
     durations: tuple[int, ...] = ()
@@ -72,6 +75,11 @@ class Picture:
         if len(self.pages) > 1:
             raise PictureError(f"the picture has {len(self.pages)} pages, not one; work on each of `pages`")
         return self.pages[0]
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether samples are proportional to light, which a network that learned from photos does not expect."""
+        return is_linear(self.icc, self.colour)
 
     def with_pages(self, pages: Sequence[Pixels]) -> "Picture":
         """A picture of other pixels, such as the upscaled ones, with the same metadata."""

@@ -22,6 +22,8 @@ import pyvips
 
 from elansr.errors import PictureError, TooManyPixelsError
 from elansr.images import metadata
+from elansr.images.alpha import not_multiplied
+from elansr.images.colour_tags import ColourTags
 from elansr.images.formats import FORMATS, FormatName, sniff
 from elansr.images.heic import Heic
 from elansr.images.picture import Picture, Pixels, RollingRows, blank
@@ -249,16 +251,21 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
     """The pages as a picture, with what `image`, libvips' view of the first one, and the file itself say about it."""
     block = metadata.from_tiff(stream) if kind == "tiff" else _blob(image, "exif-data")
     xmp = _blob(image, "xmp-data")
+    converted = image.interpretation in _CONVERTED
+    icc, colour = None if converted else _blob(image, "icc-profile-data"), structure.colour
+    if kind in ("avif", "heic") and icc and not colour.is_hdr:  # where `nclx` only says how the samples are stored
+        colour = ColourTags()
     picture = Picture(
         pages=tuple(pages),
         format=kind,
         lossy=structure.lossy,
         quality=structure.quality,
-        icc=None if image.interpretation in _CONVERTED else _blob(image, "icc-profile-data"),
+        icc=icc,
+        colour=colour,
         exif=metadata.for_pixels(block, pages[0].shape[1], pages[0].shape[0]) if block else None,
         xmp=metadata.upright_xmp(xmp) if xmp else None,
         dpi=_dpi(image.xres * 25.4, image.yres * 25.4, block),
-        notes=structure.notes,
+        notes=structure.notes + (("converted to sRGB",) if converted else ()),
     )
     if kind not in _ANIMATED or len(pages) == 1:
         return picture
@@ -294,7 +301,8 @@ def _decoded(stream: BinaryIO, kind: FormatName, structure: Structure) -> list[P
             if any(damage in str(error) for damage in _JPEG_DAMAGE):
                 raise
     images = [Heic(stream).decoded()] if kind == "heic" else _headers(stream, kind, structure, "error")
-    return [page for image in images for page in _pages(image, kind)]
+    pages = [page for image in images for page in _pages(image, kind)]
+    return [not_multiplied(page) for page in pages] if structure.premultiplied else pages
 
 
 def _blank_pages(image: Any, kind: FormatName) -> list[Pixels]:

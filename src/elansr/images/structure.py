@@ -7,10 +7,14 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from elansr.errors import PictureError
+from elansr.images.boxes import Boxes, read_boxes
+from elansr.images.cicp import SRGB, is_known
+from elansr.images.colour_tags import ColourTags, from_chunks
 from elansr.images.formats import FormatName
 from elansr.images.heic import Heic
 from elansr.images.jpeg_tables import Table, quality_of, tables_in
 from elansr.images.metadata import Directory, Field, TagError, TagFile
+from elansr.images.png_chunks import headers
 
 _RAW = "a camera raw file is not read; develop it to a 16-bit TIFF first"
 _CUT = "truncated: the file ends before the picture does; copy or download it again"
@@ -23,12 +27,16 @@ class Structure(NamedTuple):
         lossy: Whether the pixels were compressed with loss.
         pages: Which pages of the file are pictures.
         quality: Of a JPEG, 1 to 100 as libjpeg counts it, see `jpeg_tables.quality_of`; None if unknown.
+        colour: What it says of its colours other than by a profile.
+        premultiplied: Whether its colours are multiplied by its alpha.
         notes: What is in the file and not read, as in `Picture.notes`.
     """
 
     lossy: bool
     pages: tuple[int, ...] = (0,)
     quality: int | None = None
+    colour: ColourTags = ColourTags()
+    premultiplied: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -43,7 +51,7 @@ def inspect(kind: FormatName, stream: BinaryIO) -> Structure:
         PictureError: The end is missing, or it is a variant that would lose frames or show a thumbnail.
     """
     walk = _WALKS.get(kind)
-    return walk(stream) if walk else Structure(lossy=kind == "avif")
+    return walk(stream) if walk else Structure(lossy=False)
 
 
 def _jpeg(stream: BinaryIO) -> Structure:
@@ -76,14 +84,31 @@ _ALONE = {0x01, *range(0xD0, 0xD9)}
 
 def _png(stream: BinaryIO) -> Structure:
     """Goes from chunk to chunk up to IEND; libpng does not notice if it is missing."""
-    at = 8
-    while len(head := _at(stream, at, 12)) == 12:
-        if head[4:8] == b"IEND":
-            return Structure(lossy=False)
-        if head[4:8] == b"acTL" and int.from_bytes(head[8:], "big") > 1:
+    found: dict[bytes, bytes] = {}
+    for kind, at, size in headers(stream):
+        if kind == b"IEND":
+            colour, notes = from_chunks(found)
+            return Structure(lossy=False, colour=colour, notes=notes)
+        if kind == b"acTL" and int.from_bytes(_at(stream, at, 4), "big") > 1:
             raise PictureError("an animated PNG is not read; convert it to animated WebP or GIF first")
-        at += 12 + int.from_bytes(head[:4], "big")
+        if kind in _PNG_COLOUR and size <= _LONGEST_COLOUR:
+            found.setdefault(kind, _at(stream, at, size))
     raise PictureError(_CUT)
+
+
+_PNG_COLOUR, _LONGEST_COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM"), 32
+
+
+def _avif(stream: BinaryIO) -> Structure:
+    """Reads the boxes of the primary item."""
+    boxes = read_boxes(stream)
+    return Structure(not boxes.lossless, colour=_colour(boxes), premultiplied=boxes.premultiplied)
+
+
+def _colour(boxes: Boxes) -> ColourTags:
+    """What `nclx` says; that of sRGB, which encoders add unasked, counts as nothing."""
+    told = boxes.cicp is not None and boxes.cicp != SRGB and is_known(boxes.cicp)
+    return ColourTags(cicp=boxes.cicp if told else None)
 
 
 def _webp(stream: BinaryIO) -> Structure:
@@ -119,7 +144,8 @@ def _gif(stream: BinaryIO) -> Structure:
 
 def _heic(stream: BinaryIO) -> Structure:
     """Asks pillow-heif, which reads nothing but the boxes."""
-    return Structure(lossy=True, notes=Heic(stream).notes)
+    notes = Heic(stream).notes
+    return Structure(lossy=True, colour=_colour(read_boxes(stream)), notes=notes)
 
 
 def _color_table(flags: int) -> int:
@@ -186,4 +212,5 @@ _WALKS: dict[FormatName, Callable[[BinaryIO], Structure]] = {
     "gif": _gif,
     "tiff": _tiff,
     "heic": _heic,
+    "avif": _avif,
 }

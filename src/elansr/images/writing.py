@@ -1,29 +1,30 @@
 """Picture -> file or bytes; the pixels in memory, or row by row in files on the disk.
 
 libvips encodes every format but BMP, which Pillow does. What a format cannot hold is settled here: alpha is laid on
-white in JPEG and BMP; 16 bits are rounded to 8 in JPEG, WebP, GIF and BMP, to 12 in AVIF; where a colour profile cannot
-go with the pixels (GIF, BMP, grey in WebP and AVIF) they are converted to sRGB; GIF and BMP lose EXIF and XMP; a TIFF
-loses the durations of an animation.
+white in JPEG and BMP; 16 bits are rounded to 8 in JPEG, WebP, GIF and BMP, to 12 in AVIF; colours that the format
+cannot describe are converted to sRGB (all in GIF and BMP, grey with a profile in WebP and AVIF, HDR but in PNG and
+AVIF); GIF and BMP lose EXIF and XMP; a TIFF loses the durations of an animation. `losses` names all that.
 """
 
 import io
 import mmap
 import os
-import struct
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import numpy as np
 import pyvips
 
 from elansr.disk import atomic_file, require_free, writing_errors
 from elansr.errors import PictureError
 from elansr.images import metadata
+from elansr.images.boxes import set_cicp
+from elansr.images.colour_tags import to_chunks
+from elansr.images.converting import adapted, as_image, interpretation, joined
 from elansr.images.formats import FORMATS, FormatName, format_named, format_of_suffix
-from elansr.images.picture import Picture, Pixels
+from elansr.images.picture import Picture
+from elansr.images.png_chunks import Chunk, set_chunks
 from elansr.images.reading import decoder_reason
 from elansr.text import shown
 
@@ -34,7 +35,6 @@ _TILED_TIFF = 2**30  # bytes of samples from which on programs will want to open
 _TILES = {"tile": True, "tile_width": 256, "tile_height": 256}
 _WEBP_LOSSLESS = {"lossless": True, "exact": True, "effort": 2}
 _KEEP_ALL, _KEEP_EXIF = 31, 1  # libvips' VipsForeignKeep
-_MOVED = 2**24  # bytes of a file that are moved at a time
 _PROBE, _BLOCK = 2**21, 2**12  # bytes that a disk is asked for after an encoder could not write, and at a time
 _STILL_FRAME = 100  # milliseconds that pages without durations show in an animation
 _LET_GO = 2**23  # pixels of files on the disk that are encoded before their memory is given back
@@ -53,7 +53,8 @@ def write(
     """Writes a picture; the file appears whole or not at all.
 
     Args:
-        picture: What to write, with its profile, EXIF, XMP and resolution.
+        picture: What to write, with its profile, EXIF, XMP and resolution. Colours under alpha 0 become 0 where the
+            file is compressed without loss.
         path: The file; its suffix decides the format unless `format` does.
         format: A name such as "jpeg" or "tif".
         quality: 1-100 for JPEG (default 95, no chroma subsampling), WebP (95) and AVIF (90); 100 is lossless in WebP
@@ -89,7 +90,7 @@ def encode(
     kind = check_format(format, size=_size(picture), pages=len(picture.pages), pyramid=pyramid, name=name)
     with _encoding_errors(name):
         file = io.BytesIO()
-        _encode(_joined(picture), picture, kind, _quality(quality, kind), file, pyramid)
+        _encode(joined(picture), picture, kind, _quality(quality, kind), file, pyramid)
         return file.getvalue()
 
 
@@ -114,7 +115,7 @@ def write_rows(
     """Writes a picture whose pixels are in files, without holding it in memory; it appears whole or not at all.
 
     Args:
-        planes: Its colours, in a file, and its alpha if it has one; where an alpha in a file is 0, colour becomes 0.
+        planes: Its colours, in a file, and its alpha if it has one.
         picture: Everything else about it; its one page only stands in for the pixels, see `blank`.
         path, quality, overwrite, pyramid, name: As in `write`.
         progress: Called with the rows written and in all, as often as libvips finds time to. What it raises ends the
@@ -234,7 +235,7 @@ def _write(
     name = name or shown(path)
     problems = writing_errors(path, PictureError, name)
     with problems, _encoding_errors(name), atomic_file(path, overwrite=overwrite) as file, _disk_errors(file):
-        _encode(_joined(picture) if image is None else image, picture, kind, number, file, pyramid)
+        _encode(joined(picture) if image is None else image, picture, kind, number, file, pyramid)
 
 
 def _size(picture: Picture) -> tuple[int, int]:
@@ -272,7 +273,7 @@ def _disk_errors(file: BinaryIO) -> Iterator[None]:
 def _encode(image: Any, picture: Picture, name: FormatName, quality: int, file: BinaryIO, pyramid: bool) -> None:
     """Writes into an empty file, open for reading and writing; otherwise as `_write`."""
     pyvips.vips_lib.vips_error_clear()
-    image = _adapted(image, picture.icc, name)
+    image, icc = adapted(image, picture, name, lossless=_is_lossless(name, quality))
     if name == "bmp":
         from PIL import Image  # here, because it takes longer to import than all the rest
 
@@ -285,13 +286,15 @@ def _encode(image: Any, picture: Picture, name: FormatName, quality: int, file: 
     target = pyvips.Target.new_to_memory() if in_memory else pyvips.Target.new_to_descriptor(file.fileno())
     saver, options = _saver(name, quality, image, pyramid)
     keep = _KEEP_ALL if block or _needs_exif(picture, name) else _KEEP_ALL & ~_KEEP_EXIF
-    pyvips.Operation.call(saver, _with_metadata(image, picture, name, block), target, keep=keep, **options)
+    pyvips.Operation.call(saver, _with_metadata(image, picture, icc, name, block), target, keep=keep, **options)
     if in_memory:
         file.write(target.get("blob"))
     if name == "tiff" and block:
         metadata.into_tiff(file, block)
-    if name == "png" and picture.xmp:
-        _insert_xmp(file, picture.xmp)
+    if name == "png":
+        set_chunks(file, _png_chunks(picture))
+    if name == "avif" and picture.colour.cicp and picture.colour.counts:
+        set_cicp(file, picture.colour.cicp)
 
 
 def _needs_exif(picture: Picture, name: FormatName) -> bool:
@@ -299,24 +302,16 @@ def _needs_exif(picture: Picture, name: FormatName) -> bool:
     return name in ("jpeg", "webp", "avif") and picture.dpi != (72.0, 72.0)
 
 
-def _insert_xmp(file: BinaryIO, xmp: bytes) -> None:
-    """Puts XMP behind a PNG's header as the UTF-8 text chunk that XMP demands; libvips would write Latin-1 text."""
-    data = b"iTXt" + b"XML:com.adobe.xmp" + bytes(5) + xmp
-    _insert(file, 33, struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data)))
+def _png_chunks(picture: Picture) -> list[Chunk]:
+    """What libvips leaves out of a PNG; it would write XMP as Latin-1, where UTF-8 is demanded."""
+    chunks = to_chunks(picture.colour)
+    if picture.xmp:
+        chunks.append(Chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + picture.xmp))
+    return chunks
 
 
-def _insert(file: BinaryIO, at: int, data: bytes) -> None:
-    """Moves what stands in a file from `at` on, the last of it first, and puts `data` there."""
-    end = file.seek(0, io.SEEK_END)
-    while end > at:
-        start = max(end - _MOVED, at)
-        file.seek(start)
-        moved = file.read(end - start)
-        file.seek(start + len(data))
-        file.write(moved)
-        end = start
-    file.seek(at)
-    file.write(data)
+def _is_lossless(name: FormatName, quality: int) -> bool:
+    return quality == 100 or name not in _DEFAULT_QUALITY
 
 
 def _saver(name: FormatName, quality: int, image: Any, pyramid: bool) -> tuple[str, dict[str, Any]]:
@@ -347,69 +342,7 @@ def _avif(quality: int, lossless: bool, deep: bool) -> dict[str, Any]:
     return {"compression": "av1", "effort": 3, "bitdepth": 12 if deep else 8, **loss}
 
 
-def _joined(picture: Picture) -> Any:
-    """The pages, one below the other, as a libvips image."""
-    images = [_shared(page) for page in picture.pages]
-    return pyvips.Image.arrayjoin(images, across=1) if len(images) > 1 else images[0]
-
-
-def _adapted(image: Any, icc: bytes | None, name: FormatName) -> Any:
-    """The image with the channels and depth that the format holds."""
-    row = FORMATS[name]
-    if row.bits == 8 and image.format == "ushort":
-        image = _in_8_bits(image)
-    if _fits(icc, image.bands) and not (row.metadata and (row.grey or image.bands > 2)):
-        image = _in_srgb(image, icc)  # the profile cannot go with the pixels
-    if image.bands < 3 and not row.grey:
-        image = image.colourspace("srgb" if image.format == "uchar" else "rgb16")
-    if not row.alpha and image.hasalpha():
-        image = image.flatten(background=255 if image.format == "uchar" else 65535)
-    return _in_12_bits(image) if row.bits == 12 and image.format == "ushort" else image
-
-
-def _shared(page: Pixels) -> Any:
-    """A libvips image on the memory of the array."""
-    return _as_image(np.ascontiguousarray(page), page.shape, deep=page.dtype == np.uint16)
-
-
-def _as_image(samples: Any, shape: tuple[int, ...], deep: bool) -> Any:
-    """A libvips image on memory that holds the samples of (H, W, C), of 16 bits if `deep`."""
-    height, width, channels = shape
-    image = pyvips.Image.new_from_memory(samples, width, height, channels, "ushort" if deep else "uchar")
-    return image.copy(interpretation=_interpretation(channels, deep))
-
-
-def _interpretation(channels: int, deep: bool) -> str:
-    """What libvips calls grey or RGB, with or without alpha."""
-    grey, colour = ("grey16", "rgb16") if deep else ("b-w", "srgb")
-    return grey if channels < 3 else colour
-
-
-def _in_8_bits(image: Any) -> Any:
-    """16 bits to 8: value * 255 / 65535, rounded."""
-    return image.linear(1 / 257, 0.5).cast("uchar").copy(interpretation="srgb" if image.bands > 2 else "b-w")
-
-
-def _in_12_bits(image: Any) -> Any:
-    """16 bits to 12, at the top of 16 as the encoder of AVIF takes them: value * 4095 / 65535, rounded."""
-    return (image.linear(4095 / 65535, 0.5).cast("ushort") << 4).copy(interpretation=image.interpretation)
-
-
-def _in_srgb(image: Any, icc: bytes | None) -> Any:
-    image = image.copy()
-    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
-    depth = 16 if image.format == "ushort" else 8
-    image = image.icc_transform("srgb", embedded=True, input_profile="srgb", intent="relative", depth=depth).copy()
-    image.remove("icc-profile-data")
-    return image
-
-
-def _fits(icc: bytes | None, bands: int) -> bool:
-    """Says whether a profile is there and its colour space is that of the pixels, as the formats demand."""
-    return icc is not None and icc[16:20] == (b"GRAY" if bands < 3 else b"RGB ")
-
-
-def _with_metadata(image: Any, picture: Picture, name: FormatName, block: bytes | None) -> Any:
+def _with_metadata(image: Any, picture: Picture, icc: bytes | None, name: FormatName, block: bytes | None) -> Any:
     """The image with the picture's metadata and nothing else."""
     image = image.copy(xres=picture.dpi[0] / 25.4, yres=picture.dpi[1] / 25.4)
     if len(picture.pages) > 1:
@@ -418,7 +351,7 @@ def _with_metadata(image: Any, picture: Picture, name: FormatName, block: bytes 
         image.set_type(pyvips.GValue.array_int_type, "delay", list(durations))
         image.set_type(pyvips.GValue.gint_type, "loop", picture.loops)
     blobs = {
-        "icc-profile-data": picture.icc if _fits(picture.icc, image.bands) else None,
+        "icc-profile-data": icc,
         "exif-data": block,
         "xmp-data": picture.xmp if name != "png" else None,
     }
@@ -436,14 +369,14 @@ def _map(path: Path) -> mmap.mmap:
 def _from_planes(planes: Sequence[Plane], maps: Sequence[mmap.mmap], picture: Picture) -> Any:
     height, width, channels = picture.pixels.shape
     deep, files = picture.pixels.dtype == "uint16", iter(maps)
-    joined: Any = None
+    image: Any = None
     for plane in planes:
         if isinstance(plane.content, int):
-            joined = joined.bandjoin(plane.content)
+            image = image.bandjoin(plane.content)
             continue
-        part = _as_image(next(files), (height, width, plane.channels), deep)
-        joined = part if joined is None else (part > 0).ifthenelse(joined, 0).bandjoin(part)
-    return joined.copy(interpretation=_interpretation(channels, deep))
+        part = as_image(next(files), (height, width, plane.channels), deep)
+        image = part if image is None else image.bandjoin(part)
+    return image.copy(interpretation=interpretation(channels, deep))
 
 
 class _Watch:

@@ -6,7 +6,8 @@ pipeline.py    jobs -> results, several at once
 files.py       one file in memory; on_disk.py: one that is larger; resume.py: what an interrupted run leaves
 choice.py      which weights; condition.py: noise and sharpness; final_size.py: how large the result
 upscaler.py    the public class; tiled_network.py: the same for arrays and rows, as the rest of the house uses it
-rows.py        colour and alpha apart; tiling.py: tiles, halos, blending; exact_tones.py: flat and neutral areas
+rows.py        colour and alpha apart; tiling.py: tiles, halos, blending
+exact_tones.py  flat and neutral areas; linear_light.py: samples that are light
 """
 
 from elansr.upscaling.choice import CLEAN, REAL, Choice, ChosenUpscaler, Evidence, Upscalers, weights_for

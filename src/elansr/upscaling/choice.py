@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from elansr.images import Picture, PictureFile
 from elansr.upscaling.condition import Condition, measure, measure_rows
 from elansr.upscaling.final_size import FinalSize, scale_for
+from elansr.upscaling.linear_light import LinearLight
 from elansr.weights.released import AUTO, RELEASED, family, find, is_path, require_strength, resolve
 
 if TYPE_CHECKING:
@@ -173,10 +174,12 @@ class Upscalers:
 
     def __call__(self, source: Picture | PictureFile) -> ChosenUpscaler:
         """The upscaler for a picture, or for one that is read in rows."""
-        scale = self._scale(source if isinstance(source, Picture) else source.picture)
+        picture = source if isinstance(source, Picture) else source.picture
+        scale = self._scale(picture)
         evidence = _evidence(source) if self._model == AUTO else None
         choice = weights_for(self._model, scale, evidence, self._strength)
-        return ChosenUpscaler(self._load(choice.model, scale), choice)
+        upscaler = self._load(choice.model, scale)
+        return ChosenUpscaler(upscaler.through(LinearLight) if picture.is_linear else upscaler, choice)
 
     def prepare(self) -> None:
         """Loads the weights, or looks whether they are there where the pictures decide which are needed.

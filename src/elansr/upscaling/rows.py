@@ -72,10 +72,7 @@ class RowSource(Protocol):
 
 
 class RowSink(Protocol):
-    """Takes the rows of a result from top to bottom, first all colours, then alpha.
-
-    Where alpha varies, the colour of fully transparent pixels becomes 0: nobody sees it, and files shrink.
-    """
+    """Takes the rows of a result from top to bottom, first all colours, then alpha."""
 
     def start(self, part: int) -> tuple[int, ResumePoint | None]:
         """How many rows of a part are there from an earlier run, and where to go on after them."""
@@ -203,10 +200,7 @@ class ArraySink:
 
     def add(self, part: int, top: int, pixels: Array, resume_point: ResumePoint) -> None:  # noqa: ARG002
         """See `RowSink`."""
-        lines = slice(top, top + len(pixels))
-        self._parts[part][lines] = pixels
-        if part == ALPHA:
-            self._parts[COLOR][lines][pixels[..., 0] == 0] = 0
+        self._parts[part][top : top + len(pixels)] = pixels
 
     def set_alpha(self, value: Any) -> None:
         """See `RowSink`."""
