@@ -124,6 +124,18 @@ def test_a_strength_lies_between_released_weights(
     assert not np.array_equal(same(read(source).pixels), load("elan-light-x2-real", device="cpu")(read(source).pixels))
 
 
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [(["--preview"], 0), (["--preview", "5,6", "-s", 3], 0), (["--preview", "99,6"], 2), (["--preview=here"], 2)],
+)
+def test_a_preview_is_all_that_is_written(
+    options: list[object], code: int, call: Callable[..., Ended], photo: Callable[..., Path], tmp_path: Path
+) -> None:
+    ended = call("upscale", photo("a.png", 20, 16), *options, "--device", "cpu")
+    assert (ended.code, len(ended.error_lines)) == (code, 1)
+    assert files(tmp_path) == ({"a.png", "a_preview.png"} if code == 0 else {"a.png"})
+
+
 def test_quality_changes_the_file(
     call: Callable[..., Ended], weights: dict[int, Path], photo: Callable[..., Path], tmp_path: Path
 ) -> None:

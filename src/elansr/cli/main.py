@@ -20,7 +20,7 @@ from elansr.cli.export import export
 from elansr.cli.info import info
 from elansr.cli.serve import serve
 from elansr.cli.train import train
-from elansr.cli.upscale import upscale
+from elansr.cli.upscale import UpscaleCommand, upscale
 from elansr.cli.video import video
 from elansr.errors import ElansrError
 
@@ -60,7 +60,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(upscale)
+app.command(cls=UpscaleCommand)(upscale)
 app.command()(batch)
 app.command()(video)
 app.command()(serve)

@@ -18,6 +18,11 @@ Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Include subf
 MaxPixels = Annotated[
     int | None, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse pictures with more pixels.")
 ]
+PREVIEW_HELP = (
+    "Only write PHOTO_preview.png: a part of one photo with all weights and strengths side by side. X,Y: its middle in "
+    "pixels; otherwise the most detailed part."
+)
+Preview = Annotated[str | None, typer.Option("--preview", metavar="[X,Y]", help=PREVIEW_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document with one record per file.")]
 
 OUTPUT_HELP = "File or folder to write. Default: beside a file; for FOLDER a new folder FOLDER_x4."

@@ -1,8 +1,11 @@
 """`elansr upscale`: pictures in, larger pictures out."""
 
-from typing import TYPE_CHECKING, Literal
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from elansr.cli import options as o
 from elansr.errors import ConfigError, ElansrError
@@ -10,6 +13,9 @@ from elansr.errors import ConfigError, ElansrError
 if TYPE_CHECKING:
     from elansr.cli.display import Display
 
+PLACE = re.compile(r"(\d{1,9}),(\d{1,9})", re.ASCII)
+MOST_DETAILED = "most-detailed"
+"""What `--preview` without a place means."""
 NOTHING_KEPT = "nothing is kept of a picture that was not finished; the same command starts over"
 
 
@@ -39,6 +45,7 @@ def upscale(
     threads: o.Threads = 0,
     max_pixels: o.MaxPixels = None,
     json: o.Json = False,
+    preview: o.Preview = None,
 ) -> None:
     """Upscale pictures.
 
@@ -47,6 +54,9 @@ def upscale(
     Started again after an interrupt, it goes on where it was.
     """
     existing = _existing(overwrite, skip_existing)
+    if preview is not None:
+        _preview(inputs, output, scale or 4, model, preview, overwrite, device, precision)
+        return
     from elansr.cli.display import Display
     from elansr.cli.file_results import exit_code, to_json
     from elansr.upscaling import upscale as upscale_paths
@@ -88,6 +98,53 @@ def upscale(
             if json and display.count:
                 typer.echo(to_json(display.results, display.kinds))
     raise typer.Exit(exit_code(display.results, display.single))
+
+
+class UpscaleCommand(TyperCommand):
+    """Lets `--preview` go without a value, which Typer has no option for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Gives a `--preview` that no place follows the value `MOST_DETAILED`."""
+        for number in range(len(args), 0, -1):
+            if args[number - 1] == "--preview" and not PLACE.fullmatch("".join(args[number : number + 1])):
+                args = [*args[:number], MOST_DETAILED, *args[number:]]
+        return super().parse_args(ctx, args)
+
+
+def _preview(
+    inputs: list[str],
+    output: str | None,
+    scale: int,
+    model: str,
+    place: str,
+    overwrite: bool,
+    device: str,
+    precision: str,
+) -> None:
+    """Writes the preview of one photo and says where it is."""
+    from elansr.evaluation.preview import preview
+    from elansr.text import shown
+    from elansr.upscaling import TiledNetwork
+
+    if len(inputs) > 1 or Path(inputs[0]).is_dir():
+        raise ConfigError("--preview: shows one photo: give one file")
+    found = PLACE.fullmatch(place)
+    if not found and place != MOST_DETAILED:
+        raise ConfigError(f"--preview {place}: must be X,Y in pixels of the photo, such as 120,80, or nothing")
+    target = Path(output) if output else Path(inputs[0]).with_name(f"{Path(inputs[0]).stem}_preview.png")
+    box = preview(
+        inputs[0],
+        target,
+        lambda name, of_scale, strength: TiledNetwork.open(
+            name, scale=of_scale, strength=strength, device=device, precision=precision
+        ),
+        scale=scale,
+        model=model,
+        at=(int(found[1]), int(found[2])) if found else None,
+        overwrite=overwrite,
+    )
+    middle = f"{box.x + box.width // 2},{box.y + box.height // 2}"
+    typer.echo(f"{shown(target)}: {box.width}x{box.height} pixels around {middle}, enlarged x{scale}", err=True)
 
 
 def _how_to_go_on(kept: str, display: "Display", overwrite: bool) -> str:

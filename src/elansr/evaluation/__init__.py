@@ -13,6 +13,7 @@ one size, for `write_comparison` (an HTML page with a slider) and `write_sheet` 
     published_results.py   what papers have
     comparison.py          `compare`
     crops.py               where pictures differ most
+    preview.py             a part of a photo with all weights
     html_page.py, comparison_page.py, report_page.py, contact_sheet.py   what is written of both
 """
 
@@ -24,6 +25,7 @@ from elansr.evaluation.datasets import RGB, BenchmarkSet, match_lr, read_rgb
 from elansr.evaluation.metrics import consistency, psnr, psnr_y, ssim, ssim_y
 from elansr.evaluation.models import BICUBIC, NAMES, Model, load_model
 from elansr.evaluation.perceptual import MetricName
+from elansr.evaluation.preview import preview
 from elansr.evaluation.published_results import published
 from elansr.evaluation.scoring import PROTOCOLS, Evaluation, Protocol, Score, SetScores, evaluate, measures
 
@@ -51,6 +53,7 @@ __all__ = [
     "load_model",
     "match_lr",
     "measures",
+    "preview",
     "psnr",
     "psnr_y",
     "published",

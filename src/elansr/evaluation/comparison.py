@@ -196,10 +196,10 @@ def _is_picture(name: str) -> bool:
 def _read(name: str, max_pixels: int) -> ComparedPicture:
     picture = read(name, max_pixels=max_pixels)
     icc = picture.icc if picture.icc and picture.icc[16:20] == b"RGB " else None
-    return ComparedPicture(shown(Path(name).name), _rgb(picture.pages[0]), icc)
+    return ComparedPicture(shown(Path(name).name), rgb_on_white(picture.pages[0]), icc)
 
 
-def _rgb(page: Pixels) -> RGB:
+def rgb_on_white(page: Pixels) -> RGB:
     """uint8 (H, W, 3): alpha laid on white, 16 bits rounded to 8, grey as three equal channels."""
     if page.shape[2] in (2, 4):
         alpha = to_float(page[..., -1:])

@@ -69,15 +69,15 @@ def sheet(title: str, pictures: Sequence[ComparedPicture], crops: Sequence[CropB
     if not any(notes):
         notes = []
     columns = [_column(picture, crops, notes[n : n + 1], n == 0) for n, picture in enumerate(pictures)]
-    grid = _beside(columns)
+    grid = beside(columns)
     heading = [
-        _text(pictures[-1].label, LABEL, INK, WHOLE_WIDTH),
-        _blank(GAP // 2 + bool(notes) * line_height(NOTE), 1),
+        text_line(pictures[-1].label, LABEL, INK, WHOLE_WIDTH),
+        paper(GAP // 2 + bool(notes) * line_height(NOTE), 1),
     ]
     height = grid.shape[0] - sum(part.shape[0] for part in heading) - line_height(NOTE) - GAP // 2
     whole = _marked(pictures[-1].pixels, crops, max(height, WHOLE_HEIGHT))
-    body = _beside([_below([*heading, whole]), grid])
-    return _framed(_below([_text(title, TITLE, INK, body.shape[1]), _blank(GAP // 2, 1), body]), PAPER, GAP)
+    body = beside([below([*heading, whole]), grid])
+    return framed(below([text_line(title, TITLE, INK, body.shape[1]), paper(GAP // 2, 1), body]), PAPER, GAP)
 
 
 def _about(picture: ComparedPicture) -> str:
@@ -88,13 +88,13 @@ def _about(picture: ComparedPicture) -> str:
 def _column(picture: ComparedPicture, crops: Sequence[CropBox], notes: Sequence[str], first: bool) -> RGB:
     """A picture's label, its note and its crops, one below the other; the first says place and zoom of each crop."""
     width = max(LEAST_TILE, *(crop.width * _zoom(crop) + 2 * FRAME for crop in crops))
-    parts = [_text(picture.label, LABEL, INK, width), *(_text(note, NOTE, SOFT, width) for note in notes)]
+    parts = [text_line(picture.label, LABEL, INK, width), *(text_line(note, NOTE, SOFT, width) for note in notes)]
     for crop, color in zip(crops, _colors(crops), strict=True):
         zoom = _zoom(crop)
         tile = crop.of(picture.pixels).repeat(zoom, axis=0).repeat(zoom, axis=1)
         caption = f"{crop} at {zoom}x" if first else ""
-        parts += [_blank(GAP // 2, 1), _framed(tile, color, FRAME), _text(caption, NOTE, SOFT, width)]
-    return _below(parts)
+        parts += [paper(GAP // 2, 1), framed(tile, color, FRAME), text_line(caption, NOTE, SOFT, width)]
+    return below(parts)
 
 
 def _zoom(crop: CropBox) -> int:
@@ -129,30 +129,32 @@ def _outline(picture: RGB, rows: slice, columns: slice, color: Color) -> None:
         picture[rows, columns] = kept
 
 
-def _text(text: str, size: int, ink: Color, width: int) -> RGB:
+def text_line(text: str, size: int, ink: Color, width: int) -> RGB:
     """A line of text on paper."""
     cover = to_float(draw_text(text, size, width)[..., None])
     return rounded(cover * np.array(ink) + (1 - cover) * np.array(PAPER), np.uint8)
 
 
-def _blank(height: int, width: int) -> RGB:
+def paper(height: int, width: int) -> RGB:
+    """Nothing but paper."""
     return np.full((height, width, 3), PAPER, np.uint8)
 
 
-def _framed(picture: RGB, color: Color, width: int) -> RGB:
+def framed(picture: RGB, color: Color, width: int) -> RGB:
+    """With a frame of `width` pixels around it."""
     height, across = picture.shape[:2]
-    framed = np.full((height + 2 * width, across + 2 * width, 3), color, np.uint8)
-    framed[width:-width, width:-width] = picture
-    return framed
+    result = np.full((height + 2 * width, across + 2 * width, 3), color, np.uint8)
+    result[width:-width, width:-width] = picture
+    return result
 
 
-def _below(parts: Sequence[RGB]) -> RGB:
+def below(parts: Sequence[RGB]) -> RGB:
     """One below the other, flush left."""
     width = max(part.shape[1] for part in parts)
     return np.concatenate([_padded(part, part.shape[0], width) for part in parts], axis=0)
 
 
-def _beside(parts: Sequence[RGB]) -> RGB:
+def beside(parts: Sequence[RGB]) -> RGB:
     """One beside the other with a gap, flush at the top."""
     height = max(part.shape[0] for part in parts)
     spaced = [_padded(part, height, part.shape[1] + GAP) for part in parts[:-1]]
