@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from elansr.errors import DataError
-from elansr.evaluation.datasets import BenchmarkSet
+from elansr.evaluation.datasets import BenchmarkSet, read_rgb
 
 Touch = Callable[..., None]
 
@@ -117,3 +119,20 @@ def test_an_lr_folder_has_the_name_and_the_pictures_that_it_has(touch: Touch) ->
     touch("phone/b.jpg", "phone/a.png", "phone/.hidden.png")
     folder = BenchmarkSet.without_hr(Path("phone"), 4)
     assert (folder.name, folder.names, folder.lr_source) == ("phone", ["a", "b"], "files, no HR")
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparent_pixels_are_white_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: str
+) -> None:
+    image = Image.effect_noise((40, 40), 50).convert(mode)
+    image.putalpha(Image.linear_gradient("L").resize((40, 40)))
+    image.save(tmp_path / "cut out.png")
+    expected = np.asarray(Image.alpha_composite(Image.new("RGBA", (40, 40), "white"), image.convert("RGBA")))[..., :3]
+    assert np.abs(read_rgb(tmp_path / "cut out.png").astype(int) - expected).max() <= 1
+    assert "cut out.png" in caplog.text
+    caplog.clear()
+    image.putalpha(255)
+    image.save(tmp_path / "opaque.png")
+    read_rgb(tmp_path / "opaque.png")
+    assert not caplog.text

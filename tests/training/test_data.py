@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from elansr.errors import ConfigError, DataError
 from elansr.images import Picture, write
-from elansr.training.data import detail, find_files, find_pictures, load_groups, read_pairs
+from elansr.training.data import detail, digests, find_files, find_pictures, load_groups, read_pairs
 from elansr.training.recipe import DataRecipe, PictureFolder
 from tests.training.photos import numbered
 
@@ -101,3 +101,39 @@ def test_lr_of_ones_own_excludes_degradation(tmp_path: Path) -> None:
     folder = _paired_folders(tmp_path)
     with pytest.raises(ConfigError, match="LR pictures of its own"):
         load_groups(DataRecipe(train=[folder], val=[folder], patch=16, degradation={}), SCALE)
+
+
+def test_pictures_smaller_than_a_crop_are_named(tmp_path: Path) -> None:
+    for name, width in (("large", 100), ("enough", 48), ("tiny", 47)):
+        _save(numbered(1, 60, width), tmp_path / f"{name}.png")
+    recipe = DataRecipe(train=[PictureFolder(str(tmp_path))], val=[PictureFolder(str(tmp_path))], patch=16)
+    assert len(load_groups(recipe, SCALE, 15)[0].pairs) == 3
+    with pytest.raises(DataError) as caught:
+        load_groups(recipe, SCALE, 16)
+    assert f"{tmp_path}/tiny.png has 45x60 pixels" in str(caught.value)
+    assert "enough.png" not in str(caught.value)
+
+
+def test_transparent_pixels_are_laid_on_white_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Closed form: alpha * colour + (1 - alpha) * white, which Pillow rounds by a level at most."""
+    pixels = np.dstack([numbered(1, 30, 30), np.arange(900, dtype=np.uint16).reshape(30, 30) % 256]).astype(np.uint8)
+    _save(pixels, tmp_path / "cut out.png")
+    _save(np.dstack([pixels[..., :3], np.full((30, 30), 255, np.uint8)]), tmp_path / "opaque.png")
+    ((_, cut), (_, opaque)) = read_pairs(find_files(PictureFolder(str(tmp_path)), SCALE), SCALE)
+    alpha = pixels[..., 3:] / 255
+    expected = alpha * pixels[..., :3] + (1 - alpha) * 255
+    assert np.abs(cut - expected).max() <= 0.501
+    np.testing.assert_array_equal(opaque, pixels[..., :3])
+    assert "cut out.png" in caplog.text
+    assert "opaque.png" not in caplog.text
+
+
+def test_digests_tell_what_changed(tmp_path: Path) -> None:
+    folder = _paired_folders(tmp_path)
+    recipe = DataRecipe(train=[folder], val=[folder], patch=16)
+    before = digests(recipe, SCALE)
+    assert {Path(path).name for path in before} == {"a.png", "b.png", "bx3.png"}
+    assert digests(recipe, SCALE) == before
+    _save(numbered(3, 13, 16), tmp_path / "lr/bx3.png")
+    after = digests(recipe, SCALE)
+    assert [path for path in after if after[path] != before[path]] == [str(tmp_path / "lr/bx3.png")]

@@ -244,3 +244,15 @@ def test_a_run_goes_on_from_a_named_checkpoint_in_another_folder_only(tmp_path: 
     assert steps == [2, 3, 4]
     runs = [newest(tmp_path / run)["network"] for run in ("first", "second")]
     assert all(torch.equal(runs[0][k], runs[1][k]) for k in runs[0])
+
+
+@LIGHTNING
+def test_a_run_does_not_go_on_with_other_pictures(tmp_path: Path) -> None:
+    recipe = load_recipe(recipe_file(tmp_path, steps=3, validate_every=3))
+    train(recipe)
+    picture = tmp_path / "val/otter.png"
+    with Image.open(picture) as image:
+        image.rotate(180).save(picture)
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"otter\.png"):
+            train(recipe)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from elansr.errors import ConfigError, TrainingError
+from elansr.errors import ConfigError, DataError, TrainingError
 from elansr.training.recipe import load_recipe
 from elansr.training.run_folder import LOG, RunFolder, TrainingEntry, ValidationEntry, provenance
 from tests.training.recipes import recipe_file
@@ -64,3 +64,25 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     recipe = load_recipe(recipe_file(tmp_path), [f"run.folder={tmp_path / 'file' / 'run'}"])
     with pytest.raises(ConfigError):
         RunFolder.of(recipe)
+
+
+def test_pictures_that_changed_are_noticed_once_the_run_has_begun(tmp_path: Path) -> None:
+    folder, pictures = RunFolder.of(load_recipe(recipe_file(tmp_path))), {"in/a.png": "1", "in/b.png": "2"}
+    folder.require_same_pictures(pictures | {"in/c.png": "3"}, begun=False)
+    folder.require_same_pictures(pictures, begun=False)  # nothing was trained on the others
+    folder.require_same_pictures(pictures, begun=True)
+    for changed, name in (
+        (pictures | {"in/a.png": "9"}, "a.png"),
+        (pictures | {"in/new.png": "3"}, "new.png"),
+        ({"in/a.png": "1"}, "b.png"),
+    ):
+        with pytest.raises(DataError) as caught:
+            folder.require_same_pictures(changed, begun=True)
+        assert name in str(caught.value)
+
+
+def test_a_run_of_an_older_version_takes_note_of_its_pictures(tmp_path: Path) -> None:
+    folder = RunFolder.of(load_recipe(recipe_file(tmp_path)))
+    folder.require_same_pictures({"a.png": "1"}, begun=True)
+    with pytest.raises(DataError):
+        folder.require_same_pictures({"a.png": "2"}, begun=True)

@@ -11,6 +11,7 @@ The folder given is the one above HR or the HR folder itself. LR files are calle
 Where there is no folder of LR for the scale, LR is the MATLAB bicubic of HR.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,11 +24,13 @@ from numpy.typing import NDArray
 
 from elansr.errors import DataError
 from elansr.evaluation.metrics import SSIM_WINDOW
-from elansr.images import crop_to_multiple, downscale, in_8_bits, is_picture_name, read
+from elansr.images import Picture, crop_to_multiple, downscale, in_8_bits, is_picture_name, read
 from elansr.text import shown
 
 RGB = NDArray[np.uint8]
 LRSource = Literal["files", "made by MATLAB bicubic", "files, no HR"]
+
+_LOG = logging.getLogger(__name__)
 
 HR_NAME = re.compile(r"hr|gt(mod\d+)?|.+_hr", re.IGNORECASE)
 WAY_OUT = "give a folder of HR pictures, or one with HR/, GTmod12/ or NAME_HR/ in it"
@@ -117,10 +120,25 @@ class BenchmarkSet:
 
 
 def read_rgb(path: Path) -> RGB:
-    """A picture as uint8 RGB (H, W, 3): grey repeated, alpha dropped, 16 bit rounded to 8, the first page of many."""
-    pixels = in_8_bits(read(path).pages[0])
+    """A picture as uint8 RGB (H, W, 3), see `on_white`; says so where a pixel of it is transparent."""
+    pixels, transparent = on_white(read(path))
+    if transparent:
+        _LOG.warning("%s: has transparent pixels, which are laid on white", shown(path))
+    return pixels
+
+
+def on_white(picture: Picture) -> tuple[RGB, bool]:
+    """The first page as uint8 RGB (H, W, 3): grey repeated, 16 bit rounded to 8, transparent pixels laid on white.
+
+    Returns:
+        The pixels, and whether any was transparent.
+    """
+    pixels = in_8_bits(picture.pages[0])
     colour = pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1].repeat(3, axis=2)
-    return np.ascontiguousarray(colour)
+    if pixels.shape[2] in (1, 3) or pixels[..., -1].min() == 255:
+        return np.ascontiguousarray(colour), False
+    alpha = pixels[..., -1:].astype(np.uint32)
+    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8), True
 
 
 def require_room(hr: RGB, path: Path, scale: int) -> None:

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elansr.errors import DataError
 from elansr.training.data import PictureGroup, detail, load_groups
 from elansr.training.degradation import BORDER, degrade_crops
 from elansr.training.recipe import Recipe
@@ -37,7 +36,7 @@ class Batches:
         self._border = BORDER if self._degradation else 0
         largest = max(size.patch for size in crop_sizes(recipe).values()) + 2 * self._border
         home = torch.device("cpu") if recipe.data.pool == "cpu" else device
-        self._pool = PairPool(load_groups(recipe.data, scale), scale, largest, home)
+        self._pool = PairPool(load_groups(recipe.data, scale, largest), scale, home)
 
     def draw(self, size: CropSize, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """This process's share of a batch of crops, on the training device.
@@ -85,24 +84,14 @@ class PairPool:
     """Pairs of LR and HR pictures, ready to be cropped.
 
     Args:
-        groups: what to draw from; all of them have LR or none has.
-        largest_patch: side of the largest LR crop that will be asked for, in pixels; no picture may be smaller.
+        groups: what to draw from; all of them have LR or none has. No picture may be smaller than the crops.
         device: where the pool lives and batches appear.
-
-    Raises:
-        DataError: a picture is smaller than a crop.
     """
 
-    def __init__(self, groups: Sequence[PictureGroup], scale: int, largest_patch: int, device: torch.device) -> None:
+    def __init__(self, groups: Sequence[PictureGroup], scale: int, device: torch.device) -> None:
         hr = [hr for group in groups for _, hr in group.pairs]
         lr = [lr for group in groups for lr, _ in group.pairs if lr is not None]
         self._sides = torch.tensor([(picture.shape[0] // scale, picture.shape[1] // scale) for picture in hr])
-        smallest = int(self._sides.min())
-        if smallest < largest_patch:
-            raise DataError(
-                f"an LR picture is {smallest} pixels on one side: crops of {largest_patch} need at least "
-                f"{largest_patch}; leave small pictures out (elansr check-data names them) or lower data.patch"
-            )
         self.scale, self.device = scale, device
         self._hr = _Buffer.of(hr, device)
         self._lr = _Buffer.of(lr, device) if lr else None

@@ -1,9 +1,12 @@
 """The pictures of a recipe, from its folders: HR, and LR that was made of it or lies beside it."""
 
+import hashlib
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.errors import ConfigError, DataError
-from elansr.evaluation import RGB, match_lr, read_rgb
-from elansr.images import crop_to_multiple, downscale, is_picture_name, rounded
-from elansr.text import shown
+from elansr.evaluation import RGB, match_lr, on_white
+from elansr.images import crop_to_multiple, downscale, is_picture_name, read, rounded
+from elansr.text import count, listed, shown
 
 if TYPE_CHECKING:
     from elansr.training.recipe import DataRecipe, PictureFolder
@@ -22,6 +25,7 @@ Pair = tuple[RGB | None, RGB]
 """LR and HR of one picture, uint8 (h, w, 3) and (h * scale, w * scale, 3); LR is None where it is made later."""
 Files = tuple[Path, Path | None]
 """The HR file and the LR file of one picture; None where LR is made."""
+_LOG = logging.getLogger(__name__)
 NAMED = 5
 """So many faulty files are named, the others are counted."""
 
@@ -58,16 +62,22 @@ class PictureGroup:
     candidates: int = 1
 
 
-def load_groups(recipe: "DataRecipe", scale: int) -> list[PictureGroup]:
+def load_groups(recipe: "DataRecipe", scale: int, crop: int = 1) -> list[PictureGroup]:
     """The training pictures of a recipe, folder by folder.
 
+    Args:
+        crop: side in LR pixels of the largest crop that will be cut; no picture may be smaller.
+
     Raises:
-        DataError: a folder without pictures, LR missing or of a size that does not fit; every misfit is named.
+        DataError: a folder without pictures, a picture that is too small, LR missing or of a size that does not fit;
+            the first few are named.
         ConfigError: shares that are not given for all folders or do not sum to 1, or a degradation of given LR.
     """
     _check_shares(recipe)
     make_lr = recipe.degradation is None
-    loaded = [read_pairs(find_files(folder, scale), scale, make_lr=make_lr) for folder in recipe.train]
+    files = [find_files(folder, scale) for folder in recipe.train]
+    loaded = [read_pairs(found, scale, make_lr=make_lr) for found in files]
+    _require_size(chain(*loaded), chain(*files), crop, scale)
     pictures = sum(map(len, loaded))
     return [
         PictureGroup(pairs, folder.share or len(pairs) / pictures, folder.candidates or recipe.candidates)
@@ -107,16 +117,46 @@ def read_pairs(files: Sequence[Files], scale: int, *, make_lr: bool = True) -> l
         DataError: LR of a size that does not fit; the first few are named.
     """
     with ThreadPoolExecutor() as workers:
-        pairs = list(workers.map(lambda pair: _read_pair(pair[0], pair[1], scale, make_lr), files))
+        read_in = list(workers.map(lambda pair: _read_pair(pair[0], pair[1], scale, make_lr), files))
+    pairs = [pair for pair, _ in read_in]
+    if transparent := [shown(path) for _, paths in read_in for path in paths]:
+        names = listed(transparent)
+        _LOG.warning("%s: transparent pixels, laid on white: %s", count(len(transparent), "picture"), names)
     _require_fit(pairs, files, scale)
     return pairs
 
 
-def _read_pair(hr_file: Path, lr_file: Path | None, scale: int, make_lr: bool) -> Pair:
-    hr = crop_to_multiple(read_rgb(hr_file), scale)
-    if lr_file is not None:
-        return read_rgb(lr_file), hr
-    return downscale(hr, scale) if make_lr else None, hr
+def digests(recipe: "DataRecipe", scale: int) -> dict[str, str]:
+    """A digest of each file that a recipe trains or validates on, by its path."""
+    files = {path for folder in [*recipe.train, *recipe.val] for pair in find_files(folder, scale) for path in pair}
+    paths = sorted(path for path in files if path is not None)
+    with ThreadPoolExecutor() as workers:
+        found = workers.map(lambda path: hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest(), paths)
+        return dict(zip(map(str, paths), found, strict=True))
+
+
+def _read_pair(hr_file: Path, lr_file: Path | None, scale: int, make_lr: bool) -> tuple[Pair, list[Path]]:
+    """The pair, and which of its files has transparent pixels."""
+    whole, transparent = on_white(read(hr_file))
+    hr, noted = crop_to_multiple(whole, scale), [hr_file] if transparent else []
+    if lr_file is None:
+        return (downscale(hr, scale) if make_lr else None, hr), noted
+    lr, transparent = on_white(read(lr_file))
+    return (lr, hr), [*noted, lr_file] if transparent else noted
+
+
+def _require_size(pairs: Iterable[Pair], files: Iterable[Files], crop: int, scale: int) -> None:
+    """Every picture must be as large as a crop."""
+    least = crop * scale
+    small = [
+        f"{shown(path)} has {hr.shape[1]}x{hr.shape[0]} pixels"
+        for (_, hr), (path, _) in zip(pairs, files, strict=True)
+        if min(hr.shape[:2]) < least
+    ]
+    if small:
+        more = f"; and {len(small) - NAMED} more" if len(small) > NAMED else ""
+        rule = f"crops of {crop} LR pixels at x{scale} need {least}x{least}"
+        raise DataError(f"{'; '.join(small[:NAMED])}{more}: {rule}; leave them out, or lower data.patch")
 
 
 def _require_fit(pairs: Sequence[Pair], files: Sequence[Files], scale: int) -> None:

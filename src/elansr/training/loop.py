@@ -19,6 +19,7 @@ from elansr.memory import keep_freed_memory
 from elansr.training.adversarial import Adversary
 from elansr.training.batches import Batches
 from elansr.training.checkpoint import Checkpoints, TrainState
+from elansr.training.data import digests
 from elansr.training.distributed import start_fabric, synchronise_norm
 from elansr.training.loss import l1
 from elansr.training.optimizer import build_optimizer, update_ema
@@ -53,7 +54,8 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     Raises:
         ConfigError: a batch that cannot be trained with, the run's folder holds the run of another recipe, or
             `start_from` is another network.
-        DataError: a folder without pictures, a picture smaller than a crop, a damaged checkpoint.
+        DataError: a folder without pictures, a picture smaller than a crop, pictures other than those that the run
+            began with, a damaged checkpoint.
         DeviceError: the recipe asks for a GPU and there is none.
         MissingExtraError: the recipe names a project of wandb, which is not installed.
         TrainingError: loss or gradient was not finite for `MAX_BAD_STEPS` steps in a row, or no checkpoint can be
@@ -83,6 +85,7 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     adversary = Adversary(recipe.adversarial, fabric) if recipe.adversarial else None
     state = TrainState(network, ema, optimizer, crops, loss_scale, config=asdict(ema.config), adversary=adversary)
     checkpoints = Checkpoints(folder.path, recipe.run.keep_checkpoints)
+    folder.require_same_pictures(digests(recipe.data, recipe.network.scale), bool(checkpoints.newest_first()))
     checkpoints.resume(state, resume)
     log = RunLog(folder, state.step, report, recipe.run.wandb) if fabric.is_global_zero else None
 

@@ -2,17 +2,20 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from elansr.disk import write_atomically, writing_errors
-from elansr.errors import ConfigError, TrainingError
+from elansr.errors import ConfigError, DataError, TrainingError
 from elansr.nn.elan import ELAN
+from elansr.text import listed
 from elansr.training.recipe import Recipe
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
 
 RECIPE, LOG, WEIGHTS, CURVES, TENSORBOARD = "recipe.json", "log.jsonl", "best.safetensors", "curves.png", "tensorboard"
+PICTURES = "pictures.json"
 WANDB_ID = "wandb_id.txt"
 
 
@@ -84,6 +87,33 @@ class RunFolder:
         if earlier != text:
             raise ConfigError(f"run.folder={recipe.run.folder!r}: holds the run of another recipe; name another")
         return RunFolder(path)
+
+    def require_same_pictures(self, digests: Mapping[str, str], begun: bool) -> None:
+        """Takes note of the pictures of a run, or compares them with those that it began with.
+
+        Args:
+            digests: by path, see `data.digests`.
+            begun: whether there is a checkpoint to go on from.
+
+        Raises:
+            DataError: they are not the same; the first few are named.
+        """
+        file = self.path / PICTURES
+        if not (begun and file.exists()):
+            self.write(PICTURES, json.dumps(digests, indent=0).encode())
+            return
+        before = json.loads(file.read_text(encoding="utf-8"))
+        kinds = {
+            "changed": [path for path in digests if before.get(path, digests[path]) != digests[path]],
+            "new": digests.keys() - before.keys(),
+            "gone": before.keys() - digests.keys(),
+        }
+        found = "; ".join(f"{kind}: {listed(paths)}" for kind, paths in kinds.items() if paths)
+        if found:
+            way_out = "restore them, or name another run.folder; network.start_from can begin with these weights"
+            raise DataError(
+                f"run.folder={str(self.path)!r}: its pictures are not those it began with; {found}; {way_out}"
+            )
 
     def entries(self) -> list[LogEntry]:
         """The log, without a last line that was cut off."""

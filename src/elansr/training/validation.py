@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import torch
 
-from elansr.evaluation import RGB, psnr_y
+from elansr.evaluation import RGB, psnr_y, require_room
 from elansr.images import from_float, luma, to_float
 from elansr.nn.elan import ELAN
 from elansr.training.data import find_files, read_pairs
@@ -23,11 +23,14 @@ def validation_pairs(recipe: Recipe) -> list[tuple[RGB, RGB]]:
     """The (LR, HR) pictures that choose the best weights, degraded as the training pictures are.
 
     Raises:
-        DataError: a folder without pictures.
+        DataError: a folder without pictures, or a picture too small to be measured.
     """
     scale, data = recipe.network.scale, recipe.data
     files = [pair for folder in data.val for pair in find_files(folder, scale)]
-    pairs = read_pairs(pick_evenly(files, data.val_pictures), scale, make_lr=data.degradation is None)
+    picked = pick_evenly(files, data.val_pictures)
+    pairs = read_pairs(picked, scale, make_lr=data.degradation is None)
+    for (_, hr), (path, _) in zip(pairs, picked, strict=True):
+        require_room(hr, path, scale)
     if data.degradation is not None:
         return degrade_pictures([hr for _, hr in pairs], scale, data.degradation, VALIDATION_SEED)
     return [(lr, hr) for lr, hr in pairs if lr is not None]
