@@ -20,7 +20,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from elansr.errors import OutputExistsError, PictureError, TooManyPixelsError
-from elansr.images import FORMATS, Picture, check_output, encode, read, write, writing
+from elansr.images import FORMATS, Picture, check_output, encode, inspect, read, write, writing
 
 Y, X = np.mgrid[0:45, 0:71]
 RGB = np.stack([X * 255 // 70, Y * 255 // 44, (X * 2 + Y) % 256], -1).astype(np.uint8)
@@ -507,3 +507,34 @@ def test_hidden_colours_become_0_in_lossless_formats(suffix, quality, wholly):
 def by_pillow_bytes(data: bytes, mode: str) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGBA").convert(mode)).astype(int)
+
+
+@pytest.mark.parametrize("target", ["webp", "avif"])
+@pytest.mark.parametrize("source", ["webp", "avif", "animated webp"])
+def test_what_came_lossless_stays_lossless(source, target):
+    """Unless a quality is asked for; Pillow makes the file and reads the result."""
+    if source == "animated webp" and target == "avif":
+        pytest.skip("AVIF holds one page")
+    data, kind = io.BytesIO(), source.split()[-1]
+    if kind == "avif":
+        data.write(encode(Picture((RGB,)), "avif", quality=100))
+    else:
+        more = [Image.fromarray(page) for page in FILM.pages[1:]] if "animated" in source else []
+        film = {"save_all": True, "append_images": more} if more else {}
+        Image.fromarray(RGB).save(data, "WEBP", lossless=True, **film)
+    picture = read(data.getvalue())
+    assert not picture.lossy
+    assert (by_pillow_bytes(encode(picture, target), "RGB") == RGB).all()
+    assert (by_pillow_bytes(encode(picture, target, quality=80), "RGB") != RGB).any()
+    assert (by_pillow_bytes(encode(Picture((RGB,)), target), "RGB") != RGB).any()
+
+
+def test_an_animation_with_one_lossy_frame_is_lossy():
+    data = io.BytesIO()
+    frames = [Image.fromarray(page) for page in FILM.pages]
+    frames[0].save(data, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    lossless = data.getvalue()
+    frames[0].save(data := io.BytesIO(), "WEBP", save_all=True, append_images=frames[1:])
+    lossy = data.getvalue()
+    assert not read(lossless).lossy
+    assert inspect("webp", io.BytesIO(lossless + lossy[lossy.rindex(b"ANMF") :])).lossy

@@ -9,6 +9,7 @@ converting.py            pixels as a format holds them
 formats.py               what each format can hold
 heic.py                  HEIC, through pillow-heif
 structure.py             what libvips does not report: pages, missing ends, the quality of a JPEG
+incomplete.py            JPEGs whose end is missing
 jpeg_tables.py           the quality that a quantisation table stands for
 colour_tags.py           colours told other than by a profile; cicp.py: by H.273, and HDR to SDR; icc.py: profiles
 png_chunks.py, boxes.py  the parts of PNG and AVIF that libvips leaves out

@@ -26,6 +26,7 @@ from elansr.images.alpha import not_multiplied
 from elansr.images.colour_tags import ColourTags
 from elansr.images.formats import FORMATS, FormatName, sniff
 from elansr.images.heic import Heic
+from elansr.images.incomplete import completed, without_end
 from elansr.images.picture import Picture, Pixels, RollingRows, blank
 from elansr.images.structure import Structure, inspect
 from elansr.text import reason, shown
@@ -90,6 +91,10 @@ def open_picture(source: PathOrBytes, *, name: str | None = None) -> "PictureFil
             picture = Picture((pixels,), kind, dpi=dpi)
             return PictureFile(name, picture, _held(kind), source, Structure(lossy=False), _mirrored=False)
         structure = inspect(kind, stream)
+        if kind == "jpeg" and (data := without_end(stream)):
+            source, note = completed(data, _strictly)
+            structure = structure._replace(is_cut=True, notes=(*structure.notes, note))
+            stream = io.BytesIO(source)
         try:
             images = _headers(stream, kind, structure, "error")
             pages = [page for image in images for page in _blank_pages(image, kind)]
@@ -152,7 +157,7 @@ class FileRows:
         with _complaints(name):
             self._stream = _opened(source)
         # As `read` does: a JPEG strictly first, and leniently from where libjpeg warns of something harmless.
-        self._region = self._opened("warning" if self._kind == "jpeg" else "error")
+        self._region = self._opened("warning" if self._kind == "jpeg" and not structure.is_cut else "error")
 
     def __enter__(self) -> "FileRows":
         return self
@@ -292,9 +297,14 @@ def _header(stream: BinaryIO, kind: FormatName, options: dict[str, Any]) -> Any:
     return pyvips.Operation.call(f"{_LOADERS[kind]}_source", source, **options)
 
 
+def _strictly(data: bytes) -> Any:
+    """A JPEG that is not decoded where something is missing."""
+    return _header(io.BytesIO(data), "jpeg", {"fail_on": "warning", "access": "sequential"})
+
+
 def _decoded(stream: BinaryIO, kind: FormatName, structure: Structure) -> list[Pixels]:
     """All pages. A JPEG is decoded strictly first, and again where libjpeg warned of something harmless."""
-    if kind == "jpeg":
+    if kind == "jpeg" and not structure.is_cut:
         try:
             return _pages(_headers(stream, kind, structure, "warning")[0], kind)
         except pyvips.Error as error:
@@ -427,7 +437,7 @@ def decoder_reason(error: Exception) -> str:
     """The first telling line of a long report by libvips, without the name of the function that says it."""
     text = error.detail if isinstance(error, pyvips.Error) else str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.endswith("load error")]
-    return re.sub(r"^\w+: ", "", lines[0]) if lines else "no reason given"
+    return re.sub(r"^\w+: | at scanline 4294967295", "", lines[0]) if lines else "no reason given"
 
 
 def _field(image: Any, name: str, default: Any) -> Any:

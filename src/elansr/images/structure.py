@@ -17,6 +17,7 @@ from elansr.images.metadata import Directory, Field, TagError, TagFile
 from elansr.images.png_chunks import headers
 
 _RAW = "a camera raw file is not read; develop it to a 16-bit TIFF first"
+_NO_END = "the end of the file is missing"
 _CUT = "truncated: the file ends before the picture does; copy or download it again"
 
 
@@ -29,6 +30,7 @@ class Structure(NamedTuple):
         quality: Of a JPEG, 1 to 100 as libjpeg counts it, see `jpeg_tables.quality_of`; None if unknown.
         colour: What it says of its colours other than by a profile.
         premultiplied: Whether its colours are multiplied by its alpha.
+        is_cut: Whether its end is missing, so that decoding must not be strict about it.
         notes: What is in the file and not read, as in `Picture.notes`.
     """
 
@@ -37,6 +39,7 @@ class Structure(NamedTuple):
     quality: int | None = None
     colour: ColourTags = ColourTags()
     premultiplied: bool = False
+    is_cut: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -83,17 +86,21 @@ _ALONE = {0x01, *range(0xD0, 0xD9)}
 
 
 def _png(stream: BinaryIO) -> Structure:
-    """Goes from chunk to chunk up to IEND; libpng does not notice if it is missing."""
+    """Goes from chunk to chunk up to IEND; libpng does not notice if it is missing, but does if pixels are."""
     found: dict[bytes, bytes] = {}
+    pixels, end = False, False
     for kind, at, size in headers(stream):
-        if kind == b"IEND":
-            colour, notes = from_chunks(found)
-            return Structure(lossy=False, colour=colour, notes=notes)
         if kind == b"acTL" and int.from_bytes(_at(stream, at, 4), "big") > 1:
             raise PictureError("an animated PNG is not read; convert it to animated WebP or GIF first")
         if kind in _PNG_COLOUR and size <= _LONGEST_COLOUR:
             found.setdefault(kind, _at(stream, at, size))
-    raise PictureError(_CUT)
+        pixels |= kind == b"IDAT"
+        if end := kind == b"IEND":
+            break
+    if not pixels:
+        raise PictureError(_CUT)
+    colour, notes = from_chunks(found)
+    return Structure(lossy=False, colour=colour, notes=notes if end else (*notes, _NO_END))
 
 
 _PNG_COLOUR, _LONGEST_COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM"), 32
@@ -112,23 +119,29 @@ def _colour(boxes: Boxes) -> ColourTags:
 
 
 def _webp(stream: BinaryIO) -> Structure:
-    """Looks for the first bit stream, of the picture or of its first frame: `VP8L` is lossless."""
-    at = 12
-    while len(head := _at(stream, at, 8)) == 8:
-        if head[:4] in (b"VP8 ", b"VP8L"):
-            return Structure(lossy=head[:4] == b"VP8 ")
+    """Looks for the bit streams of the picture or of its frames: all `VP8L` is lossless, one `VP8 ` is not."""
+    at, end, found = 12, stream.seek(0, 2), set[bytes]()
+    while at + 8 <= end:
+        head = _at(stream, at, 8)
         size = int.from_bytes(head[4:], "little")
+        if head[:4] in (b"VP8 ", b"VP8L"):
+            found.add(head[:4])
+        if head[:4] == b"VP8 ":
+            break
         at += 24 if head[:4] == b"ANMF" else 8 + size + size % 2
-    raise PictureError(_CUT)
+    if not found:
+        raise PictureError(_CUT)
+    return Structure(lossy=b"VP8 " in found)
 
 
 def _gif(stream: BinaryIO) -> Structure:
     """Goes from block to block up to the trailer: libvips takes a cut animation for a shorter one."""
     stream.seek(0)
-    data = stream.read()
+    data, images = stream.read(), 0
     try:
         at = 13 + _color_table(data[10])
-        while data[at] != 0x3B:
+        while at != len(data) and data[at] != 0x3B:
+            images += data[at] == 0x2C
             if data[at] == 0x2C:
                 at = _after_blocks(data, at + 11 + _color_table(data[at + 9]))
             elif data[at] == 0x21:
@@ -139,7 +152,9 @@ def _gif(stream: BinaryIO) -> Structure:
                 )
     except IndexError as error:
         raise PictureError(_CUT) from error
-    return Structure(lossy=False)
+    if not images:
+        raise PictureError(_CUT)
+    return Structure(lossy=False, notes=() if at < len(data) else (_NO_END,))
 
 
 def _heic(stream: BinaryIO) -> Structure:

@@ -58,7 +58,8 @@ def write(
         path: The file; its suffix decides the format unless `format` does.
         format: A name such as "jpeg" or "tif".
         quality: 1-100 for JPEG (default 95, no chroma subsampling), WebP (95) and AVIF (90); 100 is lossless in WebP
-            and AVIF. PNG, TIFF, BMP and GIF have no such setting and ignore it.
+            and AVIF, and the default there for a picture that came as lossless WebP or AVIF. PNG, TIFF, BMP and GIF
+            have no such setting and ignore it.
         overwrite: Whether to replace a file that is already there.
         pyramid: Whether a TIFF gets tiles and smaller copies, so that a viewer opens any part of it at once.
         name: What errors call the file; the path if None.
@@ -90,7 +91,7 @@ def encode(
     kind = check_format(format, size=_size(picture), pages=len(picture.pages), pyramid=pyramid, name=name)
     with _encoding_errors(name):
         file = io.BytesIO()
-        _encode(joined(picture), picture, kind, _quality(quality, kind), file, pyramid)
+        _encode(joined(picture), picture, kind, _quality(quality, kind, picture), file, pyramid)
         return file.getvalue()
 
 
@@ -231,7 +232,7 @@ def _write(
     """Writes a picture, whose pixels may be those of a libvips image instead."""
     size, pages = _size(picture), len(picture.pages)
     kind = check_output(path, format=to, size=size, pages=pages, overwrite=overwrite, pyramid=pyramid, name=name)
-    number = _quality(quality, kind)
+    number = _quality(quality, kind, picture)
     name = name or shown(path)
     problems = writing_errors(path, PictureError, name)
     with problems, _encoding_errors(name), atomic_file(path, overwrite=overwrite) as file, _disk_errors(file):
@@ -243,9 +244,12 @@ def _size(picture: Picture) -> tuple[int, int]:
     return width, height
 
 
-def _quality(quality: int | None, kind: FormatName) -> int:
+def _quality(quality: int | None, kind: FormatName, picture: Picture) -> int:
+    """The quality that was asked for, or that suits; what came as lossless WebP or AVIF stays lossless there."""
     if quality is not None and not 1 <= quality <= 100:
         raise PictureError(f"quality {quality} is outside 1-100; 95 is visually lossless, 100 the most a format can do")
+    if quality is None and not picture.lossy and {kind, picture.format} <= {"webp", "avif"}:
+        return 100
     return quality or _DEFAULT_QUALITY.get(kind, 100)
 
 
