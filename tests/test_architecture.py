@@ -17,7 +17,7 @@ PUBLIC_NAMES = "elansr"  # elansr/__init__.py
 LEVELS = (
     {"errors"},
     {"text"},
-    {"disk", "memory"},
+    {"arguments", "disk", "memory"},
     {"images", "nn"},
     {"weights"},
     {"engines"},

@@ -107,3 +107,28 @@ def test_what_needs_pytorch_says_so_in_one_line(arguments: tuple[object, ...], t
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert ".[torch]" in done.stderr
+
+
+NAMES = """
+import elansr
+from elansr.errors import MissingExtraError
+calls = {
+    "ELAN": lambda: elansr.ELAN,
+    "create_model": lambda: elansr.create_model,
+    "load_network": lambda: elansr.load_network("elan-light-x2"),
+    "from_pretrained": lambda: elansr.hub.from_pretrained("elan-light-x2"),
+}
+for name, call in calls.items():
+    try:
+        call()
+    except MissingExtraError as error:
+        assert "[torch]" in str(error), name
+    else:
+        raise AssertionError(name)
+assert elansr.describe("elan-light-x2").parameters == 582_012
+"""
+
+
+def test_networks_of_pytorch_say_which_extra_brings_it() -> None:
+    done = run(NAMES)
+    assert done.returncode == 0, done.stderr

@@ -148,7 +148,7 @@ def _rename(file: Path, path: Path, overwrite: bool) -> None:
 
 
 def _exists(path: Path) -> OutputExistsError:
-    return OutputExistsError(f"{shown(path)}: the file is already there; give another name or --overwrite")
+    return OutputExistsError(f"{shown(path)}: the file exists already; give another name or `overwrite=True`")
 
 
 class TemporaryFolder:

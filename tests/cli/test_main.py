@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import elansr
 from elansr.cli import main
 from elansr.errors import WeightsError
+from elansr.images import read
 from elansr.weights.released import RELEASED, ReleasedWeights
 from tests.command_line import Ended
 
@@ -91,14 +92,65 @@ def test_version(call: Callable[..., Ended]) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["frobnicate"], ["upscale"], ["upscale", "a.png", "--ext", "bmp"], ["upscale", "a.png", "--nope"]]
+    ("arguments", "named", "way_out"),
+    [
+        ([], "INPUT", "elansr upscale --help"),
+        (["a.png", "--ext", "bpm"], "--ext bpm", "bmp"),
+        (["a.png", "--format", "zip"], "--ext zip", "png"),
+        (["a.png", "--scael", "2"], "--scael", "--scale"),
+        (["a.png", "-g", "0"], "-g", "--device"),
+        (["a.png", "-m", "models"], "-m", "-n FILE"),
+        (["a.png", "-s", "big"], "--scale big", "4"),
+        (["a.png", "-s", "8"], "--scale 8", "--outscale 8"),
+        (["a.png", "--quality", "200"], "--quality 200", "100"),
+        (["a.png", "--tile", "2.5"], "--tile 2.5", "whole number"),
+        (["a.png", "--precision", "fp31"], "--precision fp31", "fp32"),
+        (["a.png", "-s"], "-s", ""),
+        (["a.png", "--overwrite=3"], "--overwrite", ""),
+        (["a.png", "--nothing-like-it"], "--nothing-like-it", "elansr upscale --help"),
+    ],
 )
-def test_usage_errors_end_with_2_and_without_traceback(arguments: list[str], call: Callable[..., Ended]) -> None:
-    ended = call(*arguments)
-    assert ended.code == 2
-    assert "Error" in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert ended.stdout == ""
+def test_a_mistake_is_one_plain_line(
+    arguments: list[str], named: str, way_out: str, call: Callable[..., Ended], photo: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(photo("a.png").parent)
+    ended = call("upscale", *arguments)
+    assert (ended.code, ended.stdout) == (2, "")
+    [line] = ended.error_lines
+    assert line.startswith("error: ")
+    assert named in line or way_out in line
+    assert way_out in line
+    assert not {"Value error", "<bool>", "Input should", "Usage", "Traceback", "`"} & set(line.split("  "))
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        ("photo.jpg", "elansr upscale photo.jpg"),
+        ("my photo.jpg", "elansr upscale 'my photo.jpg'"),
+        ("https://example.org/a.png", "elansr upscale https://example.org/a.png"),
+        ("clip.MP4", "elansr video clip.MP4"),
+        ("upscael", "upscale"),
+        ("frobnicate", "elansr --help"),
+    ],
+)
+def test_what_is_no_command_is_answered_with_one(typed: str, command: str, call: Callable[..., Ended]) -> None:
+    ended = call(typed, "-s", "4")
+    assert (ended.code, len(ended.error_lines), ended.stdout) == (2, 1, "")
+    assert ended.stderr.startswith(f"error: {typed}: ")
+    assert ended.stderr.rstrip("?\n").endswith(command)
+
+
+@pytest.mark.parametrize("options", [["-s", "x2"], ["-s", "2x"], ["-s", "2"]])
+def test_options_as_other_programs_have_them(
+    options: list[str], call: Callable[..., Ended], weights: dict[int, Path], photo: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = photo("a.png")
+    assert call("upscale", "-i", source, "-n", weights[2], "-f", "jpeg", "-x", *options).code == 0
+    assert read(tmp_path / "a_x2.jpeg").format == "jpeg"
+    assert call("upscale", "--input", source, "-n", weights[2], "--format", "tif", *options).code == 0
+    assert read(tmp_path / "a_x2.tif").format == "tiff"
 
 
 def failing(error: BaseException) -> typer.Typer:
@@ -118,6 +170,7 @@ def failing(error: BaseException) -> typer.Typer:
     ("error", "code", "text"),
     [
         (WeightsError("a.pth: broken\n  in two lines"), 2, "error: a.pth: broken in two lines\n"),
+        (WeightsError("a: no `max_pixels=5`, `hr=True` or `a b`"), 2, "error: a: no --max-pixels 5, --hr or `a b`\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (KeyboardInterrupt("1 of 2 done"), 130, "interrupted: 1 of 2 done\n"),
     ],

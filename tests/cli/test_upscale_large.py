@@ -65,7 +65,7 @@ def announcing(path: Path, side: int, interlaced: bool) -> Path:
     ("side", "interlaced", "words"),
     [
         (20_000, True, "400,000,000 pixels are more than the limit of 268,435,456 of pictures that are held in memory"),
-        (70_000, False, "4,900,000,000 pixels are more than the limit of 4,294,967,296; raise it with --max-pixels"),
+        (70_000, False, "--max-pixels"),
         (60_000, False, "GB of free disk space are needed"),
         (20_000, False, "truncated, damaged or an unusual PNG"),
     ],

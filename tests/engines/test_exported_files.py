@@ -145,17 +145,17 @@ def test_rows_of_a_large_picture(files: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "error", "complaint"),
     [
-        ("onnx", {"precision": "bf16"}, ConfigError, "exported in fp32, not bf16: leave --precision out"),
-        ("onnx", {"border": "cyclic"}, ConfigError, "exported with closed borders: give --border closed"),
-        ("cyclic", {}, ConfigError, "exported with cyclic borders: give --border cyclic"),
+        ("onnx", {"precision": "bf16"}, ConfigError, "fp32, not bf16: leave `precision` out"),
+        ("onnx", {"border": "cyclic"}, ConfigError, "`border=closed`"),
+        ("cyclic", {}, ConfigError, "`border=cyclic`"),
         ("onnx", {"scale": 4}, WeightsError, "exported for x2, not x4"),
-        ("onnx", {"engine": "openvino"}, ConfigError, "a file for --engine onnx, not for openvino"),
-        ("onnx", {"engine": "torch"}, ConfigError, "a file for --engine onnx, not for torch"),
+        ("onnx", {"engine": "openvino"}, ConfigError, "`engine=onnx`, not for openvino"),
+        ("onnx", {"engine": "torch"}, ConfigError, "`engine=onnx`, not for torch"),
         ("onnx", {"engine": "tensorrt"}, ConfigError, "engine 'tensorrt': must be auto, torch, onnx, openvino"),
         ("weights", {"engine": "onnx"}, ConfigError, "first `elansr export"),
         ("openvino", {"device": "cuda"}, DeviceError, "device 'cuda': OpenVINO runs on the CPU here"),
         ("onnx", {"device": "gpu"}, DeviceError, "unknown device 'gpu'"),
-        ("one", {"tile": 64}, ConfigError, "tile=64: at most 48 pixels"),
+        ("one", {"tile": 64}, ConfigError, "`tile=64`: at most 48 pixels"),
     ],
 )
 def test_what_contradicts_the_file_is_refused(

@@ -110,7 +110,7 @@ def test_several_profiles_are_converted_to_srgb(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     given, path = Comparison("t", tuple(sides(2))), tmp_path / "s.png"
     path.write_text("mine")
-    with pytest.raises(OutputExistsError, match="already there"):
+    with pytest.raises(OutputExistsError):
         write_sheet(given, path)
     with pytest.raises(ConfigError, match="reaches beyond"):
         write_sheet(given, path, [CropBox(200, 0, 96, 10)], overwrite=True)

@@ -201,7 +201,7 @@ def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     path.write_text("mine")
     report = ReportPage(["m"], SCALE)
     results = [SetScores("S", {"a": Score(30.0, 0.9)})]
-    with pytest.raises(OutputExistsError, match=r"r\.html"):
+    with pytest.raises(OutputExistsError):
         report.write(path, False, results)
     assert path.read_text() == "mine"
     with pytest.raises(PictureError, match="no"):

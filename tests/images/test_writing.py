@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from elansr.errors import OutputExistsError, PictureError, TooManyPixelsError
+from elansr.errors import ConfigError, OutputExistsError, PictureError, TooManyPixelsError
 from elansr.images import FORMATS, Picture, check_output, encode, inspect, read, write, writing
 
 Y, X = np.mgrid[0:45, 0:71]
@@ -170,7 +170,7 @@ def test_quality(tmp_path):
         assert sizes == sorted(sizes)
         assert len(set(sizes)) == 3
     for quality in (0, 101, -3):
-        with pytest.raises(PictureError, match=f"quality {quality}.*1-100"):
+        with pytest.raises(ConfigError, match=f"`quality={quality}`.* 1 to 100"):
             write(Picture((RGB,)), tmp_path / "y.jpg", quality=quality)
 
 
@@ -265,7 +265,7 @@ def test_wrong_places(tmp_path):
 def test_an_existing_file_stays_unless_told(tmp_path):
     path = tmp_path / "x.png"
     path.write_bytes(b"precious")
-    with pytest.raises(OutputExistsError, match="--overwrite"):
+    with pytest.raises(OutputExistsError, match="`overwrite=True`"):
         write(Picture((RGB,)), path)
     with pytest.raises(OutputExistsError):
         check_output(path)
@@ -466,8 +466,10 @@ def test_errors_call_bytes_by_the_name_that_was_given():
         read(encode(Picture((RGB,)), "png"), max_pixels=100)
     with pytest.raises(PictureError, match=r"^holiday\.jpg: 4 pages do not fit into JPEG"):
         encode(FILM, "jpeg", name="holiday.jpg")
-    with pytest.raises(PictureError, match="quality 0"):
+    with pytest.raises(ConfigError, match="`quality=0`"):
         encode(FILM, "webp", quality=0)
+    with pytest.raises(PictureError, match="ndarray"):
+        write(RGB, "a.png")
 
 
 def disc(ground: int) -> np.ndarray:

@@ -20,7 +20,6 @@ from elansr.upscaling.tiling import (
     Tiler,
     auto_tile,
     blend,
-    require_pixels,
 )
 
 GRID = 16
@@ -193,21 +192,6 @@ MUCH = 2.0**50
 )
 def test_the_largest_that_fits(free: float, width: int, scale: int, tile: int) -> None:
     assert auto_tile(free, 5000, width, scale) == tile
-
-
-@pytest.mark.parametrize(
-    ("tile", "margin", "complaint"),
-    [
-        (-1, 0, "tile=-1, margin=0: must be 0 or more pixels"),
-        (0, -1, "margin=-1: must be 0 or more pixels"),
-        (0, 257, "margin=257: must be at most 256 pixels, .*; 32 are enough"),
-    ],
-)
-def test_what_cannot_be_is_refused(tile: int, margin: int, complaint: str) -> None:
-    require_pixels(0, 0)
-    require_pixels(4096, 256)
-    with pytest.raises(ConfigError, match=complaint):
-        require_pixels(tile, margin)
 
 
 @pytest.mark.parametrize("margin", [0, 5, 16, 32, 48])

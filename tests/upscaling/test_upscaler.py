@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from elansr.engines.device import pick_device, pick_precision
 from elansr.errors import ConfigError, DeviceError, PictureError
-from elansr.images import imresize, read
+from elansr.images import Picture, imresize, read
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling.upscaler import Upscaler, load
@@ -167,14 +167,19 @@ def test_a_grey_network_takes_colour_pictures() -> None:
 @pytest.mark.parametrize(
     ("picture", "reason"),
     [
-        (np.zeros((4, 4, 5), np.uint8), r"\(4, 4, 5\)"),
+        (np.zeros((4, 4, 5), np.uint8), r"\(4, 4, 5\).* 4$"),
         (np.zeros(4, np.uint8), r"\(4,\)"),
         (np.zeros((0, 4, 3), np.uint8), "at least one pixel"),
         (np.zeros((4, 4, 3), np.int32), "int32"),
         (np.full((4, 4, 3), 255.0), "255"),
         (np.full((4, 4, 3), np.nan), "nan"),
-        ([[1, 2]], "int64"),
-        (None, "object"),
+        ([[1, 2]], "list"),
+        ((np.zeros((4, 4)),), "tuple"),
+        (None, "NoneType"),
+        ("a.png", r"str.*elansr\.upscale"),
+        (Path("a.png"), r"Path.*elansr\.upscale"),
+        (b"\xff\xd8", r"bytes.*elansr\.upscale"),
+        (Picture((np.zeros((4, 4, 3), np.uint8),)), "Picture.*`pixels`"),
     ],
 )
 def test_what_is_no_picture_is_refused(small: ELAN, picture: NDArray[np.generic], reason: str) -> None:
@@ -183,13 +188,20 @@ def test_what_is_no_picture_is_refused(small: ELAN, picture: NDArray[np.generic]
 
 
 def test_bad_settings_are_named(small: ELAN) -> None:
-    with pytest.raises(ConfigError, match="tile=-1"):
-        Upscaler(small, tile=-1)
-    with pytest.raises(ConfigError, match="margin=5000: must be at most 256 pixels"):
-        Upscaler(small, margin=5000)
-    for border in ("open", "", None, "Closed"):
-        with pytest.raises(ConfigError, match=f"border={border!r}: must be closed or cyclic"):
-            Upscaler(small, border=border)  # type: ignore[arg-type]
+    wrong: dict[str, tuple[object, ...]] = {
+        "tile": (-1, "a", 2.5, True),
+        "margin": (-1, 5000, "16"),
+        "border": ("open", "", None, "Closed"),
+        "tta": ("yes", 1, None),
+        "scale": ("2", True, 2.0, 0),
+    }
+    for name, values in wrong.items():
+        for value in values:
+            with pytest.raises(ConfigError, match=f"^`{name}={value!r}`: "):
+                load("elan-light-x2", **{name: value})  # type: ignore[arg-type]
+    for device in (5, "tpu"):
+        with pytest.raises(DeviceError, match=repr(device)):
+            load("elan-light-x2", device=device)  # type: ignore[arg-type]
     with pytest.raises(DeviceError, match="'tpu'"):
         pick_device("tpu")
     with pytest.raises(DeviceError, match="int8"):

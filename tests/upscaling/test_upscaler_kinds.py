@@ -2,16 +2,18 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 import elansr
-from elansr.errors import ElansrError, PictureError
+from elansr.errors import ConfigError, ElansrError, PictureError
 from elansr.nn.elan import ELAN
 from elansr.upscaling import Upscaler
 from elansr.weights.provenance import Provenance
@@ -63,6 +65,61 @@ def test_a_transparent_colour_becomes_alpha(upscaler: Upscaler, mode: str) -> No
     result = upscaler(image)
     assert result.mode == ("LA" if mode == "L" else "RGBA")
     assert np.asarray(result)[..., -1].min() < 255
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_image_is_turned_as_its_exif_says(upscaler: Upscaler, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    file = BytesIO()
+    Image.fromarray(noise(8, 12, 3)).save(file, "PNG", exif=exif)
+    image = Image.open(file)
+    result = upscaler(image)
+    expected = upscaler(np.asarray(ImageOps.exif_transpose(image)))
+    np.testing.assert_array_equal(np.asarray(result), expected)
+    assert ExifTags.Base.Orientation not in result.getexif()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_several_frames_none_is_taken_silently(upscaler: Upscaler, kind: str) -> None:
+    frames = [Image.fromarray(noise(8, 9, 3)) for _ in range(3)]
+    file = BytesIO()
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:])
+    image = Image.open(file)
+    with pytest.raises(PictureError, match="3"):
+        upscaler(image)
+    image.seek(1)
+    assert upscaler(image.copy()).size == (18, 16)
+
+
+def test_the_preview_behind_a_photo_is_no_second_frame(upscaler: Upscaler) -> None:
+    file = BytesIO()
+    Image.fromarray(noise(8, 9, 3)).save(file, "MPO", save_all=True, append_images=[Image.new("RGB", (4, 4))])
+    assert upscaler(Image.open(file)).size == (18, 16)
+
+
+def test_a_truncated_image_is_an_error_of_ours(upscaler: Upscaler) -> None:
+    file = BytesIO()
+    Image.fromarray(noise(60, 60, 3)).save(file, "PNG")
+    with pytest.raises(PictureError):
+        upscaler(Image.open(BytesIO(file.getvalue()[:-2000])))
+
+
+@pytest.mark.parametrize("value", [None, 5, ["elan-light-x2"]])
+def test_what_is_no_network_is_refused_everywhere(value: object, tmp_path: Path) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: elansr.load(value),  # type: ignore[arg-type]
+        lambda: Upscaler(value),  # type: ignore[arg-type]
+        lambda: Upscaler.from_pretrained(value),  # type: ignore[arg-type]
+        lambda: elansr.load_network(value),  # type: ignore[arg-type]
+        lambda: elansr.describe(value),  # type: ignore[arg-type]
+        lambda: elansr.convert(value, tmp_path / "a.safetensors"),  # type: ignore[arg-type]
+        lambda: elansr.save(value, tmp_path / "a.safetensors", Provenance()),  # type: ignore[arg-type]
+        lambda: elansr.hub.from_pretrained(value),  # type: ignore[arg-type]
+    ]
+    for call in calls:
+        with pytest.raises(ConfigError, match="^`[a-z_]+="):
+            call()
 
 
 def test_a_profile_stays_where_the_colours_do(upscaler: Upscaler) -> None:

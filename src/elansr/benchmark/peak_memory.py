@@ -71,7 +71,7 @@ def _in_a_process(model: BenchmarkModel, workload: Workload) -> int:
         return int(process.stdout)
     said = process.stderr.strip().splitlines()
     why = said[-1] if said else f"its process ended with {process.returncode}, as one does that memory runs short for"
-    raise DeviceError(f"{model.label}: failed while its memory was measured ({why}): take a smaller --size")
+    raise DeviceError(f"{model.label}: failed while its memory was measured ({why}): take a smaller `size`")
 
 
 def main() -> None:

@@ -139,7 +139,7 @@ def benchmark_models(
     models = [_model(spec, scale, device, engine) for spec in specs]
     if len({model.scale for model in models}) > 1:
         scales = ", ".join(f"{model.name} x{model.scale}" for model in models)
-        raise ConfigError(f"models of different scales, {scales}: give one scale with -s")
+        raise ConfigError(f"models of different scales, {scales}: give one `scale`")
     return models
 
 

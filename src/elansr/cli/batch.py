@@ -4,16 +4,18 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from json import dumps
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from elansr.cli import options as o
+from elansr.cli.flags import in_flags
 from elansr.errors import ConfigError, ElansrError
 
 if TYPE_CHECKING:
     from elansr.cluster.manifest import ManifestRow
     from elansr.cluster.run import RunPlan
+    from elansr.upscaling import Extension
 
 WORK, CLUSTER = "Work", "Cluster"
 SHOWN = 20
@@ -88,7 +90,7 @@ def batch(
         outscale=outscale,
         width=width,
         height=height,
-        ext=ext,
+        ext=cast("Extension", ext),
         quality=quality,
         pyramid=pyramid,
         suffix=suffix,
@@ -119,7 +121,7 @@ def batch(
         for text in [
             _to_do(plan),
             *left_out_line(plan.left_out),
-            *(f"no name: {item.problem}" for item in plan.refused[:SHOWN]),
+            *(f"no name: {in_flags(item.problem)}" for item in plan.refused[:SHOWN]),
         ]:
             typer.echo(text, err=True)
         return
@@ -182,7 +184,7 @@ def _summary(plan: "RunPlan", rows: "Sequence[ManifestRow]", seconds: float) -> 
     failed = _failed(plan, rows)
     done = sum(row.status == "upscaled" for row in rows)
     counts = f"{done} upscaled, {plan.there} done before, {len(failed)} failed in {seconds:.1f} s"
-    named = [f"failed: {row.error}" for row in failed[:SHOWN]]
+    named = [f"failed: {in_flags(row.error or '')}" for row in failed[:SHOWN]]
     more = [f"and {len(failed) - SHOWN} more: see the manifest"] if len(failed) > SHOWN else []
     before = [f"{len(plan.failed)} of them failed before: --retry-failed tries them again"] if plan.failed else []
     return [
@@ -206,5 +208,7 @@ def _record(plan: "RunPlan", rows: "Sequence[ManifestRow]", seconds: float) -> d
         "failed": len(_failed(plan, rows)),
         "seconds": round(seconds, 3),
         "left_out": dict(plan.left_out),
-        "failures": [{"key": row.key, "source": row.source, "error": row.error} for row in _failed(plan, rows)],
+        "failures": [
+            {"key": row.key, "source": row.source, "error": in_flags(row.error or "")} for row in _failed(plan, rows)
+        ],
     }

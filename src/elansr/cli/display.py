@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 
 import typer
 
 from elansr.cli.file_results import line, note, summary
+from elansr.cli.flags import in_flags
 from elansr.cli.progress import ProgressBars
 from elansr.text import shown
 from elansr.upscaling import FileResult, Job, Observer
@@ -57,13 +60,14 @@ class Display(Observer):
         """Moves the bars: `done` of `total` pixels of the job's picture."""
         if done == 0:
             self._bars.remove(self._file)
-            self._file = shown(job.source.name)
+            self._file = shown(Path(job.shown_source).name)
         self._bars.show(self._file, done, total, percent=True)
         self._advance(done / total)
         self._print_share(job, done / total)
 
     def finished(self, result: FileResult) -> None:
         """Counts a finished file; a signal that came after the last one has nothing left to stop."""
+        result = replace(result, reason=in_flags(result.reason))
         self.results.append(result)
         if not (self.single or self._bars.on_terminal):
             self._say([line(result)])
@@ -83,7 +87,7 @@ class Display(Observer):
             self._last_line = now
         elif now - self._last_line >= LINE_EVERY and not self._bars.on_terminal:
             self._last_line = now
-            self._say([f"{shown(job.source)}: {fraction:.0%}"])
+            self._say([f"{job.shown_source}: {fraction:.0%}"])
 
     def _say(self, lines: list[str]) -> None:
         for text in lines:

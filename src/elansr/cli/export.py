@@ -25,7 +25,9 @@ def export(
     model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Released weights, or a weights file.")],
     to: Annotated[Literal["onnx", "openvino", "pt2"], typer.Option("--to", help=TO_HELP)] = "onnx",
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="PATH", help=OUTPUT_HELP)] = None,
-    scale: Annotated[int | None, typer.Option("-s", "--scale", metavar="2|3|4", help=SCALE_HELP)] = None,
+    scale: Annotated[
+        int | None, typer.Option("-s", "--scale", metavar="2|3|4", parser=o.parse_scale, help=SCALE_HELP)
+    ] = None,
     precision: Annotated[Literal["fp32", "fp16", "bf16"], typer.Option("--precision", help=PRECISION_HELP)] = "fp32",
     size: Annotated[str | None, typer.Option("--size", metavar="WIDTHxHEIGHT", help=SIZE_HELP)] = None,
     dynamic: Annotated[bool, typer.Option("--dynamic", help=DYNAMIC_HELP)] = False,

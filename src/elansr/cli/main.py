@@ -4,6 +4,7 @@ Nothing heavy is imported before a command runs: `elansr --help` must answer at 
 """
 
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -17,12 +18,14 @@ from elansr.cli.compare import compare
 from elansr.cli.convert import convert
 from elansr.cli.evaluate import evaluate
 from elansr.cli.export import export
+from elansr.cli.flags import in_flags
 from elansr.cli.info import info
 from elansr.cli.serve import serve
 from elansr.cli.train import train
 from elansr.cli.upscale import UpscaleCommand, upscale
+from elansr.cli.usage import CommandLineError, no_such_command, usage_line
 from elansr.cli.video import video
-from elansr.errors import ElansrError
+from elansr.errors import ElansrError, MissingExtraError
 
 BAD_INPUT = 2
 SPINS = "3000"
@@ -34,17 +37,34 @@ gains little on an idle machine."""
 class Commands(TyperGroup):
     """The commands. An error of ours ends each of them with one line and exit code 2, an interrupt with one and 130."""
 
+    def main(self, args: Any = None, standalone_mode: bool = True, **options: Any) -> Any:  # type: ignore[override]
+        """Runs the command line; a mistake in it is one line too, not Typer's usage and box."""
+        try:
+            code = super().main(args, standalone_mode=False, **options)
+        except CommandLineError as error:
+            typer.echo(f"error: {usage_line(error)}", err=True)
+            code = BAD_INPUT
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is called; a picture in its place is answered with the command to type."""
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            ctx.fail(no_such_command(args[0], self.commands))
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Runs the command."""
         try:
             return super().invoke(ctx)
         except ElansrError as error:
-            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+            typer.echo(f"error: {in_flags(str(error))}", err=True)
             raise typer.Exit(BAD_INPUT) from error
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise
-            typer.echo("error: this command needs PyTorch: pip install '.[torch]' in elansr's folder", err=True)
+            typer.echo(f"error: {MissingExtraError.torch('this command')}", err=True)
             raise typer.Exit(BAD_INPUT) from error
         except KeyboardInterrupt as error:
             word, code = interrupts.last_interrupt()

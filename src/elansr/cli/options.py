@@ -10,10 +10,16 @@ from elansr.errors import ConfigError
 RESULT, NETWORK, SPEED = "Result", "Network", "Speed and memory"
 
 
-Inputs = Annotated[
-    list[str],
-    typer.Argument(metavar="INPUT", help="Pictures, folders of pictures, patterns such as 'photos/*.jpg'."),
-]
+def parse_scale(text: str) -> int:
+    """The scale that "4", "x4" or "4x" means; Typer reports the ValueError of anything else."""
+    digits = text.lower().strip("x")
+    if not digits.isdecimal():
+        raise ValueError("must be 2, 3 or 4")
+    return int(digits)
+
+
+INPUTS_HELP = "Pictures, folders, patterns such as 'photos/*.jpg', https:// addresses; - reads standard input."
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help=INPUTS_HELP)]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Include subfolders; the results keep them.")]
 MaxPixels = Annotated[
     int | None, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse pictures with more pixels.")
@@ -25,7 +31,9 @@ PREVIEW_HELP = (
 Preview = Annotated[str | None, typer.Option("--preview", metavar="[X,Y]", help=PREVIEW_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document with one record per file.")]
 
-OUTPUT_HELP = "File or folder to write. Default: beside a file; for FOLDER a new folder FOLDER_x4."
+OUTPUT_HELP = (
+    "File or folder to write; - is standard output. Default: beside a file; for FOLDER a new folder FOLDER_x4."
+)
 Output = Annotated[str | None, typer.Option("-o", "--output", metavar="PATH", rich_help_panel=RESULT, help=OUTPUT_HELP)]
 OUTSCALE_HELP = "Final enlargement factor, such as 2.5; at most 16."
 Outscale = Annotated[float | None, typer.Option("--outscale", metavar="F", rich_help_panel=RESULT, help=OUTSCALE_HELP)]
@@ -33,10 +41,9 @@ WIDTH_HELP = "Final width in pixels; the height follows."
 Width = Annotated[int | None, typer.Option("--width", metavar="W", rich_help_panel=RESULT, help=WIDTH_HELP)]
 HEIGHT_HELP = "Final height in pixels; the width follows."
 Height = Annotated[int | None, typer.Option("--height", metavar="H", rich_help_panel=RESULT, help=HEIGHT_HELP)]
-Ext = Annotated[
-    Literal["auto", "png", "jpg", "webp", "tiff", "avif"],
-    typer.Option("--ext", rich_help_panel=RESULT, help="Format of the results; auto keeps the input's."),
-]
+EXT_HELP = "Format of the results; auto keeps the input's."
+EXTENSIONS = "auto|png|jpg|webp|tiff|avif|gif"
+Ext = Annotated[str, typer.Option("--ext", "--format", "-f", metavar=EXTENSIONS, rich_help_panel=RESULT, help=EXT_HELP)]
 Quality = Annotated[
     int | None,
     typer.Option(
@@ -57,10 +64,12 @@ SkipExisting = Annotated[bool, typer.Option("--skip-existing", rich_help_panel=R
 SCALE_HELP = "Scale of the network. Default: the smallest that reaches the final size, otherwise 4."
 Scale = Annotated[
     int | None,
-    typer.Option("-s", "--scale", metavar="2|3|4", rich_help_panel=NETWORK, help=SCALE_HELP),
+    typer.Option("-s", "--scale", metavar="2|3|4", parser=parse_scale, rich_help_panel=NETWORK, help=SCALE_HELP),
 ]
 OWN_SCALE_HELP = "Scale of the network. Default: the weights' own, otherwise 4."
-OwnScale = Annotated[int | None, typer.Option("-s", "--scale", metavar="2|3|4", help=OWN_SCALE_HELP)]
+OwnScale = Annotated[
+    int | None, typer.Option("-s", "--scale", metavar="2|3|4", parser=parse_scale, help=OWN_SCALE_HELP)
+]
 MODEL_HELP = (
     "Released weights, see `elansr info`, a weights file, or what `elansr export` wrote. auto: -real weights for a "
     "lossy file (JPEG below quality 85) or a noisy or soft picture if the scale has them, otherwise those for clean "
@@ -78,7 +87,7 @@ Strength = Annotated[
     typer.Option("--strength", min=0, max=1, metavar="0..1", rich_help_panel=NETWORK, help=STRENGTH_HELP),
 ]
 TTA_HELP = "Average over eight flips and turns: a little better, eight times slower."
-Tta = Annotated[bool, typer.Option("--tta", rich_help_panel=NETWORK, help=TTA_HELP)]
+Tta = Annotated[bool, typer.Option("--tta", "-x", rich_help_panel=NETWORK, help=TTA_HELP)]
 BORDER_HELP = "Attention windows end at the picture's border, or continue at the opposite one as in the paper."
 Border = Annotated[Literal["closed", "cyclic"], typer.Option("--border", rich_help_panel=NETWORK, help=BORDER_HELP)]
 MARGIN_HELP = "Reflected pixels around the picture, cut away afterwards; at most 256."

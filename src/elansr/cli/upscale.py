@@ -1,8 +1,10 @@
 """`elansr upscale`: pictures in, larger pictures out."""
 
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 import typer
 from typer.core import TyperCommand
@@ -12,6 +14,7 @@ from elansr.errors import ConfigError, ElansrError
 
 if TYPE_CHECKING:
     from elansr.cli.display import Display
+    from elansr.upscaling import Extension
 
 PLACE = re.compile(r"(\d{1,9}),(\d{1,9})", re.ASCII)
 MOST_DETAILED = "most-detailed"
@@ -57,6 +60,7 @@ def upscale(
     if preview is not None:
         _preview(inputs, output, scale or 4, model, preview, overwrite, device, precision)
         return
+    result = _result(inputs, output, json)
     from elansr.cli.display import Display
     from elansr.cli.file_results import exit_code, to_json
     from elansr.upscaling import upscale as upscale_paths
@@ -64,8 +68,8 @@ def upscale(
     with Display() as display:
         try:
             upscale_paths(
-                inputs,
-                output,
+                [sys.stdin.buffer if source == "-" else source for source in inputs],
+                result,
                 scale=scale,
                 model=model,
                 strength=strength,
@@ -73,7 +77,7 @@ def upscale(
                 outscale=outscale,
                 width=width,
                 height=height,
-                ext=ext,
+                ext=cast("Extension", ext),
                 quality=quality,
                 pyramid=pyramid,
                 suffix=suffix,
@@ -101,10 +105,11 @@ def upscale(
 
 
 class UpscaleCommand(TyperCommand):
-    """Lets `--preview` go without a value, which Typer has no option for."""
+    """Lets `--preview` go without a value and inputs follow `-i`, which Typer has no options for."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Gives a `--preview` that no place follows the value `MOST_DETAILED`."""
+        """Gives a `--preview` that no place follows the value `MOST_DETAILED`, and makes arguments of `-i`'s values."""
+        args = [argument.removeprefix("--input=") for argument in args if argument not in ("-i", "--input")]
         for number in range(len(args), 0, -1):
             if args[number - 1] == "--preview" and not PLACE.fullmatch("".join(args[number : number + 1])):
                 args = [*args[:number], MOST_DETAILED, *args[number:]]
@@ -153,6 +158,21 @@ def _how_to_go_on(kept: str, display: "Display", overwrite: bool) -> str:
         return kept or NOTHING_KEPT
     done = f"{len(display.results)} of {display.count} files are done; the same command goes on from there"
     return done + (", without --overwrite" if overwrite else "")
+
+
+def _result(inputs: Sequence[str], output: str | None, json: bool) -> "str | BinaryIO | None":
+    """Where the result goes: to standard output for "-", and for what comes from standard input unless told otherwise.
+
+    Raises:
+        ConfigError: standard output is a terminal, or takes a JSON document.
+    """
+    if output != "-" and (output is not None or "-" not in inputs):
+        return output
+    if sys.stdout.isatty():
+        raise ConfigError("standard output is a terminal: redirect it to a file, or name one with -o")
+    if json:
+        raise ConfigError("--json and a picture cannot both go to standard output: name a file with -o")
+    return sys.stdout.buffer
 
 
 def _existing(overwrite: bool, skip_existing: bool) -> Literal["auto", "skip", "replace"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from elansr.cli import options as o
+from elansr.cli.flags import in_flags
 from elansr.errors import ElansrError
 from elansr.text import count, shown
 
@@ -33,7 +34,10 @@ def video(
         Path | None, typer.Option("-o", "--output", metavar="PATH", rich_help_panel=o.RESULT, help=OUTPUT_HELP)
     ] = None,
     scale: Annotated[
-        int | None, typer.Option("-s", "--scale", metavar="2|3|4", rich_help_panel=o.NETWORK, help=SCALE_HELP)
+        int | None,
+        typer.Option(
+            "-s", "--scale", metavar="2|3|4", parser=o.parse_scale, rich_help_panel=o.NETWORK, help=SCALE_HELP
+        ),
     ] = None,
     model: Annotated[
         str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=o.NETWORK, help=MODEL_HELP)
@@ -86,7 +90,7 @@ def video(
         result = _run(found, target, upscaler, Encoding(codec, crf, preset, pix_fmt), overwrite)
     except ElansrError as error:
         if json:
-            typer.echo(dumps({"source": str(source), "status": "failed", "error": str(error)}, indent=2))
+            typer.echo(dumps({"source": str(source), "status": "failed", "error": in_flags(str(error))}, indent=2))
         raise
     typer.echo(_line(result, choice), err=True)
     if json:

@@ -127,7 +127,7 @@ class Manifest:
             taken = min(results, default=NAME if self._output.exists(NAME) else None)
             if taken:
                 unknown = f"{taken} is there already and no run of elansr batch is on record"
-                raise ConfigError(f"{self._output.url}: {unknown}: choose another output or --overwrite")
+                raise ConfigError(f"{self._output.url}: {unknown}: choose another output or `overwrite=True`")
             return {}
         self._require_equal(self._settings(), settings)
         return self.rows()
@@ -188,12 +188,12 @@ class Manifest:
             name = changed[0]
             raise ConfigError(
                 f"{self._output.url}: its results were made with {name} {before.get(name)!r}, not {wanted[name]!r}: "
-                "choose another output, or make all anew with --overwrite"
+                "choose another output, or start over with `overwrite=True`"
             )
 
 
 def _damaged(name: str) -> ConfigError:
-    return ConfigError(f"{name}: damaged, or of another version of elansr: choose another output or --overwrite")
+    return ConfigError(f"{name}: damaged, or of another version of elansr: choose another output or `overwrite=True`")
 
 
 def _to_parquet(rows: Sequence[ManifestRow]) -> bytes:

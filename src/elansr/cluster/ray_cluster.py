@@ -119,7 +119,7 @@ def fitted(resources: Resources, device: str) -> Resources:
     if room < 1:
         asked = f"{resources.cpus} CPU(s) and {gpus:g} GPU(s) for a worker"
         has = f"{there.get('CPU', 0):g} and {there.get('GPU', 0):g}"
-        raise DeviceError(f"{asked}: the cluster has {has}; ask for less with --cpus-per-worker or --gpus-per-worker")
+        raise DeviceError(f"{asked}: the cluster has {has}; ask for less with `cpus_per_worker` or `gpus_per_worker`")
     return Resources(min(room, resources.workers or room), resources.cpus, gpus)
 
 
@@ -232,7 +232,7 @@ def _remedy(address: str | None) -> str:
 
 
 def _called(address: str | None) -> str:
-    return "Ray on this machine" if address is None else f"--address {address}"
+    return "Ray on this machine" if address is None else f"`address={address}`"
 
 
 def _line(error: BaseException) -> str:

@@ -4,8 +4,9 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from elansr.arguments import require_choice
 from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
 from elansr.upscaling import Extension, FinalSize
 from elansr.weights.released import SUFFIXES, is_path
@@ -48,6 +49,9 @@ class Settings:
     max_pixels: int | None = None
     split_pixels: int = SPLIT_PIXELS
     digest: str = ""
+
+    def __post_init__(self) -> None:
+        require_choice("ext", self.ext, get_args(Extension))
 
     @property
     def size(self) -> FinalSize:

@@ -223,7 +223,7 @@ def _image_column(schema: Any, wanted: str | None, where: str) -> str:
     if wanted in fits:
         return str(wanted)
     asked = "no column of bytes" if wanted is None else f"column {wanted!r} is not one of bytes"
-    raise ConfigError(f"{where}: {asked}; {_names(schema)}: name one that holds picture files with --image-column")
+    raise ConfigError(f"{where}: {asked}; {_names(schema)}: name one that holds picture files as `image_column`")
 
 
 def _may_hold_pictures(kind: Any) -> bool:

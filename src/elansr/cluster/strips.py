@@ -152,7 +152,7 @@ class SplitPicture:
                 upscaler.strips([rows], self._shape, dtype, no_progress, after), start=first + 1
             ):
                 if strip.resume_point.tile != tile:
-                    raise DeviceError(f"{self._item.source}: no memory for tiles of {tile}: give a smaller --tile")
+                    raise DeviceError(f"{self._item.source}: no memory for tiles of {tile}: give a smaller `tile`")
                 yield strip.parts[0]
                 if done == stop < len(tops):
                     return

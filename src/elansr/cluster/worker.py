@@ -255,7 +255,7 @@ class Worker:
 
         def begun() -> ManifestRow | None:
             if self._begin(name) > ATTEMPTS:
-                raise PictureError(f"{item.source}: {KILLED}; give a smaller --tile")
+                raise PictureError(f"{item.source}: {KILLED}; give a smaller `tile`")
             self.fetched(item, job.source)
             return work(SplitPicture(job.source, item, self.output, self.settings), job)
 

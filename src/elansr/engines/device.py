@@ -34,6 +34,8 @@ def pick_device(name: str = "auto") -> str:
     """
     if name == "auto":
         return _gpu() or "cpu"
+    if not isinstance(name, str):
+        raise DeviceError(f"unknown device {name!r}: use auto, cpu, cuda, cuda:N or mps")
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and not (kind == "cuda" and index.isdecimal())):
         raise DeviceError(f"unknown device {name!r}: use auto, cpu, cuda, cuda:N or mps")
@@ -41,11 +43,11 @@ def pick_device(name: str = "auto") -> str:
         return name
     torch = require_torch(f"device {name!r}")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(f"device {name!r}: this PyTorch sees no CUDA GPU; use --device cpu")
+        raise DeviceError(f"device {name!r}: this PyTorch sees no CUDA GPU; use `device=cpu`")
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
         raise DeviceError(f"device {name!r}: this machine has {torch.cuda.device_count()} GPU(s), counted from 0")
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("device 'mps': this machine has no Apple GPU; use --device cpu")
+        raise DeviceError("device 'mps': this machine has no Apple GPU; use `device=cpu`")
     return name
 
 

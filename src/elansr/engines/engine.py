@@ -118,6 +118,9 @@ def _inference_form(model: str | os.PathLike[str] | ELAN, scale: int | None, str
         return read_interpolated(model, scale, strength)
     if strength is not None:
         raise ConfigError("a network has no strength: leave it out, or give the name of released weights or a file")
+    from elansr.weights.contents import require_network
+
+    require_network(model, "must be the name of released weights, the path of a weights file, or an elansr ELAN")
     from elansr.engines.pytorch import inference_form
 
     return inference_form(model)

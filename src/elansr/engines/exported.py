@@ -60,11 +60,11 @@ def choose(model: str | os.PathLike[str], engine: str) -> EngineName:
     if found == "torch":
         name = EXAMPLE if model == "auto" else model
         raise ConfigError(
-            f"{model}: weights, and --engine {engine} runs exported files: first "
-            f"`elansr export {name} --to {engine} -o {_example(engine)}`, then -n {_example(engine)}"
+            f"{model}: weights, and `engine={engine}` runs files of `elansr export`: first "
+            f"`elansr export {name} --to {engine} -o {_example(engine)}`, then name {_example(engine)} as the model"
         )
     raise ConfigError(
-        f"{model}: a file for --engine {found}, not for {engine}: leave --engine out, or name other files"
+        f"{model}: a file for `engine={found}`, not for {engine}: leave `engine` out, or name another file"
     )
 
 
@@ -140,12 +140,12 @@ class FileEngine:
         exported, border = self.exported, "closed" if self.exported.closed else "cyclic"
         if precision not in ("auto", exported.precision):
             raise ConfigError(
-                f"{self.path}: exported in {exported.precision}, not {precision}: leave --precision out, or export it "
-                f"with --precision {precision}"
+                f"{self.path}: exported in {exported.precision}, not {precision}: leave `precision` out, or export it "
+                f"with `precision={precision}`"
             )
         if closed != exported.closed:
             raise ConfigError(
-                f"{self.path}: exported with {border} borders: give --border {border}, or export it with the other"
+                f"{self.path}: exported with {border} borders: give `border={border}`, or export it with the other"
             )
 
     def _run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -165,8 +165,8 @@ class FileEngine:
         rows, columns = self.exported.extent(height, width)
         if height > rows or width > columns:
             raise PictureError(
-                f"a tile of {width}x{height} pixels: {self.path} was exported for {columns}x{rows}: take smaller tiles "
-                "(--tile), or export it without --size"
+                f"a tile of {width}x{height} pixels: {self.path} was exported for {columns}x{rows}: give a smaller "
+                "`tile`, or export it without `size`"
             )
         return rows, columns
 
@@ -186,7 +186,7 @@ def _open_onnx(path: Path, device: str) -> tuple[str, "ExportMetadata", Infer]:
         raise WeightsError(f"not read by ONNX Runtime ({one_line(error)}): export it again") from error
     if found != "cpu" and _CUDA not in session.get_providers():
         if device != "auto":
-            raise DeviceError(f"device {found}: ONNX Runtime cannot start CUDA there: use --device cpu")
+            raise DeviceError(f"device {found}: ONNX Runtime cannot start CUDA there: use `device=cpu`")
         found = "cpu"
     exported = ExportMetadata.from_metadata(session.get_modelmeta().custom_metadata_map)
     return found, exported, lambda x: session.run(["sr"], {"lr": x})[0]
@@ -200,13 +200,13 @@ def _onnx_device(device: str, providers: list[str]) -> str:
     if name == "cpu" or (name == "auto" and _CUDA not in providers):
         return "cpu"
     if name == "mps" or _CUDA not in providers:
-        raise DeviceError(f"device {device!r}: this ONNX Runtime has {', '.join(providers)}: use --device cpu")
+        raise DeviceError(f"device {device!r}: this ONNX Runtime has {', '.join(providers)}: use `device=cpu`")
     return f"cuda:{number or 0}"
 
 
 def _open_openvino(path: Path, device: str) -> tuple[str, "ExportMetadata", Infer]:
     if device not in ("auto", "cpu"):
-        raise DeviceError(f"device {device!r}: OpenVINO runs on the CPU here: use --device cpu")
+        raise DeviceError(f"device {device!r}: OpenVINO runs on the CPU here: use `device=cpu`")
     openvino = _imported("openvino", "openvino")
     try:
         core = openvino.Core()

@@ -167,14 +167,14 @@ def compare(
 def _models(names: Sequence[str], photo: Path | None, hr: bool) -> list[str]:
     """The names that are models, once it is clear that there is something to compare."""
     if hr and photo is None:
-        raise ConfigError("--hr says that the photo is HR, but there is none: give --on PHOTO")
+        raise ConfigError("`hr=True` says that the photo is HR, but there is none: give it as `photo`")
     if len(names) + hr < 2:
-        raise ConfigError("one picture alone cannot be compared: name at least two, or give --on PHOTO --hr")
+        raise ConfigError("one picture alone cannot be compared: name at least two, or give `photo` with `hr=True`")
     models = [name for name in names if not _is_picture(name)]
     if models and photo is None:
-        raise ConfigError(f"{shown(models[0])}: no such picture; a model needs a photo to work on: give --on PHOTO")
+        raise ConfigError(f"{shown(models[0])}: no such picture; a model needs a photo to work on: give it as `photo`")
     if photo and not (models or hr):
-        raise ConfigError("--on PHOTO is for models to work on: name one, or say with --hr that it is the reference")
+        raise ConfigError("`photo` is for models: name one, or say with `hr=True` that the photo is the reference")
     return models
 
 
@@ -255,7 +255,9 @@ def _lr_and_reference(
     """LR for the models, if there are any, and the reference that their SR is measured against."""
     if len(scales) > 1:
         found = ", ".join(f"x{scale}" for scale in scales)
-        raise ConfigError(f"models of {found} with --hr: LR is made for one scale; give -s, or compare them one by one")
+        raise ConfigError(
+            f"models of {found} with `hr=True`: LR has one scale; give `scale`, or compare them one by one"
+        )
     pixels = crop_to_multiple(hr.pixels, scales[0]) if models else hr.pixels
     if not pixels.size:
         raise PictureError(f"{hr.label}: {_by(hr.pixels)} pixels are too small to be reduced x{scales[0]}")

@@ -27,7 +27,7 @@ def check_size(size: tuple[int, int], count: int, jpeg: int | None) -> None:
         raise ConfigError(f"JPEG quality {jpeg}: must be from 1 to 100, such as 90")
     pixels, limit = size[0] * size[1] * count, MOST_LOSSLESS if jpeg is None else MOST_JPEG
     if pixels > limit:
-        way_out = "give --jpeg 90, with which it holds more, or " if jpeg is None and pixels <= MOST_JPEG else ""
+        way_out = "give `jpeg=90`, with which it holds more, or " if jpeg is None and pixels <= MOST_JPEG else ""
         raise ConfigError(
             f"{count} pictures of {size[0]}x{size[1]} pixels are {pixels / 1e6:.0f} megapixels, more than the "
             f"{limit / 1e6:.0f} that a page holds: {way_out}write .png, which shows crops of pictures of any size"

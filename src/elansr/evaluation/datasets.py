@@ -190,7 +190,7 @@ def _find_lr(hr_folder: Path, scale: int) -> Path | None:
     found = [lr_folder for folder in above for lr_folder in _subfolders(folder, f"X{scale}")]
     found += _subfolders(home, f"LRbicx{scale}")
     if len(found) > 1:
-        raise DataError(f"{' and '.join(map(shown, found))}: both hold LR for x{scale}; name the one with --lr")
+        raise DataError(f"{' and '.join(map(shown, found))}: both hold LR for x{scale}; name one of them as `lr`")
     return found[0] if found else None
 
 

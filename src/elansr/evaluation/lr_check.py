@@ -67,7 +67,7 @@ def _check(hr_path: Path, lr_path: Path, scale: int) -> None:
         same_size = lr.shape[:2] == tuple(side // scale for side in hr.shape[:2])
         raise DataError(
             f"{shown(lr_path)}: {problem}; put the LR of {shown(hr_path.name)} there, or move the LR folder away: then "
-            f"LR is made by MATLAB bicubic{'; --no-check measures it as it is' if same_size else ''}"
+            f"LR is made by MATLAB bicubic{'; `check=False` measures it as it is' if same_size else ''}"
         )
 
 

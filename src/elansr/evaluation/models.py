@@ -138,7 +138,7 @@ def _on_pictures(network: Network) -> Callable[[RGB], NDArray[np.float32]]:
         except (RuntimeError, MemoryError) as error:
             raise DeviceError(
                 f"LR of {lr.shape[1]}x{lr.shape[0]} pixels: the network failed on it ({one_line(error)}): evaluation "
-                "runs pictures whole, so use a --device with more memory, or smaller pictures"
+                "runs pictures whole, so use a `device` with more memory, or smaller pictures"
             ) from error
 
     return super_resolve

@@ -77,9 +77,9 @@ class Outputs:
                 check_place(file, self._overwrite)
                 _require_writable(file.parent, file)
         if self._csv and self._html and os.path.abspath(self._csv) == os.path.abspath(self._html):
-            raise ConfigError(f"{shown(self._csv)}: for both --csv and --html: give two files")
+            raise ConfigError(f"{shown(self._csv)}: for both `csv` and `html`: give two files")
         if self._html and self._html.suffix.lower() not in (".html", ".htm"):
-            raise ConfigError(f"{shown(self._html)}: --html writes a web page: name it .html")
+            raise ConfigError(f"{shown(self._html)}: `html` writes a web page: name it .html")
 
     def _require_free_pictures(self, sets: Sequence[BenchmarkSet]) -> None:
         inputs = {os.path.realpath(path) for found in sets for path in found.inputs}
@@ -89,7 +89,7 @@ class Outputs:
                     target = folder / found.name / f"{name}.png"
                     if os.path.realpath(target) in inputs:
                         raise ConfigError(
-                            f"{shown(target)}: would replace a picture that is measured: give another folder to --save"
+                            f"{shown(target)}: would replace a picture that is measured: give another folder as `save`"
                         )
                     if target.parent.is_dir():
                         check_place(target, self._overwrite)
@@ -113,7 +113,7 @@ def as_csv(evaluation: Evaluation) -> str:
 
 def _report(models: Sequence[Model], sets: Sequence[BenchmarkSet], protocol: Protocol) -> ReportPage:
     if any(found.lr_source == "files, no HR" for found in sets):
-        raise ConfigError("--html shows SR beside HR: give --data, or leave --html out")
+        raise ConfigError("`html` shows SR beside HR: give `data`, or leave `html` out")
     return ReportPage([model.name for model in models], models[0].scale, protocol)
 
 

@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from elansr.arguments import require_path
 from elansr.errors import ConfigError, DataError
 from elansr.evaluation.datasets import RGB, BenchmarkSet, LRSource
 from elansr.evaluation.lr_check import check_pairs
@@ -196,7 +197,7 @@ def evaluate(
     """
     from elansr.evaluation.outputs import Outputs
 
-    folders = [Path(data)] if isinstance(data, (str, os.PathLike)) else [Path(folder) for folder in data]
+    folders = [require_path("data", folder) for folder in (data if isinstance(data, (list, tuple)) else [data])]
     lr = None if lr is None else Path(lr)
     _require_data(folders, lr)
     loaded = _load([models] if isinstance(models, (str, os.PathLike, Model)) else models, scale, device, precision)
@@ -254,9 +255,9 @@ def score_set(
 
 def _require_data(folders: Sequence[Path], lr: Path | None) -> None:
     if not folders and lr is None:
-        raise ConfigError("no pictures to evaluate on: give --data FOLDER, or --lr FOLDER where there is no HR")
+        raise ConfigError("no pictures to evaluate on: give a folder as `data`, or as `lr` where there is no HR")
     if len(folders) > 1 and lr is not None:
-        raise ConfigError(f"--lr {shown(lr)}: LR of which of {len(folders)} sets? give one --data with it")
+        raise ConfigError(f"{shown(lr)}: the LR of which of {len(folders)} sets? give one set as `data` with `lr`")
 
 
 def _load(models: Sequence[FilePath | Model], scale: int | None, device: str, precision: str) -> list[Model]:
@@ -266,7 +267,7 @@ def _load(models: Sequence[FilePath | Model], scale: int | None, device: str, pr
         raise ConfigError(f"a model twice among {', '.join(names)}: give each once")
     if len({model.scale for model in loaded}) != 1:
         scales = ", ".join(f"{model.name} x{model.scale}" for model in loaded)
-        raise ConfigError(f"models of different scales, {scales}: give one scale with -s" if loaded else "no model")
+        raise ConfigError(f"models of different scales, {scales}: give one `scale`" if loaded else "no model")
     return loaded
 
 

@@ -169,7 +169,7 @@ def _format(to: str, precision: str) -> _Format:
 def _check_size(size: tuple[int, int] | None, config: ELANConfig, to: str) -> None:
     if size is None:
         if to == "pt2":
-            raise ConfigError("a pt2 archive takes one size: give it with --size, such as 256x256")
+            raise ConfigError("a pt2 archive takes one size: give it as `size`, such as 256x256")
         return
     height, width, multiple = *size, config.multiple
     if any(side < 1 or side % multiple for side in size):

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 import pyvips
 
+from elansr.arguments import require_path, require_whole
 from elansr.errors import PictureError, TooManyPixelsError
 from elansr.images import metadata
 from elansr.images.alpha import not_multiplied
@@ -80,7 +81,7 @@ def open_picture(source: PathOrBytes, *, name: str | None = None) -> "PictureFil
     Raises:
         PictureError: As `read` does, except for damage behind the header.
     """
-    name = name or ("the picture" if isinstance(source, bytes) else shown(source))
+    name = name or ("the picture" if isinstance(source, bytes) else shown(require_path("source", source)))
     with _complaints(name), _opened(source) as stream:
         head = stream.read(64)
         if not head:
@@ -129,6 +130,7 @@ class PictureFile:
     def read(self, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
         """Decodes the whole picture; see `read`."""
         kind = self.picture.format
+        require_whole("max_pixels", max_pixels, least=1)
         with _complaints(self.name):
             _check_size(self.picture, max_pixels)
             with _opened(self._source) as stream:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import pyvips
 
+from elansr.arguments import require_path, require_whole
 from elansr.disk import atomic_file, require_free, writing_errors
 from elansr.errors import PictureError
 from elansr.images import metadata
@@ -66,9 +67,10 @@ def write(
 
     Raises:
         OutputExistsError: The file is there and `overwrite` is off.
+        ConfigError: A quality out of its range.
         PictureError: The format is unknown or cannot hold the picture, or the file cannot be written.
     """
-    _write(picture, Path(path), format, quality, overwrite, pyramid, name)
+    _write(picture, require_path("path", path), format, quality, overwrite, pyramid, name)
 
 
 def encode(
@@ -89,9 +91,10 @@ def encode(
         PictureError: The format is unknown or cannot hold the picture.
     """
     kind = check_format(format, size=_size(picture), pages=len(picture.pages), pyramid=pyramid, name=name)
+    number = _quality(quality, kind, picture)
     with _encoding_errors(name):
         file = io.BytesIO()
-        _encode(joined(picture), picture, kind, _quality(quality, kind, picture), file, pyramid)
+        _encode(joined(picture), picture, kind, number, file, pyramid)
         return file.getvalue()
 
 
@@ -162,6 +165,7 @@ def check_output(
 
     Raises:
         OutputExistsError: The file is there and `overwrite` is off.
+        ConfigError: A quality out of its range.
         PictureError: The format is unknown or cannot hold such a picture, or the folder is not there.
     """
     name = name or shown(path)
@@ -199,7 +203,7 @@ def check_format(
         raise PictureError(f"{name}: {pages} pages do not fit into {kind.upper()}; write .gif, .webp or .tif")
     if pyramid and (kind != "tiff" or pages > 1):
         what = f"{pages} pages" if kind == "tiff" else kind.upper()
-        raise PictureError(f"{name}: {what}, where a pyramid is a TIFF of one page; leave --pyramid out")
+        raise PictureError(f"{name}: {what}, where a pyramid is a TIFF of one page; leave `pyramid` out")
     if size and max(size) > row.longest:
         text = f"{size[0]} x {size[1]} pixels do not fit into {kind.upper()}, whose sides end at {row.longest}"
         raise PictureError(f"{name}: {text}; write .png or .tif")
@@ -240,14 +244,16 @@ def _write(
 
 
 def _size(picture: Picture) -> tuple[int, int]:
+    if not isinstance(picture, Picture):
+        raise PictureError(f"a {type(picture).__name__}: must be a Picture, such as elansr.Picture((array,))")
     height, width = picture.pages[0].shape[:2]
     return width, height
 
 
 def _quality(quality: int | None, kind: FormatName, picture: Picture) -> int:
     """The quality that was asked for, or that suits; what came as lossless WebP or AVIF stays lossless there."""
-    if quality is not None and not 1 <= quality <= 100:
-        raise PictureError(f"quality {quality} is outside 1-100; 95 is visually lossless, 100 the most a format can do")
+    if quality is not None:
+        require_whole("quality", quality, least=1, most=100)
     if quality is None and not picture.lossy and {kind, picture.format} <= {"webp", "avif"}:
         return 100
     return quality or _DEFAULT_QUALITY.get(kind, 100)

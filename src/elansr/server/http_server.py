@@ -35,7 +35,7 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=256)
     except (OSError, OverflowError, UnicodeError) as error:
         why = reason(error)
-        raise ConfigError(f"cannot listen on {host} port {port} ({why}): give another --host or --port") from error
+        raise ConfigError(f"cannot listen on {host} port {port} ({why}): give another `host` or `port`") from error
 
 
 def url(listening: socket.socket) -> str:

@@ -1,6 +1,7 @@
 """Pictures of any size through a network: arrays, files, folders. `Upscaler` takes arrays, `upscale_files` files.
 
 paths.py       `elansr.upscale`, which the command line calls
+fetch.py       addresses and streams -> temporary files
 plan.py        names of files -> jobs: read this, write that
 pipeline.py    jobs -> results, several at once
 files.py       one file in memory; on_disk.py: one that is larger; resume.py: what an interrupted run leaves

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from elansr.arguments import require_flag, require_whole
 from elansr.errors import ElansrError, OutputExistsError, PictureError
 from elansr.images import (
     DEFAULT_MAX_PIXELS,
@@ -50,6 +51,9 @@ class Options:
         max_pixels: refuse pictures with more pixels, all pages counted.
         max_streamed: the same for pictures that are read in rows and never held in memory, see `on_disk`.
         pyramid: whether results, which must be TIFF then, hold smaller copies too.
+
+    Raises:
+        ConfigError: a value that cannot be.
     """
 
     size: FinalSize = field(default_factory=FinalSize)
@@ -58,6 +62,12 @@ class Options:
     max_pixels: int = DEFAULT_MAX_PIXELS
     max_streamed: int = DEFAULT_MAX_STREAMED
     pyramid: bool = False
+
+    def __post_init__(self) -> None:
+        require_flag("pyramid", self.pyramid)
+        require_whole("max_pixels", self.max_pixels, least=1)
+        if self.quality is not None:
+            require_whole("quality", self.quality, least=1, most=100)
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ class FileResult:
         choice: the weights used, and why "auto" chose them; None unless done.
         notes: what the result lacks of the source, one short clause each, such as "XMP dropped"; empty unless done.
         error: what was raised; None unless it failed while it was worked on.
+        source_name, target_name: of an address or a stream, whose file was a temporary one; else None.
     """
 
     source: Path
@@ -92,6 +103,18 @@ class FileResult:
     choice: Choice | None = None
     notes: tuple[str, ...] = ()
     error: Exception | None = field(default=None, compare=False, repr=False)
+    source_name: str | None = None
+    target_name: str | None = None
+
+    @property
+    def shown_source(self) -> str:
+        """The source in messages."""
+        return self.source_name or shown(self.source)
+
+    @property
+    def shown_target(self) -> str:
+        """The target in messages."""
+        return self.target_name or shown(self.target)
 
 
 def attempt(job: Job, options: Options, work: Callable[[], T], spent: float = 0.0) -> T | FileResult:
@@ -109,8 +132,10 @@ def attempt(job: Job, options: Options, work: Callable[[], T], spent: float = 0.
     # PyTorch raises RuntimeError where a picture is too much for it: no reason to stop the others.
     except (ElansrError, OSError, MemoryError, RuntimeError) as error:
         seconds = spent + time.perf_counter() - started
-        if isinstance(error, OutputExistsError) and options.existing == "skip":
-            return FileResult(job.source, job.target, "skipped", f"{job.shown_target}: is there already", seconds)
+        if isinstance(error, OutputExistsError):
+            if options.existing == "skip":
+                return FileResult(job.source, job.target, "skipped", f"{job.shown_target}: exists already", seconds)
+            error = OutputExistsError(str(error).replace("`overwrite=True`", "`existing='replace'`"))
         return FileResult(job.source, job.target, "failed", _sentence(error, job), seconds, error=error)
 
 

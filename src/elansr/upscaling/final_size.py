@@ -1,11 +1,13 @@
 """How large a result is to be, which network scale that takes, and the last step from the one to the other."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elansr.arguments import require_whole, wrong
 from elansr.errors import ConfigError, PictureError
 from elansr.images import LARGEST, Pixels, imresize, rounded_half_up, to_float
 
@@ -35,12 +37,12 @@ class FinalSize:
 
     def __post_init__(self) -> None:
         if sum(value is not None for value in (self.outscale, self.width, self.height)) > 1:
-            raise ConfigError("outscale, width and height each set the size of the result: give one of them")
-        if self.outscale is not None and not 0 < self.outscale <= MAX_FACTOR:
-            raise ConfigError(f"outscale {self.outscale:g}: must be above 0 and at most {MAX_FACTOR}")
+            raise ConfigError("`outscale`, `width` and `height` each set the size of the result: give one of them")
+        if self.outscale is not None and not (_is_number(self.outscale) and 0 < self.outscale <= MAX_FACTOR):
+            raise wrong("outscale", self.outscale, f"must be a number above 0 and at most {MAX_FACTOR}")
         for name, value in (("width", self.width), ("height", self.height)):
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} {value}: must be 1 pixel or more")
+            if value is not None:
+                require_whole(name, value, least=1)
 
     @property
     def differs_by_picture(self) -> bool:
@@ -104,6 +106,10 @@ def fit(page: Pixels, width: int, height: int) -> Pixels:
     hidden = _resized(page[..., :-1].astype(np.float32), width, height)
     colours = np.divide(visible, alpha, out=hidden, where=alpha > 0.5 / white)
     return rounded_half_up(np.concatenate([colours, alpha * white], axis=2), page.dtype)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _within_reach(wanted: int, given: int, word: str) -> float:

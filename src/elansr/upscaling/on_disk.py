@@ -39,7 +39,7 @@ LARGE = 2**28
 _HIGHEST_SCALE = 8
 _ENCODING = 16
 """Encoding counts as a 16th of the network's work in the progress."""
-_SETTINGS = {"source": "the picture", "result": "the kind of the result", "tta": "--tta"}
+_SETTINGS = {"source": "the picture", "result": "the kind of the result", "tta": "the self-ensemble (tta)"}
 """What messages call a setting, where its name does not say it."""
 
 _LOG = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def _obstacle(task: FileTask) -> str:
         return f"{kind.upper()} is encoded in memory"
     scale = task.upscaler.scale
     if task.final != (width * scale, height * scale):
-        return "--outscale, --width and --height resize it there; leave them out"
+        return "`outscale`, `width` and `height` resize it there; leave them out"
     return ""
 
 

@@ -1,20 +1,30 @@
 """`elansr.upscale`: files in, larger files out; what the command line does."""
 
 import os
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO, Literal, TypeGuard, get_args
 
+from elansr.arguments import require_choice, require_path, require_whole, wrong
+from elansr.disk import TemporaryFolder
 from elansr.engines.device import PrecisionName, pick_device, pick_precision, set_cpu_threads
 from elansr.engines.exported import EngineName, choose
-from elansr.errors import ElansrError, PictureError
+from elansr.errors import ConfigError, ElansrError, PictureError
 from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED, set_threads
 from elansr.upscaling.choice import Upscalers
+from elansr.upscaling.fetch import Source, gather, stream_name
 from elansr.upscaling.files import FileResult, Options
-from elansr.upscaling.final_size import FinalSize
+from elansr.upscaling.final_size import MAX_FACTOR, SCALES, FinalSize
 from elansr.upscaling.pipeline import has_work, upscale_files
-from elansr.upscaling.plan import Extension, Job, find_files, is_single, plan_jobs
-from elansr.upscaling.tiled_network import Border, TiledNetwork
+from elansr.upscaling.plan import Extension, InputFile, Job, is_single, plan_jobs
+from elansr.upscaling.tiled_network import Border, TiledNetwork, require_settings
+from elansr.weights.released import is_path
+
+ExistingPolicy = Literal["auto", "refuse", "skip", "replace"]
 
 
 class Observer:
@@ -34,8 +44,8 @@ class Observer:
 
 
 def upscale(
-    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-    output: str | os.PathLike[str] | None = None,
+    inputs: Source | Iterable[Source],
+    output: str | os.PathLike[str] | BinaryIO | None = None,
     *,
     scale: int | None = None,
     model: str = "auto",
@@ -48,7 +58,7 @@ def upscale(
     quality: int | None = None,
     pyramid: bool = False,
     suffix: str | None = None,
-    existing: Literal["auto", "refuse", "skip", "replace"] = "auto",
+    existing: ExistingPolicy = "auto",
     tta: bool = False,
     border: Border = "closed",
     margin: int = 0,
@@ -63,8 +73,10 @@ def upscale(
     """Upscales picture files, as `elansr upscale` does.
 
     Args:
-        inputs: one or more files, folders, or patterns such as "photos/*.jpg".
-        output: file or folder to write; None writes beside a file, and for a folder into a new one, "photos_x4".
+        inputs: one or more files, folders, patterns such as "photos/*.jpg", addresses ("https://..."), or streams that
+            are open for reading bytes.
+        output: file or folder to write, or a stream for the bytes of one result; None writes beside a file, for a
+            folder into a new one, "photos_x4", and what was downloaded into the working directory.
         scale: of the network, 2, 3 or 4; None takes the smallest that reaches the final size, else the largest.
         model: released name, family, path, or "auto", which chooses for each picture by its compression, noise
             and sharpness.
@@ -87,11 +99,15 @@ def upscale(
         One result a file, in order. Of several files, those that fail are among them.
 
     Raises:
+        ConfigError: an argument of a wrong type or value.
         ElansrError: one file was given, and failed; or weights, device or output cannot be used.
         KeyboardInterrupt: what is done stays; the same call goes on from there.
     """
     observer = observer or Observer()
-    if threads:
+    require_choice("existing", existing, get_args(ExistingPolicy))
+    require_settings(tile, border, margin, tta)
+    _require_scale(scale, model)
+    if require_whole("threads", threads):
         set_cpu_threads(threads)
         set_threads(threads)
 
@@ -110,35 +126,83 @@ def upscale(
         )
 
     size = FinalSize(outscale, width, height)
-    found = find_files([inputs] if isinstance(inputs, (str, os.PathLike)) else inputs, recursive)
-    sources = [file for file in found if not file.unread]
-    observer.left_out(Counter(file.unread for file in found if file.unread))
-    single = is_single(sources)
-    if existing == "auto":
-        existing = "refuse" if single else "skip"
-    options = Options(
-        size=size,
-        existing=existing,
-        quality=quality,
-        max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
-        max_streamed=max_pixels or DEFAULT_MAX_STREAMED,
-        pyramid=pyramid,
-    )
-    upscalers = Upscalers(model, scale, size, load, strength)
-    label = upscalers.label if any(not source.problem for source in sources) else ""
-    jobs = plan_jobs(sources, output, label, suffix, ext)
-    if has_work(jobs, options):
-        choose(model, engine)
-        pick_precision(precision, pick_device(device))  # what would fail for every picture fails before the first
-        upscalers.prepare()
-    observer.planned(jobs, single)
-    results = []
-    for result in upscale_files(jobs, upscalers, options, observer.progress):
-        results.append(result)
-        observer.finished(result)
-    if single and results[0].status == "failed":
-        raise _failure(results[0])
-    return results
+    with ExitStack() as stack:
+
+        def folder() -> Path:
+            return stack.enter_context(TemporaryFolder()).path
+
+        found = gather(inputs, recursive, folder)
+        sources = [file for file in found if not file.unread]
+        observer.left_out(Counter(file.unread for file in found if file.unread))
+        single = is_single(sources)
+        if existing == "auto":
+            existing = "refuse" if single else "skip"
+        options = Options(
+            size=size,
+            existing=existing,
+            quality=quality,
+            max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
+            max_streamed=max_pixels or DEFAULT_MAX_STREAMED,
+            pyramid=pyramid,
+        )
+        upscalers = Upscalers(model, scale, size, load, strength)
+        label = upscalers.label if any(not source.problem for source in sources) else ""
+        jobs = _planned(sources, output, label, suffix, ext, folder)
+        if has_work(jobs, options):
+            choose(model, engine)
+            pick_precision(precision, pick_device(device))  # what would fail for every picture fails before the first
+            upscalers.prepare()
+        observer.planned(jobs, single)
+        results = []
+        for job, result in zip(jobs, upscale_files(jobs, upscalers, options, observer.progress), strict=True):
+            results.append(_as_called(result, job))
+            observer.finished(results[-1])
+        if single and results[0].status == "failed":
+            raise _failure(results[0])
+        if _is_stream(output):
+            with open(jobs[0].target, "rb") as file:
+                shutil.copyfileobj(file, output)
+        return results
+
+
+def _require_scale(scale: int | None, model: str) -> None:
+    """Refuses, with a ConfigError, a scale that no released weights have."""
+    if scale is None:
+        return
+    require_whole("scale", scale, least=1)
+    if scale not in SCALES and not is_path(model):
+        scales = ", ".join(map(str, SCALES))
+        rule = f"released weights have {scales}; `outscale={scale}` enlarges by any factor up to {MAX_FACTOR}"
+        raise wrong("scale", scale, rule)
+
+
+def _is_stream(output: object) -> TypeGuard[BinaryIO]:
+    return hasattr(output, "write")
+
+
+def _planned(
+    sources: Sequence[InputFile],
+    output: str | os.PathLike[str] | BinaryIO | None,
+    label: str,
+    suffix: str | None,
+    ext: Extension,
+    folder: Callable[[], Path],
+) -> list[Job]:
+    """The jobs; the result for a stream is first written into a `folder`."""
+    if not _is_stream(output):
+        streamed = [source for source in sources if source.name and source.home is None]
+        if streamed and output is None:
+            raise ConfigError(f"{streamed[0].name}: has no folder for the result: give `output`")
+        return plan_jobs(sources, None if output is None else require_path("output", output), label, suffix, ext)
+    if not is_single(sources):
+        raise ConfigError(f"{stream_name(output)}: one stream cannot take the results of several inputs: name a folder")
+    [job] = plan_jobs(sources, folder(), label, suffix, ext)
+    return [replace(job, target_name=stream_name(output))]
+
+
+def _as_called(result: FileResult, job: Job) -> FileResult:
+    """The result with the names of addresses and streams, not those of temporary files."""
+    return replace(result, source_name=job.source_name, target_name=job.target_name)
 
 
 def _failure(result: FileResult) -> ElansrError:

@@ -11,14 +11,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import Literal, get_args
 
+from elansr.arguments import require_choice, require_flag, wrong
 from elansr.disk import takes_name
 from elansr.errors import ConfigError
 from elansr.images import SUFFIXES, format_named, is_picture_name, unread_kind
 from elansr.text import shown
 
-Extension = Literal["auto", "png", "jpg", "webp", "tiff", "avif"]
+Extension = Literal["auto", "png", "jpg", "jpeg", "webp", "tiff", "tif", "avif", "gif", "bmp"]
 FALLBACK_EXTENSION = ".png"
 
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
@@ -34,12 +35,16 @@ class InputFile:
         folder: the input folder in which it was found; None if it was named itself.
         problem: why there is nothing to read; "" if there is.
         unread: a kind of picture that is not read, "camera raw"; such a file of a folder or pattern is left out.
+        name: what messages call it; its path if None.
+        home: the folder for its result; that of the file if None.
     """
 
     path: Path
     folder: Path | None = None
     problem: str = ""
     unread: str = ""
+    name: str | None = None
+    home: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ def find_files(inputs: Iterable[str | os.PathLike[str]], recursive: bool = False
         One `InputFile` a file. What is missing, unreadable or empty is a source with a `problem`; pictures of kinds
         that are not read are among them, for whoever counts them.
     """
+    require_flag("recursive", recursive)
     return [source for name in inputs for source in _expand(os.fspath(name), recursive)]
 
 
@@ -111,8 +117,11 @@ def plan_jobs(
         extension: of the results; "auto" keeps that of the source, or takes .png if that is not one of a picture.
 
     Raises:
-        ConfigError: `output` is not the file or the folder that it has to be.
+        ConfigError: `output` is not the file or the folder that it has to be, or an unknown extension.
     """
+    require_choice("ext", extension, get_args(Extension))
+    if not isinstance(suffix, str | None):
+        raise wrong("suffix", suffix, "must be text")
     if output is not None and _is_file_name(output, sources):
         _require_agreement(Path(output), extension)
         return _checked([_job(sources[0], Path(output))], label)
@@ -174,7 +183,7 @@ def _in_folder(folder: Path, recursive: bool) -> list[InputFile]:
         sources += [file for name in sorted(names) if (file := _picture(Path(parent, name), folder))]
     if _readable(sources):
         return sources
-    way_out = "name another folder" if recursive else "--recursive also looks into the folders inside it"
+    way_out = "name another folder" if recursive else "`recursive=True` also looks into its subfolders"
     problem = f"{shown(folder)}: there are no pictures in this folder{_only(sources)}: {way_out}"
     return [InputFile(folder, folder, problem), *sources]
 
@@ -194,9 +203,7 @@ def _has_picture_extension(path: PurePath) -> bool:
 
 def _require_agreement(place: Path, extension: Extension) -> None:
     if extension != "auto" and format_named(extension) != SUFFIXES[place.suffix.lower()]:
-        raise ConfigError(
-            f"{shown(place)}: --ext {extension} asks for another file extension: leave --ext out or rename the output"
-        )
+        raise ConfigError(f"{shown(place)}: `ext={extension}` asks for another file extension: leave one of them out")
 
 
 def _folder(output: str | os.PathLike[str], sources: Sequence[InputFile]) -> Path:
@@ -226,7 +233,7 @@ def _outside(sources: Sequence[InputFile], output: Path | None) -> list[InputFil
 
 def _folder_of(source: InputFile, output: Path | None, label: str) -> Path:
     if source.folder is None:
-        return output or source.path.parent
+        return output or source.home or source.path.parent
     results = output or _beside(source.folder, label)
     return results if source.path == source.folder else results / source.path.parent.relative_to(source.folder)
 
@@ -244,7 +251,8 @@ def result_name(path: PurePath, suffix: str, extension: Extension = "auto") -> s
 
 
 def _job(source: InputFile, target: Path) -> Job:
-    return Job(source.path, target, "failed" if source.problem else "planned", source.problem)
+    status: Literal["failed", "planned"] = "failed" if source.problem else "planned"
+    return Job(source.path, target, status, source.problem, source.name)
 
 
 def _checked(jobs: Sequence[Job], suffix: str) -> list[Job]:
@@ -266,23 +274,23 @@ def _judged(job: Job, source: str, target: str, sources: set[str], writers: Mapp
     if source == target:
         return _failed(job, "would be written over itself: choose another output or suffix")
     if suffix and writers.get(source, job) is not job:
-        earlier = shown(writers[source].source)
-        return replace(job, status="skipped", reason=f"{shown(job.source)}: the result of {earlier}")
+        earlier = writers[source].shown_source
+        return replace(job, status="skipped", reason=f"{job.shown_source}: the result of {earlier}")
     if writers[target] is not job:
         if kind := unread_kind(job.source):
             return _failed(job, f"{kind} is not read: leave it out, or convert it first")
-        other = shown(writers[target].source)
+        other = writers[target].shown_source
         return _failed(job, f"would be written to {shown(job.target)}, as {other} is: rename one of them")
     if not takes_name(job.target):
         what = f"its result, {shown(job.target.name)}, would have a name too long for the disk"
-        return _failed(job, f"{what}: choose a shorter suffix (--suffix) or another name (-o)")
+        return _failed(job, f"{what}: choose a shorter `suffix` or another `output`")
     if target in sources and not suffix:
         return _failed(job, f"would be written over {shown(job.target)}, which is an input too: choose another output")
     return job
 
 
 def _failed(job: Job, reason: str) -> Job:
-    return replace(job, status="failed", reason=f"{shown(job.source)}: {reason}")
+    return replace(job, status="failed", reason=f"{job.shown_source}: {reason}")
 
 
 def _identity(path: Path) -> str:

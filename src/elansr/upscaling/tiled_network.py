@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from elansr.arguments import require_choice, require_flag, require_whole
 from elansr.engines import Engine, open_engine
 from elansr.engines.device import free_memory
 from elansr.engines.exported import EngineName
-from elansr.errors import ConfigError, PictureError
+from elansr.errors import PictureError
 from elansr.images import LARGEST, from_float, to_float
 from elansr.memory import keep_freed_memory
 from elansr.upscaling.exact_tones import ExactTones
 from elansr.upscaling.rows import Array, ArraySink, ArraySource, ReadRows, ResumePoint, Strip, upscale_rows
 from elansr.upscaling.tiling import (
     FEATHER,
+    MOST_MARGIN,
     FixedSize,
     Network,
     Progress,
@@ -26,7 +28,6 @@ from elansr.upscaling.tiling import (
     Span,
     Tiler,
     auto_tile,
-    require_pixels,
 )
 
 if TYPE_CHECKING:
@@ -61,12 +62,10 @@ class TiledNetwork:
         precision: "fp32", "bf16" or "fp16".
 
     Raises:
-        ConfigError: an unknown border, see `require_pixels`; or a tile that does not fit an exported model of one size.
+        ConfigError: a tile that does not fit an exported model of one size.
     """
 
     def __init__(self, engine: Engine, *, tile: int = 0, border: Border = "closed", margin: int = 0, tta: bool = False):
-        require_border(border)
-        require_pixels(tile, margin)
         keep_freed_memory()
         self._engine = engine
         self._network: Network = ExactTones(SelfEnsemble(engine) if tta else engine, engine.config.scale)
@@ -93,8 +92,7 @@ class TiledNetwork:
         engine: EngineName = "auto",
     ) -> "TiledNetwork":
         """The network of a released name, a file, or an ELAN; see `elansr.load` for the arguments and the errors."""
-        require_border(border)
-        require_pixels(tile, margin)
+        require_settings(tile, border, margin, tta)
         closed = border == "closed"
         opened = open_engine(
             model, scale=scale, strength=strength, engine=engine, device=device, precision=precision, closed=closed
@@ -223,10 +221,12 @@ class SelfEnsemble:
         return total / np.float32(8)
 
 
-def require_border(border: str) -> None:
-    """Refuses, with a ConfigError, a border that there is not."""
-    if border not in get_args(Border):
-        raise ConfigError(f"border={border!r}: must be {' or '.join(get_args(Border))}")
+def require_settings(tile: int, border: str, margin: int, tta: bool) -> None:
+    """Refuses, with a ConfigError, settings of `Upscaler` that cannot be."""
+    require_whole("tile", tile)
+    require_choice("border", border, get_args(Border))
+    require_whole("margin", margin, most=MOST_MARGIN)
+    require_flag("tta", tta)
 
 
 def _turned(x: Samples, turns: int) -> Samples:
@@ -292,7 +292,7 @@ def _checked(pictures: Sequence[Array]) -> list[Array]:
         _require_picture(array)
     kinds = sorted({f"{array.shape} {array.dtype}" for array in arrays})
     if len(kinds) > 1:
-        raise PictureError(f"pictures of {' and '.join(kinds)}: must be of one shape and dtype; call `many` for each")
+        raise PictureError(f"pictures of {' and '.join(kinds)}: must be of one shape and dtype: give them one by one")
     return arrays
 
 
@@ -311,4 +311,4 @@ def _require_picture(picture: Array) -> None:
 
 
 def _looks_like_chw(picture: Array) -> bool:
-    return picture.ndim == 3 and picture.shape[0] in (1, 2, 3, 4)
+    return picture.ndim == 3 and picture.shape[0] <= 4 < min(picture.shape[1:])

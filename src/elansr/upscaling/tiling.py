@@ -201,7 +201,7 @@ class Tiler:
     def _halve_tile(self, error: MemoryError) -> None:
         if self.tile // 2 < MIN_TILE:
             raise DeviceError(
-                f"memory ran out with tiles of {self.tile} pixels: close other programs, or use another --device"
+                f"memory ran out with tiles of {self.tile} pixels: close other programs, or use another `device`"
             ) from error
         self.tile = max(self.tile // 2 // self.grid, 1) * self.grid
 
@@ -233,19 +233,6 @@ def auto_tile(free: float, bytes_per_pixel: int, width: int, scale: int) -> int:
     line = width * scale**2 * COLORS * SAMPLE_BYTES
     highest = max(STRIP_BYTES // line, min(MOST_STRIP_BYTES // line, GOOD))
     return int(min(max(min(fitting, highest), SMALLEST), LARGEST))
-
-
-def require_pixels(tile: int, margin: int) -> None:
-    """Refuses a side of tiles or a margin that cannot be.
-
-    Raises:
-        ConfigError: one is negative, or the margin larger than any use of it.
-    """
-    if tile < 0 or margin < 0:
-        raise ConfigError(f"tile={tile}, margin={margin}: must be 0 or more pixels")
-    if margin > MOST_MARGIN:
-        reason = f"must be at most {MOST_MARGIN} pixels, as what lies further away changes nothing"
-        raise ConfigError(f"margin={margin}: {reason}; {HALO} are enough")
 
 
 @dataclass(frozen=True)
@@ -283,7 +270,7 @@ class FixedSize:
             raise ConfigError(
                 f"a picture of {width}x{height} pixels does not fit into a model exported for "
                 f"{self.width}x{self.height}, nor does a tile with its surroundings: export one of at least "
-                f"{least}x{least}, or without --size"
+                f"{least}x{least}, or without `size`"
             )
         return self.tile
 
@@ -291,7 +278,7 @@ class FixedSize:
         """Refuses a tile that the user asked for and that does not fit, with a ConfigError."""
         if tile > self.tile:
             raise ConfigError(
-                f"tile={tile}: at most {self.tile} pixels with its surroundings fit into a model exported for "
+                f"`tile={tile}`: at most {self.tile} pixels with its surroundings fit into a model exported for "
                 f"{self.width}x{self.height}; 0 chooses"
             )
 

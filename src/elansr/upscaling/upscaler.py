@@ -10,6 +10,8 @@ import numpy as np
 from elansr.engines.device import PrecisionName
 from elansr.engines.exported import EngineName
 from elansr.errors import PictureError
+from elansr.images import Picture
+from elansr.text import one_line
 from elansr.upscaling.rows import Array
 from elansr.upscaling.tiled_network import Border, TiledNetwork
 from elansr.upscaling.tiling import Network, Progress, Samples
@@ -139,7 +141,8 @@ class Upscaler:
             picture: one of
                 a NumPy array (H, W) or (H, W, C) with C = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA; uint8, uint16, or
                 floating in [0, 1];
-                a `PIL.Image` of any mode; palettes, CMYK, YCbCr ... are converted to RGB or RGBA as Pillow does;
+                a `PIL.Image` of any mode; palettes, CMYK, YCbCr ... are converted to RGB or RGBA as Pillow does, and
+                an EXIF orientation is applied as `ImageOps.exif_transpose` does;
                 a torch tensor (3, H, W) or (N, 3, H, W) on any device, RGB, floating in [0, 1] or uint8.
             progress: called with the LR pixels done and in all.
 
@@ -149,13 +152,15 @@ class Upscaler:
             super-resolved as a picture of its own, and invisible colours do not bleed into visible ones.
 
         Raises:
-            PictureError: another shape, dtype or type, or floats outside [0, 1].
+            PictureError: another shape, dtype or type, floats outside [0, 1], several frames, or a damaged image.
             DeviceError: not enough memory for even the smallest tile.
         """
         if _is_tensor(picture):
             return cast(Kind, self._upscale_tensor(cast("Tensor", picture), progress))
         if _is_image(picture):
             return cast(Kind, self._upscale_image(cast("Image", picture), progress))
+        if not hasattr(picture, "__array__"):
+            raise PictureError(_no_array(picture))
         return cast(Kind, self._network(cast(Array, picture), progress))
 
     def _upscale_tensor(self, tensor: "Tensor", progress: Progress | None) -> "Tensor":
@@ -175,7 +180,7 @@ class Upscaler:
     def _upscale_image(self, image: "Image", progress: Progress | None) -> "Image":
         from PIL import Image
 
-        result = Image.fromarray(self._network(_pixels(image), progress))
+        result = Image.fromarray(self._network(_pixels(_upright(image)), progress))
         if image.mode in _KEEP_PROFILE and "icc_profile" in image.info:
             result.info["icc_profile"] = image.info["icc_profile"]
         return result
@@ -234,6 +239,36 @@ def _is_image(picture: object) -> bool:
     """As `_is_tensor`, for Pillow."""
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(picture, pillow.Image)
+
+
+def _no_array(picture: object) -> str:
+    """What to do with something that is neither an array, nor an image, nor a tensor."""
+    accepted = "a NumPy array, a PIL.Image or a torch tensor"
+    if isinstance(picture, (str, os.PathLike, bytes)):
+        return f"a {type(picture).__name__}: must be {accepted}; elansr.upscale takes files"
+    if isinstance(picture, Picture):
+        return f"a Picture: must be {accepted}: give its `pixels`, or each of its `pages`"
+    if isinstance(picture, (list, tuple)):
+        return f"a {type(picture).__name__}: must be {accepted}: call it once for each picture"
+    return f"a {type(picture).__name__}: must be {accepted}"
+
+
+def _upright(image: "Image") -> "Image":
+    """The image, decoded, as its EXIF orientation wants it to be shown.
+
+    Raises:
+        PictureError: several frames, of which only one would be upscaled; or the file behind it is damaged.
+    """
+    from PIL import ImageOps
+
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # a JPEG of a phone, with previews behind the photo
+        way_out = "give a copy of one of them, or the file to elansr.upscale"
+        raise PictureError(f"an image of {frames} frames: must be a single one: {way_out}")
+    try:
+        return ImageOps.exif_transpose(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PictureError(f"an image that cannot be decoded ({one_line(error)}): open a complete file") from error
 
 
 def _pixels(image: "Image") -> Array:

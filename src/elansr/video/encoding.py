@@ -89,7 +89,7 @@ class EncoderSettings:
         across, down = 2 // video_format.chroma_width(2), 2 // video_format.chroma_height(2)
         self.width, self.height = max(size[0] // across, 1) * across, max(size[1] // down, 1) * down
         if min(self.width, self.height) < _SMALLEST.get(self.codec, 1):
-            least = f"at least {_SMALLEST[self.codec]} pixels on each side; choose another --codec"
+            least = f"at least {_SMALLEST[self.codec]} pixels on each side; choose another `codec`"
             raise ConfigError(f"{self.codec}, {self.width} x {self.height} pixels: it needs {least}")
         self._aspect, self._colors = aspect, colors
         self.options = _options(encoding)
@@ -110,9 +110,9 @@ class EncoderSettings:
                 settings = ", ".join(f"{name} {value}" for name, value in self.options.items())
                 what = f"{self.codec} refuses {self.width}x{self.height} {self.pix_fmt}{settings and f', {settings}'}"
                 why = "; ".join(complaints) or getattr(error, "strerror", None) or str(error)
-                raise ConfigError(f"{what} ({why}); change --codec, --crf, --preset or --pix-fmt") from error
+                raise ConfigError(f"{what} ({why}); change `codec`, `crf`, `preset` or `pix_fmt`") from error
         for option, value in context.options.items():  # what it did not take
-            raise ConfigError(f"--{option} {value}: {self.codec} has no such setting; leave it out")
+            raise ConfigError(f"`{option}={value}`: {self.codec} has no such setting; leave it out")
         return context
 
     def configure(self, context: Any) -> None:
@@ -199,9 +199,9 @@ def _require_settings(encoding: Encoding) -> None:
     name, crf, preset = encoding.codec, encoding.crf, encoding.preset
     most, presets = _MOST_CRF.get(name), _PRESETS.get(name)
     if crf is not None and most and not 0 <= crf <= most:
-        raise ConfigError(f"--crf {crf:g}: {name} takes 0 (best) to {most} (smallest); choose one of these")
+        raise ConfigError(f"`crf={crf:g}`: {name} takes 0 (best) to {most} (smallest); choose one of these")
     if preset is not None and presets and preset not in presets:
-        raise ConfigError(f"--preset {preset}: {name} takes {', '.join(presets)}")
+        raise ConfigError(f"`preset={preset}`: {name} takes {', '.join(presets)}")
 
 
 def _pixel_format(codec: Any, asked: str | None, source: str) -> str:
@@ -209,7 +209,7 @@ def _pixel_format(codec: Any, asked: str | None, source: str) -> str:
     offered = [video_format.name for video_format in codec.video_formats or ()]
     if asked:
         if asked not in offered:
-            raise ConfigError(f"--pix-fmt {asked}: {codec.name} takes {', '.join(offered)}")
+            raise ConfigError(f"`pix_fmt={asked}`: {codec.name} takes {', '.join(offered)}")
         return asked
     given = av.VideoFormat(source)
     lossless = codec.lossless and not codec.lossy

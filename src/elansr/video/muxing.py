@@ -115,7 +115,7 @@ class Muxer:
             except (ValueError, av.FFmpegError) as error:
                 why = "; ".join(lines) or getattr(error, "strerror", None) or str(error)
                 text = f"{self._container} cannot hold this video as {self._video.codec} ({why})"
-                way_out = "choose another --codec" + ("" if self._container == MOST else ", or write .mkv")
+                way_out = "choose another `codec`" + ("" if self._container == MOST else ", or write .mkv")
                 raise PictureError(f"{shown(self._target)}: {text}; {way_out}") from error
 
     def _streams(self, output: Any, source: Any) -> dict[int, Any]:

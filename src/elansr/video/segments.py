@@ -191,7 +191,7 @@ class SegmentWriter:
             self._packets += encoder.finish()
         if sorted(packet.number for packet in self._packets) != list(range(len(frames))):
             text = f"made {len(self._packets)} packets of {len(frames)} frames, where one of each is needed"
-            raise ConfigError(f"codec {self._video.codec}: {text}; choose another --codec")
+            raise ConfigError(f"codec {self._video.codec}: {text}; choose another `codec`")
         packets = [_stored(packet, frames[packet.number]) for packet in self._packets]
         repeated = sum(frame.same for frame in frames)
         data = [packet.data for packet in self._packets]

@@ -38,7 +38,7 @@ AHEAD, BEHIND = 4, 4
 Progress = Callable[[int, int], None]
 """Called with the frames done and in all."""
 _LOG = logging.getLogger(__name__)
-_SETTINGS = {"source": "the video", "video": "how it is encoded", "tta": "--tta"}
+_SETTINGS = {"source": "the video", "video": "how it is encoded", "tta": "the self-ensemble (tta)"}
 """Settings as messages name them, where that differs."""
 
 
@@ -185,7 +185,7 @@ class _VideoJob:
     def _own_notes(self) -> Iterator[str]:
         if (size := (self._video.width, self._video.height)) != self._full:
             cut = "{}x{} instead of {}x{}".format(*size, *self._full)
-            yield f"the result is {cut}: {self._video.pix_fmt} needs even sides; for all pixels, --pix-fmt yuv444p"
+            yield f"the result is {cut}: {self._video.pix_fmt} needs even sides; yuv444p keeps all pixels"
         if self._turn != Orientation():
             yield f"the frames are turned upright, as few players would turn those of {self._target.suffix}"
 

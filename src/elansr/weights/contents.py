@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from elansr.errors import WeightsError
+from elansr.arguments import wrong
+from elansr.errors import MissingExtraError, WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.text import listed
 from elansr.weights.inference import InferenceForm, fold
@@ -49,8 +51,10 @@ class Contents:
         """The contents of the file of a network, which is on any device and of any float type.
 
         Raises:
+            ConfigError: not an ELAN.
             WeightsError: NaN or infinite weights.
         """
+        require_network(network, "must be an elansr ELAN")
         state = {}
         for name, tensor in network.state_dict().items():
             value = tensor.detach().cpu()
@@ -59,9 +63,15 @@ class Contents:
         return cls("elansr", network.config, state, provenance)
 
     def network(self) -> ELAN:
-        """The network with these weights: float32, on the CPU, in eval mode. Leaves torch's random numbers alone."""
-        import torch
+        """The network with these weights: float32, on the CPU, in eval mode. Leaves torch's random numbers alone.
 
+        Raises:
+            MissingExtraError: PyTorch is not installed.
+        """
+        try:
+            import torch
+        except ModuleNotFoundError as error:
+            raise MissingExtraError.torch("a network as a PyTorch module") from error
         from elansr.nn.elan import ELAN
 
         with torch.random.fork_rng(devices=[]):
@@ -84,6 +94,13 @@ class Contents:
             raise WeightsError(
                 f"{name}: weights for x{self.config.scale}, not x{scale}: leave the scale out or take other weights"
             )
+
+
+def require_network(value: object, rule: str) -> None:
+    """Refuses, with a ConfigError that says the rule, what is not an ELAN; PyTorch is loaded where there is one."""
+    module = sys.modules.get("elansr.nn.elan")
+    if module is None or not isinstance(value, module.ELAN):
+        raise wrong("network", value, rule)
 
 
 def blank_state(config: ELANConfig) -> State:

@@ -272,7 +272,5 @@ def _torch() -> ModuleType:
     try:
         import torch
     except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"files that end in {' or '.join(PICKLES)} need PyTorch: pip install '.[torch]' in elansr's folder"
-        ) from error
+        raise MissingExtraError.torch(f"a file that ends in {' or '.join(PICKLES)}") from error
     return torch

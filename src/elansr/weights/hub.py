@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from elansr.arguments import require_path
 from elansr.disk import require_free, writing_errors
 from elansr.errors import ConfigError, MissingExtraError, WeightsError
 from elansr.text import one_line
@@ -178,7 +179,7 @@ def push_to_hub(
 
 def _local(name: str | os.PathLike[str], file: str, scale: int | None) -> Path | None:
     """The file that a name means on this machine; None where it means a repository."""
-    path = Path(name)
+    path = require_path("name_or_repo", name)
     if isinstance(name, str) and not is_path(name) and (name == "" or is_released(name) or not path.exists()):
         return resolve(name, scale)
     if path.is_dir():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from elansr.arguments import require_path
 from elansr.disk import require_free, writing_errors
 from elansr.errors import WeightsError
 from elansr.nn.config import ELANConfig
@@ -127,7 +128,7 @@ def convert(
         WeightsError: an unusable input, an unknown layout, or a path that cannot be written.
         MissingExtraError: a `.pth` or `.pt` file, and PyTorch is not installed.
     """
-    target = Path(output)
+    target = require_path("output", output)
     require_extension(target, to)
     with writing_errors(target, WeightsError):
         require_free(target, overwrite)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from elansr.errors import ConfigError, WeightsError
+from elansr.arguments import require_number, require_whole, wrong
+from elansr.errors import WeightsError
 from elansr.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -123,8 +124,7 @@ def require_strength(strength: float | None, name: str | os.PathLike[str] = "", 
     """
     if strength is None:
         return
-    if not 0 <= strength <= 1:
-        raise ConfigError(f"strength={strength:g}: must be from 0 to 1")
+    require_number("strength", strength, 0, 1)
     if isinstance(name, str) and name and not is_path(name) and find(name, scale).degradation == "bicubic":
         raise WeightsError(f"{name}: these weights are strength 0: name -real weights, or leave strength out")
 
@@ -183,8 +183,13 @@ def resolve(name_or_file: str | os.PathLike[str], scale: int | None = None) -> P
         scale: super-resolution factor, if the caller wants a certain one; a path is not opened to compare it.
 
     Raises:
+        ConfigError: neither text nor a path.
         WeightsError: see `find`; or a released file that is missing from the installation.
     """
+    if scale is not None:
+        require_whole("scale", scale, least=1)
+    if not isinstance(name_or_file, (str, os.PathLike)):
+        raise wrong("name", name_or_file, "must be the name of released weights or the path of a weights file")
     if not isinstance(name_or_file, str) or is_path(name_or_file):
         return Path(name_or_file)
     row = find(name_or_file, scale)

@@ -1,0 +1,77 @@
+"""Mistakes in a command that was typed, each in one line: what is wrong, the rule, and where to look."""
+
+import os
+import re
+import shlex
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+
+from elansr.text import did_you_mean, shown
+
+CommandLineError: type[Exception] = typer.BadParameter.__mro__[2]
+"""The base of what Typer raises for a mistake in a command; Typer does not export it."""
+
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+
+HINTS = {
+    "-i": "name the input without an option",
+    "--input": "name the input without an option",
+    "-g": "the option is --device, such as --device cuda:0 or --device cpu",
+    "--gpu-id": "the option is --device, such as --device cuda:0 or --device cpu",
+    "-j": "the option is --threads",
+    "-m": "name a weights file with -n FILE",
+    "--model_path": "name a weights file with -n FILE",
+    "--model_name": "the option is --model",
+    "--fp32": "the option is --precision fp32",
+    "--half": "the option is --precision fp16",
+    "-w": "the option is --width",
+    "-z": "the option is --scale",
+    "-c": "the option is --quality",
+    "--compress": "the option is --quality",
+    "--tile_pad": "leave it out: tiles overlap by as much as the network needs",
+    "--pre_pad": "the option is --margin",
+    "-v": "leave it out: a line about each result is always printed",
+    "--verbose": "leave it out: a line about each result is always printed",
+}
+"""What to type here in place of options of Real-ESRGAN, upscayl and their like."""
+
+
+def usage_line(error: Any) -> str:
+    """One line about a mistake that Typer found."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "elansr"
+    kind, message = type(error).__name__, str(getattr(error, "message", "") or error).rstrip(".")
+    if kind == "NoSuchOption":
+        known = [flag for parameter in context.command.params for flag in parameter.opts] if context else []
+        hint = HINTS.get(error.option_name) or did_you_mean(error.option_name, known).strip()
+        return f"{shown(error.option_name)}: no such option: {hint or f'see {command} --help'}"
+    parameter = getattr(error, "param", None)
+    if parameter is None:
+        return message[:1].lower() + message[1:]
+    names = [*(name for name in parameter.opts if name.startswith("--")), parameter.metavar]
+    if kind == "MissingParameter":
+        return f"{names[0]}: is missing: see {command} --help"
+    details: list[Any] = getattr(error.__cause__, "errors", list)()
+    value = f" {shown(str(details[0]['input']))}" if details else ""
+    return f"{names[0]}{value}: {_plain(message)}"
+
+
+def no_such_command(name: str, known: Iterable[str]) -> str:
+    """What to type in place of a command that does not exist; often it is a picture."""
+    if os.path.exists(name) or "://" in name or os.path.splitext(name)[1]:
+        command = "video" if name.lower().endswith(VIDEOS) else "upscale"
+        return f"{shown(name)}: not a command: to upscale it, type elansr {command} {shlex.quote(name)}"
+    return f"{shown(name)}: not a command: {did_you_mean(name, known).strip() or 'see elansr --help'}"
+
+
+def _plain(message: str) -> str:
+    """A rule in the words of Pydantic, which checks values for Typer, in ours."""
+    rule = re.sub(r", unable to parse.*", "", message.removeprefix("Value error, "))
+    rule = (
+        rule.replace("Input should be", "must be")
+        .replace("a valid integer", "a whole number")
+        .replace("a valid number", "a number")
+    )
+    return re.sub(r"^'.*' is not one of", "must be one of", rule).replace("'", "").rstrip(".")
