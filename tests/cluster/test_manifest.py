@@ -66,9 +66,7 @@ def test_an_output_is_taken_up_only_with_the_same_settings(output: Store) -> Non
     book.begin(SETTINGS, overwrite=False)
     book.write_part("1", [ROW])
     assert book.open(replace(SETTINGS, device="cuda"), False, ["a_x2.png"]) == {"a": ROW}
-    with pytest.raises(
-        ConfigError, match=r"tta False, not True: .*`overwrite=True`"
-    ):
+    with pytest.raises(ConfigError, match=r"tta False, not True: .*`overwrite=True`"):
         book.open(replace(SETTINGS, tta=True), False, [])
     assert book.open(replace(SETTINGS, tta=True), True, []) == {}
     book.begin(replace(SETTINGS, tta=True), overwrite=True)
