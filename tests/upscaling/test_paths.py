@@ -84,4 +84,4 @@ def test_of_several_those_that_fail_are_among_the_results(weights: str, tmp_path
 
 def test_the_command_line_hands_on_every_option() -> None:
     ours, command = (set(inspect.signature(function).parameters) for function in (elansr.upscale, cli.upscale))
-    assert ours - {"existing", "observer"} == command - {"overwrite", "skip_existing", "json", "named"}
+    assert ours - {"existing", "observer"} == command - {"overwrite", "skip_existing", "json", "preview"}
