@@ -317,3 +317,19 @@ def test_nothing_on_stderr(tmp_path):
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert sorted(done.stdout.split()) == ["read"] * len(WHOLE) + ["refused"] * len(WHOLE)
+
+
+@pytest.mark.parametrize(("compression", "harm"), [(None, "cut"), ("deflate", "cut"), ("deflate", "damaged")])
+def test_tiles_that_are_missing_or_damaged_are_noticed(tmp_path, compression, harm):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (200, 300, 3)).astype(np.uint8)
+    about = [(65000, "s", 0, "a tag that nobody knows", True)]
+    data = tiff(pixels, tile=(64, 64), photometric="rgb", compression=compression, extratags=about)
+    (tmp_path / "x.tif").write_bytes(data)
+    assert (read(tmp_path / "x.tif").pixels == pixels).all()
+    middle = len(data) // 2
+    bad = data[:-100] if harm == "cut" else data[:middle] + bytes(30) + data[middle + 30 :]
+    (tmp_path / "x.tif").write_bytes(bad)
+    refused(tmp_path / "x.tif")
+    with pytest.raises(PictureError), open_picture(tmp_path / "x.tif").rows() as rows:
+        rows(0, 200)

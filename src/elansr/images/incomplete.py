@@ -45,7 +45,8 @@ def completed(data: bytes, opened: Callable[[bytes], Any]) -> tuple[bytes, str]:
     if missing == 0 or _in_last_refinement(data):
         return whole, "the end of the file is missing"
     if missing > max(_ROWS, image.height // _SHARE):
-        raise PictureError("truncated (premature end of the JPEG): copy or download it again")
+        way_out = "download it again or convert it to PNG"
+        raise PictureError(f"truncated, damaged or an unusual JPEG (premature end of JPEG image); {way_out}")
     return whole, f"the end of the file is missing, and with it up to {missing} rows"
 
 

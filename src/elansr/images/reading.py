@@ -42,6 +42,7 @@ logging.getLogger("pyvips").setLevel(logging.ERROR)  # what its warnings are abo
 
 _LOADERS = {"jpeg": "jpegload", "png": "pngload", "webp": "webpload", "tiff": "tiffload", "gif": "gifload"}
 _LOADERS["avif"] = "heifload"
+_STRICTNESS = {"tiff": "warning"}  # else tiles that are damaged or missing are left black
 _ANIMATED = ("gif", "webp")
 _CONVERTED = ("cmyk", "lab", "labs", "labq")
 _JPEG_DAMAGE = ("premature end", "bad Huffman")  # other warnings of libjpeg are about stray bytes, and harmless
@@ -97,7 +98,7 @@ def open_picture(source: PathOrBytes, *, name: str | None = None) -> "PictureFil
             structure = structure._replace(is_cut=True, notes=(*structure.notes, note))
             stream = io.BytesIO(source)
         try:
-            images = _headers(stream, kind, structure, "error")
+            images = _headers(stream, kind, structure, _STRICTNESS.get(kind, "error"))
             pages = [page for image in images for page in _blank_pages(image, kind)]
         except pyvips.Error as error:
             raise PictureError(_undecodable(kind, error)) from error
@@ -159,7 +160,8 @@ class FileRows:
         with _complaints(name):
             self._stream = _opened(source)
         # As `read` does: a JPEG strictly first, and leniently from where libjpeg warns of something harmless.
-        self._region = self._opened("warning" if self._kind == "jpeg" and not structure.is_cut else "error")
+        strict = self._kind == "jpeg" and not structure.is_cut
+        self._region = self._opened("warning" if strict else _STRICTNESS.get(self._kind, "error"))
 
     def __enter__(self) -> "FileRows":
         return self
@@ -312,7 +314,11 @@ def _decoded(stream: BinaryIO, kind: FormatName, structure: Structure) -> list[P
         except pyvips.Error as error:
             if any(damage in str(error) for damage in _JPEG_DAMAGE):
                 raise
-    images = [Heic(stream).decoded()] if kind == "heic" else _headers(stream, kind, structure, "error")
+    images = (
+        [Heic(stream).decoded()]
+        if kind == "heic"
+        else _headers(stream, kind, structure, _STRICTNESS.get(kind, "error"))
+    )
     pages = [page for image in images for page in _pages(image, kind)]
     return [not_multiplied(page) for page in pages] if structure.premultiplied else pages
 
