@@ -203,7 +203,8 @@ ROWS = {
 
 
 def table() -> dict[tuple[str, str], str]:
-    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    page = PAGE.read_text(encoding="utf-8").split("## Videos")[0]
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
     head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {(name, column): cell for name, *cells in rows for column, cell in zip(head[1:], cells, strict=True)}
 

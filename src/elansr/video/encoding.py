@@ -11,6 +11,7 @@ from elansr.images import Pixels
 from elansr.video.containers import fits
 from elansr.video.frames import Colors, FromRGB, depth
 from elansr.video.libav import av, library_versions, logged
+from elansr.video.views import CARRYING, Carrier
 
 DEFAULT_CODEC = "libx264"
 _CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 25, "libvpx-vp9": 24}
@@ -144,11 +145,17 @@ class Encoder:
 
     def __init__(self, video: EncoderSettings, from_rgb: FromRGB) -> None:
         self._video, self._from_rgb, self._context = video, from_rgb, video.open()
-        self._count = 0
+        self._count, self._carrier = 0, Carrier()
 
-    def encode(self, pixels: Pixels) -> Iterator[Packet]:
-        """Takes the next frame, uint8 or uint16 (H, W, 3), and gives the packets that are ready."""
+    def encode(self, pixels: Pixels, carries: Any = None) -> Iterator[Packet]:
+        """Takes the next frame, uint8 or uint16 (H, W, 3), and gives the packets that are ready.
+
+        Args:
+            carries: a frame of the source whose captions and marks it has.
+        """
         frame = self._from_rgb(pixels[: self._video.height, : self._video.width])
+        if carries is not None and self._video.codec in CARRYING:
+            frame = self._carrier(frame, carries)
         frame.pts, frame.time_base = self._count, self._context.time_base
         self._count += 1
         return self._packets(frame)

@@ -4,9 +4,8 @@ Audio, subtitles and attachments are copied packet by packet. What a container c
 """
 
 import heapq
+import io
 import math
-import os
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -15,17 +14,20 @@ from typing import Any
 from elansr.disk import atomic_file
 from elansr.errors import PictureError
 from elansr.images import check_place
-from elansr.text import shown
-from elansr.video.containers import MOST, TURNING, add_copy, container_of, copies, in_memory, misfits
+from elansr.text import listed, shown
+from elansr.video.containers import MOST, TURNING, add_copy, container_of, copies, misfits
 from elansr.video.encoding import EncoderSettings
 from elansr.video.libav import av, complaints, logged, open_file
+from elansr.video.mp4_boxes import mark, turn
 from elansr.video.segments import StoredPacket
-from elansr.video.video_file import VideoFile
+from elansr.video.video_file import ALPHA_TAG, VideoFile
 
 _KEPT_TIMES = ("mp4", "matroska")
 """Parts of the names of containers whose times start where their makers meant; others are shifted to start at 0."""
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 """Metadata that a muxer writes anew."""
+_QUICKTIME = "com."
+"""Starts the names of tags that cameras and phones write, and that MP4 takes only when asked to."""
 _OF_THE_PACKETS = ("_STATISTICS", "BPS", "NUMBER_OF_", "DURATION")
 
 
@@ -49,10 +51,11 @@ class Muxer:
         self._target, self._source, self._video = target, source, video
         self._matrix, self._overwrite = matrix, overwrite
         self._container = container_of(target)
+        self._marks = self._container in TURNING and source.facts.view.needs_mark
         check_place(target, overwrite)
         self.notes: list[str] = []
         self._copied = self._choose()
-        self._rehearse()
+        self.notes += self._rehearse()
 
     def write(self, packets: Sequence[StoredPacket], data: Iterator[bytes], on_packet: Callable[[], None]) -> None:
         """Writes it.
@@ -79,7 +82,9 @@ class Muxer:
                     output.mux_one(packet)
                     on_packet()
             if self._matrix:
-                _turn(file, self._matrix)
+                turn(file, self._matrix)
+            if self._marks:
+                mark(file, self._source.facts.view)
 
     def _choose(self) -> list[int]:
         """Numbers of the source's streams that are copied; says which are not."""
@@ -101,22 +106,33 @@ class Muxer:
             raise PictureError(f"{shown(self._target)}: {what}; {way_out}")
         self.notes.append(f"{what} and is not kept")
 
-    def _rehearse(self) -> None:
-        """Writes the head of the file into memory.
+    def _rehearse(self) -> list[str]:
+        """Writes a file without any packet into memory; says what of the source's tags and chapters is not in it.
 
         Raises:
             PictureError: what the muxer refuses.
         """
         with self._source.open() as source, logged() as lines:
-            output = in_memory(self._container)
+            file = io.BytesIO()
             try:
+                output = av.open(file, "w", format=self._container, options=self._options(source, rehearsal=True))
                 self._streams(output, source)
                 output.start_encoding()
+                output.close()
             except (ValueError, av.FFmpegError) as error:
                 why = "; ".join(lines) or getattr(error, "strerror", None) or str(error)
                 text = f"{self._container} cannot hold this video as {self._video.codec} ({why})"
                 way_out = "choose another `codec`" + ("" if self._container == MOST else ", or write .mkv")
                 raise PictureError(f"{shown(self._target)}: {text}; {way_out}") from error
+            if self._container not in TURNING:  # Matroska takes every tag
+                return []
+            with av.open(io.BytesIO(file.getvalue())) as made:
+                there = {name.lower() for name in made.metadata} | _OF_THE_FILE
+                lost = [name for name in source.metadata if name.lower() not in there]
+                notes = [f"its tags are not kept: {listed(lost)}"] if lost else []
+                if len(made.chapters()) < len(source.chapters()):
+                    notes.append("its chapters are not kept")
+            return notes
 
     def _streams(self, output: Any, source: Any) -> dict[int, Any]:
         """Makes the streams of the result, in the order of the source; by their numbers there."""
@@ -135,17 +151,23 @@ class Muxer:
             else:
                 continue
             made.metadata.update({k: v for k, v in stream.metadata.items() if not _tells_of_packets(k)})
+            if stream == video and self._container not in TURNING:
+                made.metadata.update(self._source.facts.view.matroska())
             made.disposition = stream.disposition
         return streams
 
-    def _options(self, source: Any) -> dict[str, str]:
+    def _options(self, source: Any, rehearsal: bool = False) -> dict[str, str]:
         if self._container not in TURNING:
             return {}
         scale = math.lcm(*(stream.time_base.denominator for stream in source.streams if stream.time_base))
         # Edit lists, which say when a stream starts, count in these units; FFmpeg's are milliseconds.
         exact = {"movie_timescale": str(scale)} if scale < 2**24 else {}
-        # Without the second, colours of which only some are known would not be written.
-        return {"movflags": "+faststart+write_colr", **exact}
+        flags = "+write_colr"  # without it, colours of which only some are known would not be written
+        if not (rehearsal or self._marks):  # marks are added to a table at the end
+            flags += "+faststart"
+        if any(name.lower().startswith(_QUICKTIME) for name in source.metadata):
+            flags += "+use_metadata_tags"
+        return {"movflags": flags, **exact}
 
     def _video_packets(
         self, stream: Any, packets: Sequence[StoredPacket], data: Iterator[bytes], shift: Fraction
@@ -203,36 +225,4 @@ def _shift(source: Any) -> Fraction:
 
 def _tells_of_packets(name: str) -> bool:
     """Whether an entry of a stream's metadata is about its packets, or about what made them."""
-    return name.lower() in _OF_THE_FILE or name.upper().startswith(_OF_THE_PACKETS)
-
-
-def _turn(file: Any, matrix: tuple[int, ...]) -> None:
-    """Writes a display matrix into the track header of the video of an MP4 (ISO/IEC 14496-12, 8.3.2)."""
-    end = os.fstat(file.fileno()).st_size
-    for track in _boxes(file, *_box(file, 0, end, b"moov"), b"trak"):
-        media = _box(file, *_box(file, *track, b"mdia"), b"hdlr")
-        file.seek(media[0] + 8)
-        if file.read(4) == b"vide":
-            start, _ = _box(file, *track, b"tkhd")
-            file.seek(start)
-            after = 52 if file.read(1) == b"\1" else 40  # version 1 has times of 64 bits
-            file.seek(start + after)
-            file.write(struct.pack(">9i", *matrix))
-
-
-def _box(file: Any, start: int, end: int, kind: bytes) -> tuple[int, int]:
-    return next(_boxes(file, start, end, kind))
-
-
-def _boxes(file: Any, start: int, end: int, kind: bytes) -> Iterator[tuple[int, int]]:
-    """Where the contents of the boxes of a kind start and end."""
-    while start < end:
-        file.seek(start)
-        size, found = struct.unpack(">I4s", file.read(8))
-        head = 8
-        if size == 1:
-            (size,) = struct.unpack(">Q", file.read(8))
-            head = 16
-        if found == kind:
-            yield start + head, start + size
-        start += size
+    return name.lower() in (*_OF_THE_FILE, ALPHA_TAG) or name.upper().startswith(_OF_THE_PACKETS)

@@ -173,7 +173,7 @@ class SegmentWriter:
         """Takes the next result."""
         if self._encoder is None:
             self._encoder = Encoder(self._video, self._from_rgb)
-        self._packets += self._encoder.encode(pixels)
+        self._packets += self._encoder.encode(pixels, frame.carries)
         self._frames.append(frame)
         if len(self._frames) == SEGMENT:
             self._finish(end=False)

@@ -27,6 +27,7 @@ from elansr.video.frames import FromRGB, Orientation, orientation_of, scaled
 from elansr.video.muxing import Muxer
 from elansr.video.segments import SEGMENT, BackgroundThread, Segments, SegmentWriter
 from elansr.video.video_file import Frame, VideoFile
+from elansr.video.views import CARRYING
 from elansr.weights.released import RELEASED, is_path
 
 DEFAULT_SCALE = 2
@@ -183,6 +184,10 @@ class _VideoJob:
         )
 
     def _own_notes(self) -> Iterator[str]:
+        about, mp4 = self._source.facts, container_of(self._target) in TURNING
+        if about.captions and self._video.codec not in CARRYING:
+            yield "its captions (CEA-608/708) are not kept; libx264 keeps them"
+        yield from about.view.losses(self._video.codec, mp4)
         if (size := (self._video.width, self._video.height)) != self._full:
             cut = "{}x{} instead of {}x{}".format(*size, *self._full)
             yield f"the result is {cut}: {self._video.pix_fmt} needs even sides; yuv444p keeps all pixels"

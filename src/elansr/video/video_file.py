@@ -17,6 +17,7 @@ from elansr.images import Pixels
 from elansr.text import shown
 from elansr.video.frames import Colors, ToRGB, colors_of
 from elansr.video.libav import av, complaints, open_file
+from elansr.video.views import CAPTIONS, MPEG2_CAPTIONS, VideoView, carried, view_of
 
 _USUAL_RATE = Fraction(25)
 
@@ -31,6 +32,8 @@ class VideoFacts:
         end: when the last frame ends, in units of the time base; None if the file does not say.
         time_base: unit of the times, in seconds.
         aspect: width of a pixel over its height; None if it is not known.
+        captions: whether there are captions (CEA-608, CEA-708) in the stream.
+        view: whether it is in 3D, or all around the viewer.
         matrix: display matrix, nine int32 as in MP4, if frames are to be turned or mirrored when they are shown.
         notes: what is not kept, in words.
     """
@@ -46,11 +49,13 @@ class VideoFacts:
     pix_fmt: str
     codec: str
     lossless: bool
+    captions: bool
+    view: VideoView
     matrix: tuple[int, ...] | None
     notes: tuple[str, ...]
 
 
-def look_at(container: Any, stream: Any, frame: Any, frames: int) -> VideoFacts:
+def look_at(container: Any, stream: Any, frame: Any, frames: int, captions: bool) -> VideoFacts:
     """Looks at a video of which the first frame is decoded; `frames` is how many there are.
 
     Raises:
@@ -71,6 +76,8 @@ def look_at(container: Any, stream: Any, frame: Any, frames: int) -> VideoFacts:
         frame.format.name,
         codec.canonical_name,
         codec.lossless and not codec.lossy,
+        captions,
+        view_of(frame),
         _matrix(frame),
         tuple(_notes(container, stream, frame)),
     )
@@ -85,13 +92,15 @@ def _notes(container: Any, stream: Any, frame: Any) -> Iterator[str]:
     """What the result will lack."""
     if frame.interlaced_frame:
         yield "interlaced: both fields are upscaled as one picture, combs stay; deinterlace it first (ffmpeg -vf bwdif)"
-    if any(component.is_alpha for component in frame.format.components):
+    if any(component.is_alpha for component in frame.format.components) or stream.metadata.get(ALPHA_TAG) == "1":
         yield "its transparency is not kept"
     if any(frame.side_data.get(kind) is not None for kind in ("MASTERING_DISPLAY_METADATA", "DOVI_METADATA")):
         yield "the colour tags of HDR are kept, its mastering and Dolby Vision metadata are not"
     yield from (f"video stream {other.index} is not kept" for other in container.streams.video if other != stream)
 
 
+ALPHA_TAG = "alpha_mode"
+"""Of a WebM stream whose transparency is a picture beside the one that is decoded."""
 _LOG = logging.getLogger(__name__)
 _PICTURES = ("_pipe", "image2")
 """Ends of FFmpeg's names for what it reads pictures as."""
@@ -129,6 +138,7 @@ class Frame:
         pixels: uint8 or uint16 (H, W, 3), RGB.
         duration: in units of the time base; 0 if it is not known.
         same: whether its pixels are those of the frame before.
+        carries: the decoded frame, where it has captions or marks for the result; else None.
     """
 
     pixels: Pixels
@@ -137,6 +147,7 @@ class Frame:
     raw: int | None
     duration: int
     same: bool
+    carries: Any = None
 
     @property
     def place(self) -> FramePosition:
@@ -165,7 +176,7 @@ class VideoFile:
             frame = next(container.decode(stream), None)
             if frame is None:
                 raise PictureError(f"{shown(path)}: the video has no frame that can be decoded; choose another file")
-            self.facts = look_at(container, stream, frame, self._scan())
+            self.facts = look_at(container, stream, frame, *self._scan())
 
     def open(self) -> Any:
         """A container of PyAV, to be used in a `with` statement."""
@@ -252,14 +263,15 @@ class VideoFile:
                 _LOG.warning("%s: frame %d is shown no later than the one before; moved", shown(self.path), number)
                 pts = last + 1
             same = before is not None and np.array_equal(before, pixels)
-            yield Frame(pixels, number, pts, found.pts, found.duration or 0, same)
+            yield Frame(pixels, number, pts, found.pts, found.duration or 0, same, carried(found))
             before, last, number = pixels, pts, number + 1
 
-    def _scan(self) -> int:
-        """Reads all packets: how many frames there are; and whether what was announced is there."""
-        frames, end, damaged = 0, Fraction(0), False
+    def _scan(self) -> tuple[int, bool]:
+        """Reads all packets: how many frames there are, and whether captions; refuses one that is not all there."""
+        frames, end, damaged, captions = 0, Fraction(0), False, False
         with self.open() as container:
             stream = self.stream(container)
+            begins = MPEG2_CAPTIONS if stream.codec_context.name.startswith("mpeg") else CAPTIONS
             for packet in container.demux():
                 time = packet.pts if packet.pts is not None else packet.dts
                 if time is not None:
@@ -267,13 +279,14 @@ class VideoFile:
                 if packet.stream_index == stream.index and packet.size > 0:
                     frames += not packet.is_discard
                     damaged = packet.is_corrupt
+                    captions = captions or begins in bytes(packet)
             announced = Fraction(container.duration or 0, av.time_base)
             if any(name in container.format.name for name in _ANNOUNCING) and announced - end > _SHORT:
                 self._refuse_truncated(f"ends after {float(end):.1f} of {float(announced):.1f} s")
             cut = container.format.name == "mpegts" and all(container.size % size for size in _PACKET_SIZES)
             if damaged or cut:
                 _LOG.warning("%s: ends in the middle of a packet; it may be truncated", shown(self.path))
-        return frames
+        return frames, captions
 
     def _refuse_picture(self, container: Any) -> None:
         if container.format.name.endswith(_PICTURES) or container.metadata.get("major_brand") in _BRANDS:

@@ -1,0 +1,113 @@
+"""Captions, 3D and 360-degree marks: what is to be known of them, and frames of the result that carry them."""
+
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from elansr.video.libav import av
+
+CARRYING = ("libx264", "libx264rgb")
+"""Encoders that write captions and stereo marks of their frames into the stream."""
+CAPTIONS = b"\xb5\0\x31GA94\3"
+"""How captions begin in a packet of H.264, HEVC and AV1 (ITU-T T.35, ATSC A/53)."""
+MPEG2_CAPTIONS = b"GA94\3"
+_CARRIED = ("A53_CC", "STEREO3D")
+_STEREO = {1: "side by side", 2: "top and bottom", 3: "frames in turn", 4: "checkerboard", 6: "lines", 7: "columns"}
+"""FFmpeg's AVStereo3DType."""
+_MATROSKA = {"side by side": "left_right", "top and bottom": "top_bottom"}
+_SPHERES = (0, 2)
+"""AVSphericalProjection: an equirectangular picture, and a part of one."""
+
+
+class VideoView(NamedTuple):
+    """How a video is to be looked at.
+
+    Attributes:
+        stereo: how the pictures for two eyes lie in a frame, "side by side"; "" if there is one picture.
+        spherical: FFmpeg's AVSphericalMapping: projection; yaw, pitch, roll; left, top, right, bottom; padding.
+    """
+
+    stereo: str
+    spherical: tuple[int, ...]
+
+    @property
+    def is_sphere(self) -> bool:
+        """Whether it is all around the viewer, in the projection that most players know."""
+        return bool(self.spherical) and self.spherical[0] in _SPHERES
+
+    def matroska(self) -> dict[str, str]:
+        """The tags of a Matroska or WebM stream that make its muxer write the view."""
+        return {"stereo_mode": _MATROSKA[self.stereo]} if self.stereo in _MATROSKA else {}
+
+    def losses(self, codec: str, mp4: bool) -> Iterator[str]:
+        """What a result does not have of it, in words.
+
+        Args:
+            mp4: whether it is an MP4 or MOV, which `mp4_boxes.mark` marks.
+        """
+        if self.spherical and not (mp4 and self.is_sphere):
+            yield "its 360-degree mark is not kept" + ("" if mp4 else "; an .mp4 keeps it")
+        if self.stereo and self.stereo not in _MATROSKA and codec not in CARRYING:
+            yield f"its 3D mark ({self.stereo}) is not kept; libx264 keeps it"
+
+    @property
+    def needs_mark(self) -> bool:
+        """Whether an MP4 says it in boxes of its own."""
+        return self.is_sphere or self.stereo in _MATROSKA
+
+
+def view_of(frame: Any) -> VideoView:
+    """The view that a video's first frame tells."""
+    stereo, spherical = frame.side_data.get("STEREO3D"), frame.side_data.get("SPHERICAL")
+    kind = struct.unpack_from("i", bytes(stereo))[0] if stereo is not None else 0
+    return VideoView(_STEREO.get(kind, ""), struct.unpack("9i", bytes(spherical)) if spherical is not None else ())
+
+
+def carried(frame: Any) -> Any:
+    """The decoded frame if the result is to have something of it besides its pixels, else None."""
+    return frame if any(frame.side_data.get(kind) is not None for kind in _CARRIED) else None
+
+
+class Carrier:
+    """Makes frames that carry the captions and marks of a source's frames.
+
+    PyAV cannot add such data to a frame; FFmpeg's `scale` filter hands that of a frame on. So the source's frame is
+    resized, and its samples are replaced.
+    """
+
+    def __init__(self) -> None:
+        self._graphs = dict[tuple[Any, ...], tuple[Any, Any, Any]]()
+
+    def __call__(self, made: Any, source: Any) -> Any:
+        """A frame with the samples of `made` and the captions and marks of `source`."""
+        start, end, _ = self._graph(made, source)
+        start.push(source)
+        frame = end.pull()
+        frame.make_writable()
+        for plane, wanted in zip(frame.planes, made.planes, strict=True):
+            rows = np.frombuffer(bytes(plane), np.uint8).copy()
+            given = np.frombuffer(bytes(wanted), np.uint8).reshape(-1, wanted.line_size)
+            width = min(wanted.line_size, plane.line_size)
+            rows[: plane.height * plane.line_size].reshape(-1, plane.line_size)[:, :width] = given[
+                : plane.height, :width
+            ]
+            plane.update(rows.tobytes())
+        frame.pict_type = 0  # the encoder's choice
+        frame.color_range, frame.colorspace = made.color_range, made.colorspace
+        return frame
+
+    def _graph(self, made: Any, source: Any) -> tuple[Any, Any, Any]:
+        key = source.width, source.height, source.format.name, made.width, made.height, made.format.name
+        if key not in self._graphs:
+            graph = av.filter.Graph()
+            start = graph.add_buffer(
+                width=source.width, height=source.height, format=source.format, time_base=Fraction(1, 1000)
+            )
+            scale = graph.add("scale", f"w={made.width}:h={made.height}:flags=neighbor")
+            wanted, end = graph.add("format", f"pix_fmts={made.format.name}"), graph.add("buffersink")
+            graph.link_nodes(start, scale, wanted, end).configure()
+            self._graphs[key] = start, end, graph
+        return self._graphs[key]
