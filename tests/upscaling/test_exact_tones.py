@@ -1,13 +1,16 @@
 """Flat areas and neutral tiles, against a plain loop."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from elansr import list_models, load
 from elansr.engines.device import PrecisionName
+from elansr.images import downscale
 from elansr.upscaling.exact_tones import REACH, ExactTones, flat_pixels
 
 Samples = NDArray[np.float32]
@@ -57,13 +60,55 @@ def test_a_flat_tile_does_not_pass_the_network() -> None:
 
 
 def test_flat_areas_are_exact_and_the_rest_is_the_networks() -> None:
-    tile = np.ones((1, 3, 20, 20), np.float32)
+    tile = np.full((1, 3, 20, 20), 0.9, np.float32)
     tile[0, :, 9:11, 9:11] = [[[0.1]], [[0.2]], [[0.3]]]
     result, plain = ExactTones(Tinting(), SCALE)(tile), Tinting()(tile)
     flat = flat_by_loop(tile[0]).repeat(SCALE, axis=0).repeat(SCALE, axis=1)
     assert 0.5 < flat.mean() < 1
-    assert (result[0][:, flat] == 1).all()
+    assert (result[0][:, flat] == np.float32(0.9)).all()
     np.testing.assert_array_equal(result[0][:, ~flat], plain[0][:, ~flat])
+
+
+class Constant:
+    """A network whose answer is known."""
+
+    def __init__(self, answer: Samples) -> None:
+        self.answer = answer
+
+    def __call__(self, tile: Samples) -> Samples:
+        return self.answer.copy()
+
+
+@pytest.mark.parametrize("white", [True, False])
+def test_what_is_nearly_white_is_white_where_the_picture_is(white: bool) -> None:
+    """Up to 8 levels away, from 16 on the network's answer; between them without a step. Black is the mirror image."""
+    tile = np.full((1, 3, 3, 60), 0.5, np.float32)
+    tile[0, :, 1] = 1  # not flat: its neighbours above and below differ
+    answer = np.broadcast_to(
+        1 - np.arange(60 * SCALE, dtype=np.float32) / 4 / 255, (1, 3, 3 * SCALE, 60 * SCALE)
+    ).copy()
+    mirrored = (lambda x: x) if white else (lambda x: 1 - x)
+    levels = 255 * (1 - mirrored(ExactTones(Constant(mirrored(answer)), SCALE)(mirrored(tile)))[0])
+    before, line = 255 * (1 - answer[0, 0, 0]), levels[0, SCALE + 1]
+    inside = slice(None)
+    np.testing.assert_allclose(line[inside][before[inside] <= 8], 0, atol=1e-3)
+    np.testing.assert_allclose(line[inside][before[inside] >= 16], before[inside][before[inside] >= 16], atol=1e-3)
+    assert np.diff(line[inside]).min() >= 0
+    assert np.diff(line[inside]).max() < 0.51
+    np.testing.assert_allclose(levels[0, 0], before, atol=1e-3)
+
+
+def test_at_the_edge_of_white_there_is_no_step() -> None:
+    """The network's answer rings by 6 levels everywhere; it comes back gradually towards the edge of the white area."""
+    scale, tile = 8, np.full((1, 3, 5, 5), 0.5, np.float32)
+    tile[0, :, :, :3] = 1
+    tile[0, :, 0] = 0.9  # so that nothing is flat
+    answer = np.full((1, 3, 40, 40), 1 - 6 / 255, np.float32)
+    line = 255 * (1 - ExactTones(Constant(answer), scale)(tile)[0, 0, 20])
+    np.testing.assert_allclose(line[:20], 0, atol=1e-3)
+    np.testing.assert_allclose(line[24:], 6, atol=1e-3)
+    assert np.diff(line).min() >= 0
+    assert np.diff(line).max() < 4.6
 
 
 def test_pictures_of_one_batch_are_judged_apart() -> None:
@@ -108,3 +153,26 @@ def test_transparent_pixels_stay_transparent() -> None:
     assert (result[..., 3][apart] == picture[..., 3].repeat(2, axis=0).repeat(2, axis=1)[apart]).all()
     assert 0.3 < hidden.mean() < 0.6
     assert result[~hidden][:, :3].any()
+
+
+FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
+
+
+@pytest.mark.skipif(not FONT.exists(), reason="needs Debian's fonts-dejavu-core")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", list_models())
+def test_the_paper_of_a_page_of_text_is_white(name: str, precision: PrecisionName) -> None:
+    """Text #777 drawn large and shrunk; of the paper more than a pixel from ink, 99 % is exactly white."""
+    upscaler = load(name, device="cpu", precision=precision)
+    scale = upscaler.scale
+    page = Image.new("RGB", (200 * scale, 72 * scale), "white")
+    font = ImageFont.truetype(FONT, 14 * scale)
+    for row, text in enumerate(
+        ("The quick brown fox jumps", "over the lazy dog. 0123456", "Sphinx of black quartz (Q)")
+    ):
+        ImageDraw.Draw(page).text((4 * scale, (4 + 22 * row) * scale), text, fill="#777", font=font)
+    large = np.array(page)
+    result = upscaler(downscale(large, scale))
+    near_ink = np.array(page.convert("L").filter(ImageFilter.MinFilter(2 * scale + 1))) < 255
+    assert 0.1 < near_ink.mean() < 0.9
+    assert (result == 255).all(axis=2)[~near_ink].mean() > 0.99
