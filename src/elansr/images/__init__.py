@@ -12,6 +12,7 @@ structure.py             what libvips does not report: pages, missing ends, the 
 incomplete.py            JPEGs whose end is missing
 jpeg_tables.py           the quality that a quantisation table stands for
 colour_tags.py           colours told other than by a profile; cicp.py: by H.273, and HDR to SDR; icc.py: profiles
+lab.py                   CIELab of TIFF
 png_chunks.py, boxes.py  the parts of PNG and AVIF that libvips leaves out
 metadata.py              EXIF and XMP
 picture.py               `Picture`

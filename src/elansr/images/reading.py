@@ -28,6 +28,8 @@ from elansr.images.colour_tags import ColourTags
 from elansr.images.formats import FORMATS, FormatName, sniff
 from elansr.images.heic import Heic
 from elansr.images.incomplete import completed, without_end
+from elansr.images.lab import called_rgb, from_lab8
+from elansr.images.lab import in_srgb as lab_in_srgb
 from elansr.images.picture import Picture, Pixels, RollingRows, blank
 from elansr.images.structure import Structure, inspect
 from elansr.text import reason, shown
@@ -96,6 +98,10 @@ def open_picture(source: PathOrBytes, *, name: str | None = None) -> "PictureFil
         if kind == "jpeg" and (data := without_end(stream)):
             source, note = completed(data, _strictly)
             structure = structure._replace(is_cut=True, notes=(*structure.notes, note))
+            stream = io.BytesIO(source)
+        if structure.lab8:
+            stream.seek(0)
+            source = called_rgb(stream.read())
             stream = io.BytesIO(source)
         try:
             images = _headers(stream, kind, structure, _STRICTNESS.get(kind, "error"))
@@ -260,7 +266,7 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
     """The pages as a picture, with what `image`, libvips' view of the first one, and the file itself say about it."""
     block = metadata.from_tiff(stream) if kind == "tiff" else _blob(image, "exif-data")
     xmp = _blob(image, "xmp-data")
-    converted = image.interpretation in _CONVERTED
+    converted = image.interpretation in _CONVERTED or structure.lab8 is not None
     icc, colour = None if converted else _blob(image, "icc-profile-data"), structure.colour
     if kind in ("avif", "heic") and icc and not colour.is_hdr:  # where `nclx` only says how the samples are stored
         colour = ColourTags()
@@ -287,7 +293,8 @@ def _headers(stream: BinaryIO, kind: FormatName, structure: Structure, fail_on: 
         return [Heic(stream).header()]
     options = {"fail_on": fail_on, "access": "sequential"}
     if kind == "tiff":
-        return [_header(stream, kind, options | {"page": page}) for page in structure.pages]
+        images = [_header(stream, kind, options | {"page": page}) for page in structure.pages]
+        return [from_lab8(image, structure.lab8) for image in images] if structure.lab8 else images
     return [_header(stream, kind, options | ({"n": -1} if kind in _ANIMATED else {}))]
 
 
@@ -381,6 +388,8 @@ def _as_rgb(image: Any) -> Any:
     if image.interpretation == "cmyk":
         options = {"intent": "relative", "black_point_compensation": True, "depth": 16 if deep else 8}
         return image.icc_transform("srgb", embedded=True, input_profile="cmyk", **options)
+    if image.interpretation in ("lab", "labs") and image.bands == 3:
+        return lab_in_srgb(image, deep=True)
     if image.interpretation in _CONVERTED:
         return image.colourspace("rgb16" if deep else "srgb")
     return image
@@ -419,11 +428,25 @@ def _bmp(stream: BinaryIO, decode: bool) -> tuple[Pixels, tuple[float, float]]:
         image = BmpImageFile(stream)
         mode = image.mode if image.mode in ("L", "RGB", "RGBA") else "L" if image.mode == "1" else "RGB"
         shape = (*image.size[::-1], 1 if mode == "L" else len(mode))
+        if decode:
+            _require_enough(stream, image)
         pixels = np.array(image.convert(mode)).reshape(shape) if decode else blank(shape[:2], shape[2], deep=False)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise PictureError(_undecodable("bmp", error)) from error
     horizontal, vertical = image.info.get("dpi", (0.0, 0.0))
     return pixels, _dpi(horizontal, vertical, None)
+
+
+def _require_enough(stream: BinaryIO, image: Any) -> None:
+    """Refuses a BMP that is too small a file for its pixels, before somebody waits for what is not there.
+
+    Two bytes of the densest encoding make at most 255 pixels.
+    """
+    size = stream.seek(0, io.SEEK_END)
+    if image.size[0] * image.size[1] > 128 * size:
+        width, height = image.size
+        text = f"damaged: {width} x {height} pixels do not come from a BMP of {size:,} bytes"
+        raise PictureError(f"{text}; copy or download it again")
 
 
 def _check_size(picture: Picture, max_pixels: int) -> None:

@@ -13,6 +13,7 @@ from elansr.images.colour_tags import ColourTags, from_chunks
 from elansr.images.formats import FormatName
 from elansr.images.heic import Heic
 from elansr.images.jpeg_tables import Table, quality_of, tables_in
+from elansr.images.lab import is_lab8
 from elansr.images.metadata import Directory, Field, TagError, TagFile
 from elansr.images.png_chunks import headers
 
@@ -31,6 +32,7 @@ class Structure(NamedTuple):
         colour: What it says of its colours other than by a profile.
         premultiplied: Whether its colours are multiplied by its alpha.
         is_cut: Whether its end is missing, so that decoding must not be strict about it.
+        lab8: The photometric interpretation of a TIFF of Lab in 8 bits, see `lab`.
         notes: What is in the file and not read, as in `Picture.notes`.
     """
 
@@ -40,6 +42,7 @@ class Structure(NamedTuple):
     colour: ColourTags = ColourTags()
     premultiplied: bool = False
     is_cut: bool = False
+    lab8: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -186,10 +189,12 @@ def _tiff(stream: BinaryIO) -> Structure:
     pages = tuple(index for index, page in enumerate(directories) if not _is_secondary(page))
     if not pages or _DNG_VERSION in directories[0]:
         raise PictureError(_RAW)
-    return Structure(any(_number(directories[page], _COMPRESSION) in _LOSSY for page in pages), pages)
+    lossy = any(_number(directories[page], _COMPRESSION) in _LOSSY for page in pages)
+    lab8 = all(is_lab8(directories[page]) for page in pages)
+    return Structure(lossy, pages, lab8=_number(directories[pages[0]], _PHOTOMETRIC) if lab8 else None)
 
 
-_NEW_SUBFILE, _SUBFILE, _COMPRESSION, _DNG_VERSION = 254, 255, 259, 50706
+_NEW_SUBFILE, _SUBFILE, _COMPRESSION, _PHOTOMETRIC, _DNG_VERSION = 254, 255, 259, 262, 50706
 _LOSSY = (6, 7, 33003, 33005, 34712, 34892, 50001, 50002)  # JPEG old and new, JPEG 2000, lossy JPEG, WebP, JPEG XL
 
 
