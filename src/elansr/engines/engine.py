@@ -105,7 +105,7 @@ def open_engine(
         return NativeEngine(form, kind, closed)
 
     why = f" ({bindings.reason()})" if where == "cpu" and not bindings.available() else ""
-    require_torch(f"precision {kind} on device {where}{why}")
+    require_torch("`engine=torch`" if engine == "torch" else f"precision {kind} on device {where}{why}")
     from elansr.engines.pytorch import TorchEngine
 
     return TorchEngine(form, where, kind, closed)

@@ -58,9 +58,9 @@ def choose(model: str | os.PathLike[str], engine: str) -> EngineName:
     if engine in ("auto", found):
         return found
     if found == "torch":
-        name = EXAMPLE if model == "auto" else model
+        named, name = ("", EXAMPLE) if model == "auto" else (f"{model}: weights, and ", model)
         raise ConfigError(
-            f"{model}: weights, and `engine={engine}` runs files of `elansr export`: first "
+            f"{named}`engine={engine}` runs files of `elansr export`: first "
             f"`elansr export {name} --to {engine} -o {_example(engine)}`, then name {_example(engine)} as the model"
         )
     raise ConfigError(

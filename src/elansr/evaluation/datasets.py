@@ -173,6 +173,13 @@ def _find_hr(folder: Path) -> Path:
     return candidates[0]
 
 
+def located(name: Path) -> Path:
+    """The folder that a name means: itself, or where there is none, the set of that name in ELANSR_DATA/benchmark."""
+    data = os.environ.get("ELANSR_DATA")
+    known = Path(data, "benchmark", name) if data and len(name.parts) == 1 else name
+    return known if known.is_dir() and not name.exists() else name
+
+
 def _set_name(hr_folder: Path) -> str:
     """What a set is called: its folder, without "_HR"; of HR/ and GTmod12/ the folder above."""
     folder = Path(os.path.abspath(hr_folder))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from elansr.arguments import require_path
 from elansr.errors import ConfigError, DataError
-from elansr.evaluation.datasets import RGB, BenchmarkSet, LRSource
+from elansr.evaluation.datasets import RGB, BenchmarkSet, LRSource, located
 from elansr.evaluation.lr_check import check_pairs
 from elansr.evaluation.metrics import consistency, psnr_y, ssim_y
 from elansr.evaluation.models import Model, load_model
@@ -174,7 +174,7 @@ def evaluate(
     Args:
         models: one model or several of one scale: released names, weights files, exported files, "bicubic", see
             `elansr.evaluation.models.load_model`; or `Model`, which wraps any function.
-        data: one folder or several, see `elansr.evaluation.datasets`.
+        data: one folder or several, see `elansr.evaluation.datasets`; or the name of a set in ELANSR_DATA.
         lr: a folder of LR pictures: alone, to measure consistency without HR; with one folder of data, its LR files.
         scale: super-resolution factor; None takes that of the weights, and 4 where they have none.
         protocol: "paper" or "authors", see the module.
@@ -274,7 +274,7 @@ def _load(models: Sequence[FilePath | Model], scale: int | None, device: str, pr
 def _find_sets(folders: Sequence[Path], lr: Path | None, scale: int) -> list[BenchmarkSet]:
     if not folders and lr is not None:
         return [BenchmarkSet.without_hr(lr, scale)]
-    sets = [BenchmarkSet.of(folder, scale, lr) for folder in folders]
+    sets = [BenchmarkSet.of(located(folder), scale, lr) for folder in folders]
     names = [found.name for found in sets]
     if len(set(names)) < len(names):
         raise ConfigError(f"two folders of the same name among {', '.join(names)}: evaluate them one by one")

@@ -10,6 +10,7 @@ the Hub itself works without `huggingface_hub`.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -245,6 +246,9 @@ def _library() -> ModuleType:
 @contextmanager
 def _plain_errors(repo_id: str, file: str) -> Iterator[None]:
     """Turns what the library raises into one line."""
+    log = logging.getLogger("huggingface_hub.utils._http")
+    before = log.level
+    log.setLevel(logging.CRITICAL)  # it prints every retry; what it ends with is said once, below
     try:
         yield
     except WeightsError:
@@ -253,6 +257,8 @@ def _plain_errors(repo_id: str, file: str) -> Iterator[None]:
     # client: no list of types would be complete.
     except Exception as error:
         raise WeightsError(f"{repo_id}: {_why(error, file)}") from error
+    finally:
+        log.setLevel(before)
 
 
 def _why(error: Exception, file: str) -> str:
