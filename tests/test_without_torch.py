@@ -95,6 +95,7 @@ def test_the_server_answers() -> None:
     [
         ("upscale", PHOTO, "-s", 2, "--device", "cuda"),
         ("upscale", PHOTO, "-s", 2, "--precision", "fp16"),
+        ("upscale", PHOTO, "-s", 2, "--engine", "torch"),
         ("export", "elan-light-x2", "-o", "model.onnx"),
         ("convert", "elan-light-x2", "model.pth", "--to", "basicsr"),
         ("benchmark",),

@@ -48,7 +48,6 @@ def test_without_a_name_it_is_that_of_the_weights(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--size", "32x32", "--dynamic"), "--size"),
         (("--size", "32"), "'32'"),
         (("--size", "99999968x99999968"), "99999968x99999968"),
         (("--size", "30x16"), "32x16"),

@@ -1,5 +1,7 @@
 """Progress bars: on a terminal a bar for each label, elsewhere lines only."""
 
+import time
+
 import pytest
 from rich.console import Console
 
@@ -28,6 +30,31 @@ def test_on_a_terminal_each_label_has_a_bar(
     assert "reading" in shown
     assert "3/7" in shown
     assert "[b]" in shown
+
+
+def test_a_bar_moves_before_the_first_step_is_done(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Console, "is_terminal", property(lambda console: True))
+    monkeypatch.setenv("TERM", "xterm")
+    frames = set[str]()
+    with ProgressBars() as bars:
+        bars.show("photo.jpg", 0, 1000, percent=True)
+        end = time.monotonic() + 10
+        while len(frames) < 3 and time.monotonic() < end:
+            time.sleep(0.15)
+            frames.add(capsys.readouterr().err)
+        bars.show("photo.jpg", 500, 1000, percent=True)
+    assert len(frames - {""}) >= 2
+    assert "50%" in capsys.readouterr().err
+
+
+def test_a_long_line_is_not_wrapped(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    line = " ".join(f"word{number}" for number in range(60))
+    with ProgressBars() as bars:
+        bars.print(line)
+    assert capsys.readouterr().err == f"{line}\n"
 
 
 def test_a_process_that_does_not_speak_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from elansr.errors import DataError
-from elansr.evaluation.datasets import BenchmarkSet, read_rgb
+from elansr.evaluation.datasets import BenchmarkSet, located, read_rgb
 
 Touch = Callable[..., None]
 
@@ -90,7 +90,7 @@ def test_lr_can_be_named(touch: Touch) -> None:
         (["S/HR/a.png", "S/GTmod12/a.png"], "S", r"^S: HR pictures may be in GTmod12 and in HR; name the one folder"),
         (["S/a.png", "S/HR/a.png"], "S", r"the folder itself and in HR; name the one folder, such as S/HR"),
         (["D/D_train_HR/a.png", "D/D_valid_HR/a.png"], "D", "D_train_HR and in D_valid_HR"),
-        (["S/HR/a.png", "S/LR_bicubic/X4/ax4.png", "S/LRbicx4/a.png"], "S", "both hold LR for x4; name the one"),
+        (["S/HR/a.png", "S/LR_bicubic/X4/ax4.png", "S/LRbicx4/a.png"], "S", "`lr`"),
         (["S/HR/a.png", "S/LR_bicubic/X4/ax4.png", "S/LR_bicubic/X4/a.png"], "S", r"ax4\.png and a\.png could both"),
         (["S/HR/a.png", "S/HR/a.jpg"], "S", r"a\.jpg and a\.png have one name for two pictures"),
         (["S/HR/notes.txt"], "S", "S/HR: holds no picture"),
@@ -136,3 +136,17 @@ def test_transparent_pixels_are_white_and_it_is_said(
     image.save(tmp_path / "opaque.png")
     read_rgb(tmp_path / "opaque.png")
     assert not caplog.text
+
+
+def test_a_name_is_a_set_of_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "benchmark" / "Set5").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ELANSR_DATA", str(tmp_path))
+    assert located(Path("Set5")) == tmp_path / "benchmark" / "Set5"
+    assert located(Path("Set6")) == Path("Set6")
+    assert located(Path("a/Set5")) == Path("a/Set5")
+    (tmp_path / "Set5").mkdir()
+    assert located(Path("Set5")) == Path("Set5")
+    monkeypatch.delenv("ELANSR_DATA")
+    (tmp_path / "Set5").rmdir()
+    assert located(Path("Set5")) == Path("Set5")

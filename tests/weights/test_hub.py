@@ -220,12 +220,15 @@ def test_who_may_not_push(folder: Path, token: str | None, complaint: str) -> No
         hub.push_to_hub(folder, "owner/elan", token=token)
 
 
-def test_without_a_connection(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_connection(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     point_to("http://127.0.0.1:9", monkeypatch, tmp_path)  # nobody listens there
     with no_waiting(monkeypatch), pytest.raises(WeightsError, match="the Hub was not reached"):
         hub.from_pretrained("owner/elan")
     with no_waiting(monkeypatch), pytest.raises(WeightsError, match="owner/elan: the Hub did not answer as it should"):
         hub.push_to_hub(folder, "owner/elan")
+    assert not caplog.records, "the library says every retry"
     huggingface_hub.close_session()
 
 

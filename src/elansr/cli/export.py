@@ -7,7 +7,6 @@ import typer
 
 from elansr.cli import options as o
 from elansr.cli.options import parse_size
-from elansr.errors import ConfigError
 from elansr.text import data_size, shown
 
 if TYPE_CHECKING:
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 
 TO_HELP = "onnx: ONNX Runtime, TensorRT and others. openvino: .xml and .bin. pt2: torch.export, one size only."
 PRECISION_HELP = "Of weights and body; logits and softmax stay in fp32. bf16 not for onnx."
-SIZE_HELP = "The only picture size that the file takes, in multiples of 16 pixels."
-DYNAMIC_HELP = "Any batch and any size in multiples of 16 pixels: the default, but not for pt2."
+SIZE_HELP = "The only picture size that the file takes, in multiples of 16 pixels. Default: any; pt2 needs one."
 OUTPUT_HELP = "File to write: .onnx, .xml or .pt2. Default: the weights' name in this folder."
 SCALE_HELP = "Scale of a family, such as elan-light."
 
@@ -30,7 +28,6 @@ def export(
     ] = None,
     precision: Annotated[Literal["fp32", "fp16", "bf16"], typer.Option("--precision", help=PRECISION_HELP)] = "fp32",
     size: Annotated[str | None, typer.Option("--size", metavar="WIDTHxHEIGHT", help=SIZE_HELP)] = None,
-    dynamic: Annotated[bool, typer.Option("--dynamic", help=DYNAMIC_HELP)] = False,
     border: Annotated[Literal["closed", "cyclic"], typer.Option("--border", help=o.BORDER_HELP)] = "closed",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
@@ -39,8 +36,6 @@ def export(
     The written file is run on a photo and compared with PyTorch; if it differs too much, nothing is kept.
     `elansr upscale -n FILE` runs ONNX and OpenVINO files.
     """
-    if dynamic and size is not None:
-        raise ConfigError("--size and --dynamic contradict each other: give one of them")
     extent = None if size is None else parse_size(size)[::-1]
     from elansr.cli.progress import ProgressBars
 

@@ -5,13 +5,35 @@ from types import TracebackType
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
+from rich.text import Text
 
 from elansr.cli.interrupts import raise_pending
 
 Self = TypeVar("Self", bound="ProgressBars")
 Item = TypeVar("Item")
+
+
+class _Clock(ProgressColumn):
+    """The time that is left, and the time that passed where that is not known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left, self._passed = TimeRemainingColumn(), TimeElapsedColumn()
+
+    def render(self, task: Task) -> Text:
+        """See `ProgressColumn`."""
+        return (self._passed if task.finished or task.time_remaining is None else self._left).render(task)
 
 
 class ProgressBars:
@@ -28,7 +50,7 @@ class ProgressBars:
             name,
             BarColumn(),
             TextColumn("{task.fields[amount]}"),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            _Clock(),
             console=self._console,
             transient=True,
             disable=not (shown and self._console.is_terminal),
@@ -56,13 +78,15 @@ class ProgressBars:
             done: how much of it is done.
             total: all of it; None if that is not known.
             percent: whether the bar says "37%" instead of "3/8".
+
+        Until the first of it is done, which may take long, the bar pulses, and the seconds count.
         """
         raise_pending()
         if label not in self._tasks:
             self._bars.start()
             self._tasks[label] = self._bars.add_task(label, total=total, amount="")
         amount = "" if total is None else f"{done / max(total, 1):.0%}" if percent else f"{int(done)}/{total}"
-        self._bars.update(self._tasks[label], completed=done, total=total, amount=amount)
+        self._bars.update(self._tasks[label], completed=done, total=total if done else None, amount=amount)
 
     def track(self, label: str, items: Iterable[Item], total: int) -> Iterator[Item]:
         """The items, with a bar that counts those that are done."""

@@ -32,7 +32,12 @@ class Upscaler:
     """Super-resolves pictures of any size with one network. Several threads may call it: their tiles take turns.
 
     Args:
-        network: an ELAN, see `elansr.load_network`; or what `elansr.load` takes, a released name or a path.
+        network: released weights ("elan-light-x4"), a family ("elan-light-real") together with `scale`, the path of a
+            weights file or of what `elansr export` wrote ("model.onnx", "model.xml"); or an ELAN, see
+            `elansr.load_network`.
+        scale: super-resolution factor that the weights must have.
+        strength: between the released weights for clean pictures (0) and -real weights, or those of a file that were
+            trained from them (1); None takes the weights as they are.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         tile: side of a tile in LR pixels; 0 chooses by the memory that is free.
@@ -41,12 +46,15 @@ class Upscaler:
         margin: reflected pixels around the picture, at most 256, cut away after; rounded up to the window grid.
             Pictures of fewer than 8 pixels on a side get some anyway.
         tta: average over the eight flips and transpositions: eight times slower, a little better.
-        engine, scale, strength: see `elansr.load`.
+        engine: "auto" runs weights in the native library or PyTorch, and exported files in ONNX Runtime or OpenVINO;
+            "torch", "onnx" and "openvino" have to fit the file.
 
     Raises:
         WeightsError: an unknown name, or a file that is not a network of ours.
         DeviceError: a device or precision that is unknown or not there.
-        ConfigError: an unknown border, a tile or a margin that cannot be, or what contradicts how a file was exported.
+        ConfigError: a value that cannot be, an engine that does not run such a file, or what contradicts how the file
+            was exported.
+        MissingExtraError: what runs the network is not installed.
     """
 
     def __init__(
@@ -109,7 +117,7 @@ class Upscaler:
         Args:
             name_or_repo: "elan-light-x4"; a path; or "owner/name" on the Hub. Tried in this order.
             scale: super-resolution factor that the weights must have; a family ("elan-light") needs it.
-            strength: see `elansr.load`.
+            strength: see `Upscaler`.
             revision, token: of the repository, see `elansr.hub.from_pretrained`.
             device, precision, tile, border, margin, tta: see `Upscaler`.
 
@@ -186,47 +194,8 @@ class Upscaler:
         return result
 
 
-def load(
-    name_or_file: str | os.PathLike[str],
-    *,
-    scale: int | None = None,
-    strength: float | None = None,
-    device: str = "auto",
-    precision: PrecisionName = "auto",
-    tile: int = 0,
-    border: Border = "closed",
-    margin: int = 0,
-    tta: bool = False,
-    engine: EngineName = "auto",
-) -> Upscaler:
-    """An `Upscaler` with released weights ("elan-light-x4") or those of a file; see there for the other arguments.
-
-    A file that `elansr export` wrote ("model.onnx", "model.xml") runs in ONNX Runtime or OpenVINO; `engine` "auto" goes
-    by its extension, any other has to fit it.
-
-    Args:
-        name_or_file: released weights, or a file.
-        scale: super-resolution factor that they must have; a family ("elan-light-real") needs it.
-        strength: between the released weights for clean pictures (0) and -real weights, or those of a file that were
-            trained from them (1); None takes the weights as they are.
-
-    Raises:
-        WeightsError: an unknown name, or a file that is not a network of ours.
-        ConfigError: an engine that does not run such a file, or what contradicts how it was exported.
-        MissingExtraError: its run time is not installed.
-    """
-    return Upscaler(
-        name_or_file,
-        scale=scale,
-        strength=strength,
-        device=device,
-        precision=precision,
-        tile=tile,
-        border=border,
-        margin=margin,
-        tta=tta,
-        engine=engine,
-    )
+load = Upscaler
+"""`elansr.load("elan-light-x4")`, as it reads in a program."""
 
 
 def _is_tensor(picture: object) -> bool:
