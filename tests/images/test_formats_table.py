@@ -3,6 +3,7 @@
 A row of the table is a `Row` here. Pixels are repeated, not upscaled: no network is needed to see what goes with them.
 """
 
+import hashlib
 import io
 import json
 import re
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvips
+import tifffile
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
@@ -178,6 +180,132 @@ def srgb_to_light(value: Any) -> Any:
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 
 
+SPACES = (
+    'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:MP="http://ns.microsoft.com/photo/1.2/" '
+    'xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#" '
+    'xmlns:MPReg="http://ns.microsoft.com/photo/1.2/t/Region#" tiff:ImageWidth="16"'
+)
+REGION = (
+    '<MP:RegionInfo rdf:parseType="Resource"><MPRI:Regions><rdf:Bag>'
+    '<rdf:li MPReg:Rectangle="0.25, 0.5, 0.125, 0.25"/></rdf:Bag></MPRI:Regions></MP:RegionInfo>'
+)
+DEPTH = 'xmlns:GDepth="http://ns.google.com/photos/1.0/depthmap/" GDepth:Format="RangeLinear"'
+LONG = "otter " * 12_000
+
+
+def xmp(attributes: str, body: str = "") -> bytes:
+    return XMP.replace(b'dc:format="plain"/>', f"{attributes}>{body}</rdf:Description>".encode())
+
+
+def xmp_sizes(_: Path, tags: Tags) -> object:
+    """The width, and how far a region is from the left."""
+    return tags.get("XMP-tiff:ImageWidth"), float(tags["XMP-MP:RegionRectangle"].split(",")[0])
+
+
+def extended_xmp() -> bytes:
+    """A packet of more than 64 KiB, as XMP part 3, 1.1.3.1 has it."""
+    body = xmp('xmlns:a="http://example.org/"', f"<a:long>{LONG}</a:long>")
+    name = hashlib.md5(body, usedforsecurity=False).hexdigest().upper()
+    main = xmp(f'xmlns:xmpNote="http://ns.adobe.com/xmp/note/" xmpNote:HasExtendedXMP="{name}"')
+    found = [b"http://ns.adobe.com/xap/1.0/\0" + main]
+    for at in range(0, len(body), 60_000):
+        head = b"http://ns.adobe.com/xmp/extension/\0" + name.encode() + struct.pack(">II", len(body), at)
+        found.append(head + body[at : at + 60_000])
+    return jpeg_with(*((0xE1, data) for data in found))
+
+
+def jpeg_with(*segments: tuple[int, bytes]) -> bytes:
+    data = saved("JPEG")
+    parts = (bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content for marker, content in segments)
+    return data[:2] + b"".join(parts) + data[2:]
+
+
+IPTC = b"\x1c\2\x78\0\x08An otter"
+
+
+def iptc_in_jpeg() -> bytes:
+    resources = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC)) + IPTC + b"\0"
+    return jpeg_with((0xED, b"Photoshop 3.0\0" + resources))
+
+
+def with_subject() -> bytes:
+    block = Image.Exif()
+    block[0x8769] = {0xA002: WIDTH, 0x9214: (4, 6)}
+    return saved("JPEG", exif=block.tobytes())
+
+
+def exif_sizes(_: Path, tags: Tags) -> object:
+    """The width, and the subject."""
+    found = tags.get("ExifIFD:ExifImageWidth"), tags.get("ExifIFD:SubjectArea")
+    return None if found == (None, None) else (found[0], [int(part) for part in str(found[1]).split()])
+
+
+def with_maker_note() -> bytes:
+    """Sony's, whose one value stands behind it at an offset into the block."""
+
+    note = b"SONY DSC \0\0\0" + struct.pack("<HHHIII", 1, 0xB020, 2, 16, 56 + 30, 0) + b"Standard".ljust(16, b"\0")
+    first = struct.pack("<HHHI4sHHIII", 2, 0x010F, 2, 4, b"SON\0", 0x8769, 4, 1, 38, 0)
+    photo = struct.pack("<HHHIII", 1, 0x927C, 7, len(note), 56, 0)
+    return b"Exif\0\0II*\0\x08\0\0\0" + first + photo + note
+
+
+def comment(path: Path, _: Tags) -> object:
+    with Image.open(path) as image:
+        found = image.info.get("comment") or image.info.get("Comment")
+    return found.decode() if isinstance(found, bytes) else found
+
+
+def with_text(keyword: str) -> bytes:
+    text = PngInfo()
+    text.add_text(keyword, "an otter")
+    return saved("PNG", pnginfo=text)
+
+
+def parameters(_: Path, tags: Tags) -> object:
+    return tags.get("PNG:Parameters", tags.get("ExifIFD:UserComment"))
+
+
+def author(_: Path, tags: Tags) -> object:
+    return tags.get("PNG:Author", tags.get("IFD0:Artist"))
+
+
+def resolution(_: Path, tags: Tags) -> object:
+    """Dots per inch."""
+    for name, per_inch in (("JFIF:XResolution", 1), ("PNG-pHYs:PixelsPerUnitX", 0.0254)):
+        if name in tags:
+            return round(tags[name] * per_inch)
+    unit = {2: 1, 3: 2.54}.get(tags.get("IFD0:ResolutionUnit", 0))
+    return round(tags["IFD0:XResolution"] * unit) if unit else None
+
+
+def tiff(**options: Any) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.zeros((HEIGHT, WIDTH), np.uint8), **options)
+    return file.getvalue()
+
+
+def imagej() -> bytes:
+    return tiff(imagej=True, resolution=(5, 5), metadata={"unit": "um"})
+
+
+def of_imagej(_: Path, tags: Tags) -> object:
+    return tags.get("IFD0:XResolution") if tags.get("IFD0:ResolutionUnit") == 1 else None
+
+
+def geotiff() -> bytes:
+    scale, ties = (33550, "d", 3, (0.5, 0.5, 0.0), True), (33922, "d", 6, (0, 0, 0, 1.0, 2.0, 0), True)
+    return tiff(metadata=None, extratags=[scale, ties])
+
+
+def behind(data: bytes) -> Row:
+    """A row for what lies behind the picture of a JPEG."""
+
+    def found(path: Path, _: Tags) -> object:
+        return True if data[-100:] in path.read_bytes() else None
+
+    return Row({"JPEG": lambda: saved("JPEG") + data}, found)
+
+
 HOLD_EXIF = "JPEG PNG WebP AVIF TIFF"
 ROWS = {
     "ICC profile": Row(with_option(HOLD_EXIF, icc_profile=P3), profile, P3, None),
@@ -195,7 +323,37 @@ ROWS = {
         with_option("JPEG PNG WebP TIFF", exif=exif(0x0112, 6)), size, true=(HEIGHT * SCALE, WIDTH * SCALE, 1)
     ),
     "EXIF": Row(with_option(HOLD_EXIF, exif=exif(0x013B, "A. Painter")), tag("IFD0:Artist"), "A. Painter"),
+    "Sizes and the subject in EXIF": Row({"JPEG": with_subject}, exif_sizes, true=(2 * WIDTH, [8, 12])),
+    "Maker note": Row({"JPEG": lambda: saved("JPEG", exif=with_maker_note())}, tag("Sony:CreativeStyle"), "Standard"),
     "XMP": Row(xmp_sources(), tag("XMP-dc:Format"), "plain"),
+    "Sizes and regions in XMP": Row(
+        {"JPEG": lambda: saved("JPEG", xmp=xmp(SPACES, REGION))}, xmp_sizes, true=(2 * WIDTH, 0.25)
+    ),
+    "Extended XMP": Row({"JPEG": extended_xmp}, tag("XMP-a:Long"), LONG),
+    "IPTC": Row(
+        {"JPEG": iptc_in_jpeg, "TIFF": lambda: saved("TIFF", tiffinfo={33723: IPTC})},
+        tag("IPTC:Caption-Abstract"),
+        "An otter",
+    ),
+    "Comment": Row(
+        {"JPEG": lambda: saved("JPEG", comment=b"by me"), "GIF": lambda: saved("GIF", comment=b"by me")},
+        comment,
+        "by me",
+    ),
+    "Text of a PNG: parameters": Row({"PNG": lambda: with_text("parameters")}, parameters, "an otter"),
+    "Text of a PNG: description, author, software, copyright": Row(
+        {"PNG": lambda: with_text("Author")}, author, "an otter"
+    ),
+    "Text of a PNG: any other": Row({"PNG": lambda: with_text("workflow")}, tag("PNG:Workflow"), "an otter"),
+    "Resolution": Row({"JPEG": lambda: saved("JPEG", dpi=(300, 300))}, resolution, 300),
+    "Resolution of ImageJ, sizes of OME": Row({"TIFF": imagej}, of_imagej, true=10),
+    "Page names": Row({"TIFF": lambda: saved("TIFF", tiffinfo={285: "cover"})}, tag("IFD0:PageName"), "cover"),
+    "GeoTIFF": Row({"TIFF": geotiff}, tag("IFD0:PixelScale"), true="0.25 0.25 0"),
+    "Gain map": behind(saved("JPEG", xmp=xmp('xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1"'))),
+    "Depth map": Row({"JPEG": lambda: saved("JPEG", xmp=xmp(DEPTH))}, tag("XMP-GDepth:Format")),
+    "Motion video": behind(b"\0\0\0\x18ftypmp42" + bytes(range(200))),
+    "Other pictures in the file": behind(saved("JPEG")),
+    "Content credentials": Row({"PNG": lambda: png_with((b"caBX", b"c2pa"))}, tag("JUMBF:JUMDLabel")),
 }
 
 

@@ -14,7 +14,10 @@ jpeg_tables.py           the quality that a quantisation table stands for
 colour_tags.py           colours told other than by a profile; cicp.py: by H.273, and HDR to SDR; icc.py: profiles
 lab.py                   CIELab of TIFF
 png_chunks.py, boxes.py  the parts of PNG and AVIF that libvips leaves out
-metadata.py              EXIF and XMP
+metadata.py              what travels beside the pixels: read, made true for other pixels, written
+exif.py, xmp.py, iptc.py its parts; geometry.py: how pixels were turned and resized
+jpeg_segments.py         where they are in a file; also png_texts.py, tiff_tags.py, containers.py
+tags.py                  the directories of TIFF and EXIF; microscopy.py: sizes in their descriptions
 picture.py               `Picture`
 losses.py                what a format cannot hold of a picture
 samples.py               integers and floats

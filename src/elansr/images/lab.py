@@ -4,7 +4,7 @@ import io
 import struct
 from typing import Any
 
-from elansr.images.metadata import Directory, Field, TagFile
+from elansr.images.tags import Directory, Field, TagFile
 
 _BITS, _PHOTOMETRIC = 258, 262
 _RGB, _CIELAB, _ICCLAB = 2, 8, 9

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from elansr.images import metadata
 from elansr.images.converting import fits
 from elansr.images.formats import FORMATS, FormatName
 from elansr.images.picture import Picture
@@ -24,13 +25,12 @@ def losses(picture: Picture, format: FormatName) -> tuple[str, ...]:  # noqa: A0
         "colour profile dropped, as it is not one of such pixels": picture.icc is not None
         and not fits(picture.icc, page.shape[2]),
         "cICP dropped": colour.cicp is not None and not colour.counts and format != "png",
-        "EXIF dropped": picture.exif is not None and not row.metadata,
-        "XMP dropped": picture.xmp is not None and not row.metadata,
         "alpha laid on white": page.shape[2] in (2, 4) and not row.alpha,
         "alpha reduced to on and off": page.shape[2] in (2, 4) and format == "gif" != picture.format,
         "colours reduced to 256": format == "gif" != picture.format,
         "16 bits rounded to 8": page.dtype == np.uint16 and row.bits == 8,
         "16 bits rounded to 12": page.dtype == np.uint16 and row.bits == 12 and picture.format != format,
+        "resolution dropped": picture.dpi is not None and format == "gif",
         "times of the frames dropped": bool(picture.durations) and format == "tiff",
     }
-    return tuple(text for text, lost in found.items() if lost)
+    return tuple(text for text, lost in found.items() if lost) + metadata.held(picture.metadata, format)[1]

@@ -1,284 +1,209 @@
-"""EXIF and XMP: corrected for the pixels they go with, read from TIFF files and written into them.
+"""What travels beside the pixels, from one file to another: read, made true for other pixels, written.
 
-libvips reads and writes EXIF in JPEG, PNG, WebP and AVIF, but not in TIFF, so that is done here.
-Everywhere an EXIF block is bytes that start with `Exif`, two zeros and a TIFF header.
+What each format holds, of what `Picture` has:
 
-An EXIF block and a TIFF file consist of tag directories (TIFF 6.0, BigTIFF, EXIF 2.32): tag numbers and fields.
-Both byte orders and BigTIFF are read; fields are held in little-endian order.
+| format | EXIF | XMP | IPTC                   | comments       | texts               | tags of pages |
+|--------|------|-----|------------------------|----------------|---------------------|---------------|
+| jpeg   | yes  | yes | yes                    | yes            | some, as EXIF       | no            |
+| png    | yes  | yes | yes, as ImageMagick's  | as texts       | yes                 | no            |
+| webp   | yes  | yes | no                     | no             | some, as EXIF       | no            |
+| avif   | yes  | yes | no                     | no             | some, as EXIF       | no            |
+| tiff   | yes  | yes | yes                    | no             | some, as EXIF       | yes           |
+| gif    | no   | yes | no                     | yes            | comments            | no            |
+| bmp    | no   | no  | no                     | no             | no                  | no            |
 """
 
 import io
-import re
-import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import BinaryIO, TypeAlias, Union
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
-ORIENTATION, EXIF_POINTER, GPS_POINTER, INTEROP_POINTER = 0x0112, 0x8769, 0x8825, 0xA005
+from elansr.disk import replace_bytes
+from elansr.images import containers, jpeg_segments, png_texts, tiff_tags, xmp
+from elansr.images import exif as exif_blocks
+from elansr.images.formats import FormatName
+from elansr.images.geometry import Change
+from elansr.images.png_chunks import set_chunks
+from elansr.images.png_texts import Text
+from elansr.images.tags import EXIF_POINTER, PLAIN, Directory, Field
 
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_RATIONALS = (5, 10)  # two 4-byte numbers, each with its own byte order
-
-Pointers: TypeAlias = Mapping[int, "Pointers"]
-EXIF_POINTERS: Pointers = {EXIF_POINTER: {INTEROP_POINTER: {}}, GPS_POINTER: {}}
-"""Which tags of an EXIF block lead to a directory of their own, at every depth."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field: its TIFF type, the number of values and the values as little-endian bytes."""
-
-    kind: int
-    count: int
-    value: bytes
-
-    @classmethod
-    def short(cls, number: int) -> "Field":
-        """A field that holds one 16-bit number."""
-        return cls(3, 1, struct.pack("<H", number))
-
-    @classmethod
-    def long(cls, number: int) -> "Field":
-        """A field that holds one 32-bit number."""
-        return cls(4, 1, struct.pack("<I", number))
-
-    def numbers(self) -> tuple[int, ...]:
-        """The values of a field of unsigned numbers, a fraction as two of them; empty for any other type."""
-        code = {1: "B", 3: "H", 4: "I", 5: "II", 13: "I", 16: "Q", 18: "Q"}.get(self.kind)
-        return struct.unpack("<" + self.count * code, self.value) if code else ()
-
-
-Directory: TypeAlias = dict[int, Union[Field, "Directory"]]
-
-
-class TagError(ValueError):
-    """The bytes are not a tag directory, or one that points outside the file."""
+_EXIF_TAGS = {"Description": 0x010E, "Author": 0x013B, "Software": 0x0131, "Copyright": 0x8298}
+_PARAMETERS, _COMMENT = "parameters", "Comment"
+_USER_COMMENT = 0x9286
 
 
 @dataclass(frozen=True)
-class TagLayout:
-    """How a file writes its directories: "<" or ">", and with 64-bit offsets (BigTIFF) or without."""
+class Metadata:
+    """The fields of `Picture` of the same names; `resolution` is whether the file says one, in a unit, outside EXIF."""
 
-    order: str
-    big: bool
-
-    @property
-    def count(self) -> struct.Struct:
-        """The number of fields that a directory starts with."""
-        return struct.Struct(self.order + ("Q" if self.big else "H"))
-
-    @property
-    def offset(self) -> struct.Struct:
-        """A place in the file; as many bytes as a field keeps of its value itself."""
-        return struct.Struct(self.order + ("Q" if self.big else "I"))
-
-    @property
-    def entry(self) -> struct.Struct:
-        """One field: tag, type, number of values, and the values or their offset."""
-        return struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
-
-    def swapped(self, value: bytes, kind: int) -> bytes:
-        """Converts values from this layout's byte order to little-endian, or back."""
-        size = 4 if kind in _RATIONALS else _SIZES[kind]
-        if self.order == "<" or size == 1:
-            return value
-        return b"".join(value[at : at + size][::-1] for at in range(0, len(value), size))
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    comments: tuple[bytes, ...] = ()
+    texts: tuple[Text, ...] = ()
+    page_tags: tuple[Directory, ...] = ()
+    notes: tuple[str, ...] = ()
+    resolution: bool = False
 
 
-PLAIN = TagLayout("<", big=False)
-"""Little-endian, 32-bit offsets: how EXIF blocks are written here."""
-
-
-class TagFile:
-    """A TIFF file or EXIF block, open for reading its directories.
+def read(kind: FormatName, stream: BinaryIO, pages: tuple[int, ...], found: Mapping[str, bytes | None]) -> Metadata:
+    """What a file says, as it says it.
 
     Args:
-        stream: A seekable binary stream that starts with the TIFF header.
-
-    Raises:
-        TagError: The stream does not start with a TIFF header.
+        kind: Its format.
+        stream: The file, open for reading; its position is moved.
+        pages: Which pages of a TIFF count.
+        found: The blobs "exif-data" and "xmp-data" of libvips, for the formats where it hands them out untouched.
     """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream = stream
-        self.length = stream.seek(0, 2)
-        header = self._bytes(0, 8)
-        order = {b"II": "<", b"MM": ">"}.get(header[:2])
-        if order is None:
-            raise TagError("no byte order mark")
-        self.layout = TagLayout(order, big=struct.unpack(order + "H", header[2:4])[0] == 43)
-        self.first_at = 8 if self.layout.big else 4
-
-    def first(self) -> int:
-        """The offset of the first directory."""
-        return self._number(self.layout.offset, self.first_at)
-
-    def directory(self, at: int, pointers: Pointers | None = None) -> tuple[Directory, int]:
-        """Reads one directory.
-
-        Args:
-            at: Its offset.
-            pointers: The tags that lead to directories of their own, which are then read too.
-
-        Returns:
-            The directory and the offset of the next one, 0 after the last. A field that leads outside the file is
-            left out, as damaged fields in EXIF are common and harmless.
-
-        Raises:
-            TagError: The directory itself is not wholly inside the file.
-        """
-        layout = self.layout
-        count = self._number(layout.count, at)
-        start = at + layout.count.size
-        table = self._bytes(start, count * layout.entry.size)
-        after = self._number(layout.offset, start + len(table))
-        found: Directory = {}
-        for tag, kind, values, slot in layout.entry.iter_unpack(table):
-            field = self._field(kind, values, slot)
-            item = self._child(field, pointers[tag]) if pointers and tag in pointers else field
-            if item:
-                found[tag] = item
-        return found, after
-
-    def _field(self, kind: int, count: int, slot: bytes) -> Field | None:
-        size = _SIZES.get(kind, 0) * count
-        if not size:
-            return None
-        try:
-            value = slot[:size] if size <= len(slot) else self._bytes(self.layout.offset.unpack(slot)[0], size)
-        except TagError:
-            return None
-        return Field(kind, count, self.layout.swapped(value, kind))
-
-    def _child(self, pointer: Field | None, pointers: Pointers) -> Directory:
-        """The directory a pointer leads to, empty where the pointer is broken."""
-        try:
-            return self.directory(pointer.numbers()[0], pointers)[0] if pointer else {}
-        except (TagError, IndexError):
-            return {}
-
-    def _number(self, form: struct.Struct, at: int) -> int:
-        return int(form.unpack(self._bytes(at, form.size))[0])
-
-    def _bytes(self, at: int, size: int) -> bytes:
-        if at + size > self.length:
-            raise TagError(f"{size} bytes at {at} lie outside the file of {self.length} bytes")
-        self.stream.seek(at)
-        return self.stream.read(size)
+    stream.seek(0, io.SEEK_END)  # libvips has moved the descriptor, which the stream's buffer does not know otherwise
+    exif, packet = found.get("exif-data"), found.get("xmp-data")
+    if kind == "jpeg":
+        jpeg = jpeg_segments.read(stream)
+        return Metadata(jpeg.exif, jpeg.xmp, jpeg.iptc, jpeg.comments, notes=jpeg.notes, resolution=jpeg.resolution)
+    if kind == "png":
+        png = png_texts.read(stream)
+        return Metadata(png.exif, png.xmp, png.iptc, (), png.texts, notes=png.notes, resolution=png.resolution)
+    if kind == "tiff":
+        exif, tags, records, notes = tiff_tags.read(stream, pages)
+        return Metadata(exif, packet, records, page_tags=tags, notes=tuple(notes))
+    if kind == "gif":
+        packet, comments = containers.read_gif(stream)
+        return Metadata(xmp=packet, comments=comments)
+    others = {"webp": containers.webp_notes, "avif": containers.avif_notes}.get(kind)
+    return Metadata(exif, packet, notes=tuple(others(stream)) if others else ())
 
 
-def encode_directory(directory: Directory, at: int, layout: TagLayout = PLAIN, after: int = 0) -> bytes:
-    """Writes a directory with its long values and child directories behind it.
-
-    Args:
-        directory: The fields; a directory among them becomes a pointer and a directory of its own.
-        at: The offset at which the bytes will stand in the file; even.
-        layout: Byte order and width of the file they go to.
-        after: The offset of the directory that follows in the file, 0 for none.
-    """
-    slot = layout.offset.size
-    tail_at = at + layout.count.size + len(directory) * layout.entry.size + slot
-    table, tail = [layout.count.pack(len(directory))], b""
-    for tag, field in sorted(directory.items()):
-        place = tail_at + len(tail)
-        if isinstance(field, dict):
-            tail += encode_directory(field, place, layout)
-            table.append(layout.entry.pack(tag, 16 if layout.big else 4, 1, layout.offset.pack(place)))
-            continue
-        value = layout.swapped(field.value, field.kind)
-        if len(value) > slot:
-            tail += value + b"\0" * (len(value) % 2)
-            value = layout.offset.pack(place)
-        table.append(layout.entry.pack(tag, field.kind, field.count, value))
-    return b"".join(table) + layout.offset.pack(after) + tail
-
-
-# --- EXIF and XMP ---
-
-_PREFIX = b"Exif\0\0"
-_HEADER = b"II*\0\x08\0\0\0"
-_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
-_WIDTH, _HEIGHT, _PIXEL_WIDTH, _PIXEL_HEIGHT = 0x0100, 0x0101, 0xA002, 0xA003
-
-# The tags of a TIFF file's own directory that describe the picture and not how its samples are stored:
-# name, description, make, model, software, date, artist, host, ratings, copyright, the Windows fields, PrintIM.
-_DESCRIPTIVE = {0x010D, 0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298}
-_DESCRIPTIVE |= {0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F, 0xC4A5, EXIF_POINTER, GPS_POINTER}
-
-
-def for_pixels(exif: bytes, width: int, height: int) -> bytes | None:
-    """The block, corrected for upright pixels.
-
-    Its tags of orientation and size, if it has them, become 1, `width` and `height`; the thumbnail, which shows other
-    pixels, is dropped. None for a block that is empty or too damaged to read.
-    """
-    directory = _parse(exif)
-    if not directory:
-        return None
-    _correct(directory, {ORIENTATION: 1, _WIDTH: width, _HEIGHT: height})
-    photo = directory.get(EXIF_POINTER)
-    if isinstance(photo, dict):
-        _correct(photo, {_PIXEL_WIDTH: width, _PIXEL_HEIGHT: height})
-    return _block(directory)
-
-
-def _correct(directory: Directory, numbers: dict[int, int]) -> None:
-    """Sets the tags that the directory has; orientation must be 16 bits wide, a size may be 32."""
-    for tag, number in numbers.items():
-        if tag in directory:
-            directory[tag] = Field.short(number) if tag == ORIENTATION else Field.long(number)
+def adapted(found: Metadata, change: Change) -> Metadata:
+    """The same, made true for pixels that were turned or resized; what cannot be is left out and noted."""
+    tags, lost = tiff_tags.adapted(found.page_tags, found.exif, change)
+    notes = [*found.notes, *lost]
+    exif, packet = found.exif, found.xmp
+    if exif:
+        exif, lost_exif = exif_blocks.adapted(exif, change)
+        notes += lost_exif
+    if packet:
+        packet, lost_xmp = xmp.adapted(packet, change)
+        notes += lost_xmp
+    return replace(found, exif=exif, xmp=packet, page_tags=tags, notes=tuple(dict.fromkeys(notes)))
 
 
 def resolution(exif: bytes) -> tuple[float, float] | None:
-    """The dots per inch, horizontal and vertical, in a block; None if it has none."""
-    directory = _parse(exif) or {}
-    found = [directory.get(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT)]
-    x, y, unit = (field.numbers() if isinstance(field, Field) else () for field in found)
-    if len(x) != 2 or len(y) != 2 or 0 in (*x, *y):
-        return None
-    per_inch = 2.54 if unit == (3,) else 1.0
-    return x[0] / x[1] * per_inch, y[0] / y[1] * per_inch
+    """See `exif.resolution`."""
+    return exif_blocks.resolution(exif)
 
 
-def upright_xmp(xmp: bytes) -> bytes:
-    """The XMP packet with `tiff:Orientation`, as attribute or element, set to 1."""
-    return re.sub(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)[2-8]""", rb"\g<1>1", xmp)
+def held(found: Metadata, kind: FormatName) -> tuple[Metadata, tuple[str, ...]]:
+    """What a format holds of it, and what it does not."""
+    lost: dict[str, bool] = {}
+    exif, texts = found.exif, found.texts
+    if texts and kind not in ("png", "gif", "bmp"):
+        exif, texts = _texts_in_exif(exif, texts)
+    comments = found.comments
+    if kind in ("jpeg", "gif"):
+        comments += tuple(text.text.encode("utf-8", "surrogateescape") for text in texts if text.keyword == _COMMENT)
+        texts = tuple(text for text in texts if text.keyword != _COMMENT)
+    if kind == "png":
+        texts += tuple(Text(_COMMENT, _decoded(comment)) for comment in comments)
+        comments = ()
+    exif_fits = kind not in ("gif", "bmp") and not (kind == "jpeg" and len(exif or b"") > exif_blocks.MOST_IN_JPEG)
+    lost["EXIF dropped"] = bool(exif) and not exif_fits
+    lost["maker note dropped"] = kind == "tiff" and exif_blocks.has_fixed_note(exif)
+    lost["XMP dropped"] = found.xmp is not None and kind == "bmp"
+    lost["IPTC dropped"] = found.iptc is not None and kind not in ("jpeg", "png", "tiff")
+    lost["comments dropped"] = bool(comments) and kind not in ("jpeg", "gif")
+    left = [text.keyword for text in texts] if kind != "png" else []
+    lost[f"texts dropped ({', '.join(left)})"] = bool(left)
+    lost |= dict.fromkeys(tiff_tags.names(found.page_tags) if kind != "tiff" else (), True)
+    what = Metadata(
+        exif=exif if exif_fits else None,
+        xmp=found.xmp if kind != "bmp" else None,
+        iptc=found.iptc if kind in ("jpeg", "png", "tiff") else None,
+        comments=comments if kind in ("jpeg", "gif") else (),
+        texts=texts if kind == "png" else (),
+        page_tags=found.page_tags if kind == "tiff" else (),
+    )
+    return what, tuple(text for text, is_lost in lost.items() if is_lost)
 
 
-def from_tiff(stream: BinaryIO) -> bytes | None:
-    """The descriptive tags of a TIFF file's first page as an EXIF block; None if it has none."""
-    file = TagFile(stream)
-    directory, _ = file.directory(file.first(), EXIF_POINTERS)
-    descriptive = {tag: field for tag, field in directory.items() if tag in _DESCRIPTIVE}
-    return _block(descriptive) if descriptive else None
+def _texts_in_exif(exif: bytes | None, texts: tuple[Text, ...]) -> tuple[bytes | None, tuple[Text, ...]]:
+    """A block that says what texts said, and the texts that have no place there.
+
+    `parameters` of image generators become the comment of the user, where Automatic1111 and others look for them.
+    """
+    directory, layout = (exif and exif_blocks.parse(exif)) or ({}, PLAIN)
+    photo = directory.get(EXIF_POINTER, {})
+    left, changed = [], False
+    for text in texts:
+        tag = _EXIF_TAGS.get(text.keyword)
+        if tag and tag not in directory:
+            directory[tag], changed = Field.text(text.text), True
+        elif text.keyword == _PARAMETERS and isinstance(photo, dict) and _USER_COMMENT not in photo:
+            order = "utf-16-le" if layout.order == "<" else "utf-16-be"
+            value = b"UNICODE\0" + text.text.encode(order, "surrogatepass")
+            photo[_USER_COMMENT], changed = Field(7, len(value), value), True
+            directory[EXIF_POINTER] = photo
+        else:
+            left.append(text)
+    return (exif_blocks.block(directory, layout) if changed else exif), tuple(left)
 
 
-def into_tiff(stream: BinaryIO, exif: bytes) -> None:
-    """Adds an EXIF block to the first page of a TIFF file.
+def _decoded(comment: bytes) -> str:
+    try:
+        return comment.decode()
+    except UnicodeDecodeError:
+        return comment.decode("latin-1")
+
+
+def exif_for(
+    kind: FormatName, exif: bytes | None, size: tuple[int, int], dpi: tuple[float, float] | None
+) -> bytes | None:
+    """The block for a file of a format, with the resolution where only EXIF holds it, as `held` leaves it otherwise."""
+    if exif:
+        exif, _ = exif_blocks.adapted(exif, Change(size, size))
+    if dpi and kind in ("jpeg", "webp", "avif"):
+        needed = kind != "jpeg" or jpeg_segments.jfif(dpi) is None
+        return exif_blocks.with_resolution(exif, dpi, needed=needed)
+    return exif
+
+
+def write(
+    file: BinaryIO,
+    kind: FormatName,
+    what: Metadata,
+    size: tuple[int, int],
+    dpi: tuple[float, float] | None,
+    *,
+    alpha: bool,
+    pages: int = 1,
+) -> None:
+    """Adds to a file what libvips does not write, or not untouched: all but colours, and XMP in WebP, AVIF and TIFF.
 
     Args:
-        stream: The file, open for reading and writing. Its first directory is written anew at the end of the file,
-            with the fields of the block that it does not hold yet.
-        exif: The block, as `for_pixels` returns it.
+        file: Open for reading and writing, as libvips wrote it; an AVIF with `containers.PLACEHOLDER` if it gets EXIF.
+        kind: Its format.
+        what: As `held` and `exif_for` return it.
+        size: Width and height of the pixels.
+        dpi: The resolution, if the picture has one.
+        alpha: Whether it has any.
+        pages: How many it has.
     """
-    file = TagFile(stream)
-    directory, after = file.directory(file.first())
-    descriptive = {tag: field for tag, field in (_parse(exif) or {}).items() if tag in _DESCRIPTIVE}
-    end = stream.seek(0, io.SEEK_END)
-    end += stream.write(b"\0" * (end % 2))
-    stream.write(encode_directory(descriptive | directory, end, file.layout, after))
-    stream.seek(file.first_at)
-    stream.write(file.layout.offset.pack(end))
-
-
-def _parse(exif: bytes) -> Directory | None:
-    """The first directory with its children; the second one, the thumbnail's, is not followed."""
-    try:
-        file = TagFile(io.BytesIO(exif.removeprefix(_PREFIX)))
-        return file.directory(file.first(), EXIF_POINTERS)[0]
-    except TagError:
-        return None
-
-
-def _block(directory: Directory) -> bytes:
-    return _PREFIX + _HEADER + encode_directory(directory, len(_HEADER))
+    if kind == "jpeg":
+        data = jpeg_segments.segments(what.exif, what.xmp, what.iptc, what.comments)
+        at = jpeg_segments.insertion_point(file)
+        replace_bytes(file, at, at, (jpeg_segments.jfif(dpi) or b"" if dpi else b"") + data)
+    elif kind == "png":
+        found = png_texts.chunks(what.exif, what.xmp, what.iptc, what.texts)
+        set_chunks(file, found, without=() if dpi else (b"pHYs",))
+    elif kind == "tiff":
+        tags = (
+            [tiff_tags.NO_RESOLUTION | page for page in what.page_tags or ({},) * pages] if not dpi else what.page_tags
+        )
+        if what.exif or tags or what.iptc:
+            tiff_tags.write(file, what.exif, tags, what.iptc)
+    elif kind == "gif":
+        at = containers.gif_insertion_point(file)
+        replace_bytes(file, at, at, containers.gif_blocks(what.xmp, what.comments))
+    elif kind == "webp" and what.exif:
+        containers.add_exif_to_webp(file, what.exif, size, alpha)
+    elif kind == "avif" and what.exif:
+        containers.replace_exif_of_avif(file, what.exif)

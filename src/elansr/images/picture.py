@@ -8,8 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.errors import PictureError
+from elansr.images import metadata, tiff_tags
 from elansr.images.colour_tags import ColourTags, is_linear
 from elansr.images.formats import FormatName
+from elansr.images.geometry import Change
+from elansr.images.metadata import Metadata
+from elansr.images.png_texts import Text
+from elansr.images.tags import Directory
 
 Pixels: TypeAlias = NDArray[np.uint8 | np.uint16]
 """uint8 0-255 or uint16 0-65535, (H, W, C): C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha, not multiplied."""
@@ -32,9 +37,13 @@ class Picture:
         colour: What the file says of its colours other than by a profile.
         exif: The EXIF block, starting with `Exif` and two zeros, with orientation 1 and no thumbnail.
         xmp: The XMP packet.
+        iptc: The IPTC records.
+        comments: Those of a JPEG or GIF, as they were stored.
+        texts: Those of a PNG.
+        page_tags: For each page the tags of a TIFF that have no place in EXIF: names, places on earth; or empty.
         durations: Milliseconds that each frame of an animation shows; empty for pages that do not move.
         loops: How often an animation plays; 0 is for ever.
-        dpi: Horizontal and vertical resolution in dots per inch; 72 where the file says nothing.
+        dpi: Horizontal and vertical resolution in dots per inch; None where the file says nothing.
         notes: What reading could not carry over, one short clause each, such as "gain map dropped"; see also `losses`.
 
     Raises:
@@ -49,9 +58,13 @@ class Picture:
     colour: ColourTags = field(default_factory=ColourTags)
     exif: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None
+    comments: tuple[bytes, ...] = ()
+    texts: tuple[Text, ...] = ()
+    page_tags: tuple[Directory, ...] = ()
     durations: tuple[int, ...] = ()
     loops: int = 0
-    dpi: tuple[float, float] = (72.0, 72.0)
+    dpi: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -82,8 +95,29 @@ class Picture:
         return is_linear(self.icc, self.colour)
 
     def with_pages(self, pages: Sequence[Pixels]) -> "Picture":
-        """A picture of other pixels, such as the upscaled ones, with the same metadata."""
-        return replace(self, pages=tuple(pages))
+        """A picture of other pixels, such as the upscaled ones, with the same metadata.
+
+        Numbers that mean sizes and places in the picture are made true for the size of the new pages: in EXIF and XMP,
+        GeoTIFF, and the resolution of pictures from microscopes.
+        """
+        new = replace(self, pages=tuple(pages))
+        change = Change(_size(self.pages[0]), _size(new.pages[0]))
+        return new if change.idle else new._adapted(change)
+
+    @property
+    def metadata(self) -> Metadata:
+        """What travels beside its pixels."""
+        return Metadata(self.exif, self.xmp, self.iptc, self.comments, self.texts, self.page_tags, self.notes)
+
+    def _adapted(self, change: Change) -> "Picture":
+        found, dpi = metadata.adapted(self.metadata, change), self.dpi
+        if dpi and tiff_tags.measures(self.exif):
+            dpi = dpi[0] * change.scale[0], dpi[1] * change.scale[1]
+        return replace(self, exif=found.exif, xmp=found.xmp, page_tags=found.page_tags, notes=found.notes, dpi=dpi)
+
+
+def _size(page: Pixels) -> tuple[int, int]:
+    return page.shape[1], page.shape[0]
 
 
 def _check(page: Pixels) -> None:

@@ -26,10 +26,12 @@ from elansr.images import metadata
 from elansr.images.alpha import not_multiplied
 from elansr.images.colour_tags import ColourTags
 from elansr.images.formats import FORMATS, FormatName, sniff
+from elansr.images.geometry import Change
 from elansr.images.heic import Heic
 from elansr.images.incomplete import completed, without_end
 from elansr.images.lab import called_rgb, from_lab8
 from elansr.images.lab import in_srgb as lab_in_srgb
+from elansr.images.metadata import Metadata
 from elansr.images.picture import Picture, Pixels, RollingRows, blank
 from elansr.images.structure import Structure, inspect
 from elansr.text import reason, shown
@@ -264,12 +266,15 @@ def _opened(source: PathOrBytes) -> BinaryIO:
 
 def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatName, structure: Structure) -> Picture:
     """The pages as a picture, with what `image`, libvips' view of the first one, and the file itself say about it."""
-    block = metadata.from_tiff(stream) if kind == "tiff" else _blob(image, "exif-data")
-    xmp = _blob(image, "xmp-data")
     converted = image.interpretation in _CONVERTED or structure.lab8 is not None
     icc, colour = None if converted else _blob(image, "icc-profile-data"), structure.colour
     if kind in ("avif", "heic") and icc and not colour.is_hdr:  # where `nclx` only says how the samples are stored
         colour = ColourTags()
+    blobs = {name: _blob(image, name) for name in ("exif-data", "xmp-data")}
+    found = metadata.read(kind, stream, structure.pages, blobs)
+    dpi = _dpi(image, kind, found)
+    stored, upright = (image.width, _page_height(image, kind)), (pages[0].shape[1], pages[0].shape[0])
+    found = metadata.adapted(found, Change(stored, upright, _field(image, "orientation", 1)))
     picture = Picture(
         pages=tuple(pages),
         format=kind,
@@ -277,10 +282,14 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
         quality=structure.quality,
         icc=icc,
         colour=colour,
-        exif=metadata.for_pixels(block, pages[0].shape[1], pages[0].shape[0]) if block else None,
-        xmp=metadata.upright_xmp(xmp) if xmp else None,
-        dpi=_dpi(image.xres * 25.4, image.yres * 25.4, block),
-        notes=structure.notes + (("converted to sRGB",) if converted else ()),
+        exif=found.exif,
+        xmp=found.xmp,
+        iptc=found.iptc,
+        comments=found.comments,
+        texts=found.texts,
+        page_tags=found.page_tags,
+        dpi=dpi,
+        notes=structure.notes + found.notes + (("converted to sRGB",) if converted else ()),
     )
     if kind not in _ANIMATED or len(pages) == 1:
         return picture
@@ -295,7 +304,11 @@ def _headers(stream: BinaryIO, kind: FormatName, structure: Structure, fail_on: 
     if kind == "tiff":
         images = [_header(stream, kind, options | {"page": page}) for page in structure.pages]
         return [from_lab8(image, structure.lab8) for image in images] if structure.lab8 else images
-    return [_header(stream, kind, options | ({"n": -1} if kind in _ANIMATED else {}))]
+    image = _header(stream, kind, options | ({"n": -1} if kind in _ANIMATED else {}))
+    if structure.orientation in range(2, 9):
+        image = image.copy()
+        image.set_type(pyvips.GValue.gint_type, "orientation", structure.orientation)
+    return [image]
 
 
 def _header(stream: BinaryIO, kind: FormatName, options: dict[str, Any]) -> Any:
@@ -419,7 +432,7 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels[::rows, ::columns])
 
 
-def _bmp(stream: BinaryIO, decode: bool) -> tuple[Pixels, tuple[float, float]]:
+def _bmp(stream: BinaryIO, decode: bool) -> tuple[Pixels, tuple[float, float] | None]:
     """The pixels of a BMP, or a stand-in for them, and its resolution."""
     from PIL.BmpImagePlugin import BmpImageFile  # here, because it takes longer to import than all the rest
 
@@ -434,7 +447,7 @@ def _bmp(stream: BinaryIO, decode: bool) -> tuple[Pixels, tuple[float, float]]:
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise PictureError(_undecodable("bmp", error)) from error
     horizontal, vertical = image.info.get("dpi", (0.0, 0.0))
-    return pixels, _dpi(horizontal, vertical, None)
+    return pixels, _rounded(horizontal, vertical)
 
 
 def _require_enough(stream: BinaryIO, image: Any) -> None:
@@ -480,13 +493,18 @@ def _blob(image: Any, name: str) -> bytes | None:
     return bytes(_field(image, name, b"")) or None
 
 
-def _dpi(horizontal: float, vertical: float, block: bytes | None) -> tuple[float, float]:
-    """The resolution that libvips found, or that only EXIF tells; 72 where nobody does.
+def _dpi(image: Any, kind: FormatName, found: Metadata) -> tuple[float, float] | None:
+    """The resolution that the file itself, or only EXIF, says; None where neither does, or without a unit."""
+    said = found.resolution or (kind == "tiff" and _field(image, "resolution-unit", ""))
+    horizontal, vertical = (image.xres * 25.4, image.yres * 25.4) if said else (0.0, 0.0)
+    if not said and found.exif and (resolution := metadata.resolution(found.exif)):
+        horizontal, vertical = resolution
+    return _rounded(horizontal, vertical)
 
-    libvips says 1 dot per millimetre where a file says nothing, and looks into EXIF for JPEG and PNG only. Whole
-    numbers come back as such although PNG and BMP store dots per metre.
-    """
-    if horizontal in (0.0, 25.4):
-        horizontal, vertical = (metadata.resolution(block) if block else None) or (72.0, 72.0)
+
+def _rounded(horizontal: float, vertical: float) -> tuple[float, float] | None:
+    """A resolution in whole numbers where it comes near, as PNG and BMP store dots per metre; None for nothing."""
+    if horizontal <= 0 or vertical <= 0:
+        return None
     near = [round(value) if abs(value - round(value)) < 0.05 else round(value, 2) for value in (horizontal, vertical)]
     return float(near[0]), float(near[1])

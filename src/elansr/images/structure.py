@@ -14,8 +14,9 @@ from elansr.images.formats import FormatName
 from elansr.images.heic import Heic
 from elansr.images.jpeg_tables import Table, quality_of, tables_in
 from elansr.images.lab import is_lab8
-from elansr.images.metadata import Directory, Field, TagError, TagFile
 from elansr.images.png_chunks import headers
+from elansr.images.png_texts import orientation
+from elansr.images.tags import Directory, Field, TagError, TagFile
 
 _RAW = "a camera raw file is not read; develop it to a 16-bit TIFF first"
 _NO_END = "the end of the file is missing"
@@ -34,6 +35,7 @@ class Structure(NamedTuple):
         is_cut: Whether its end is missing, so that decoding must not be strict about it.
         lab8: The photometric interpretation of a TIFF of Lab in 8 bits, see `lab`.
         notes: What is in the file and not read, as in `Picture.notes`.
+        orientation: How the pixels are to be turned, where libvips does not find it: in the texts of a PNG; else 1.
     """
 
     lossy: bool
@@ -44,6 +46,7 @@ class Structure(NamedTuple):
     is_cut: bool = False
     lab8: int | None = None
     notes: tuple[str, ...] = ()
+    orientation: int = 1
 
 
 def inspect(kind: FormatName, stream: BinaryIO) -> Structure:
@@ -103,7 +106,8 @@ def _png(stream: BinaryIO) -> Structure:
     if not pixels:
         raise PictureError(_CUT)
     colour, notes = from_chunks(found)
-    return Structure(lossy=False, colour=colour, notes=notes if end else (*notes, _NO_END))
+    notes = notes if end else (*notes, _NO_END)
+    return Structure(lossy=False, colour=colour, notes=notes, orientation=orientation(stream))
 
 
 _PNG_COLOUR, _LONGEST_COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM"), 32

@@ -11,6 +11,7 @@ import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -19,13 +20,14 @@ import pyvips
 from elansr.arguments import require_path, require_whole
 from elansr.disk import atomic_file, require_free, writing_errors
 from elansr.errors import PictureError
-from elansr.images import metadata
+from elansr.images import containers, metadata
 from elansr.images.boxes import set_cicp
 from elansr.images.colour_tags import to_chunks
 from elansr.images.converting import adapted, as_image, interpretation, joined
 from elansr.images.formats import FORMATS, FormatName, format_named, format_of_suffix
+from elansr.images.metadata import Metadata
 from elansr.images.picture import Picture
-from elansr.images.png_chunks import Chunk, set_chunks
+from elansr.images.png_chunks import set_chunks
 from elansr.images.reading import decoder_reason
 from elansr.text import shown
 
@@ -37,6 +39,7 @@ _TILES = {"tile": True, "tile_width": 256, "tile_height": 256}
 _WEBP_LOSSLESS = {"lossless": True, "exact": True, "effort": 2}
 _KEEP_ALL, _KEEP_EXIF = 31, 1  # libvips' VipsForeignKeep
 _PROBE, _BLOCK = 2**21, 2**12  # bytes that a disk is asked for after an encoder could not write, and at a time
+_USUAL_DPI = (72.0, 72.0)  # what programs take a file without a resolution for
 _STILL_FRAME = 100  # milliseconds that pages without durations show in an animation
 _LET_GO = 2**23  # pixels of files on the disk that are encoded before their memory is given back
 
@@ -288,36 +291,23 @@ def _encode(image: Any, picture: Picture, name: FormatName, quality: int, file: 
         from PIL import Image  # here, because it takes longer to import than all the rest
 
         pixels = image.numpy().reshape(image.height, image.width, image.bands)
-        Image.fromarray(pixels if image.bands == 3 else pixels[..., 0]).save(file, "BMP", dpi=picture.dpi)
+        Image.fromarray(pixels if image.bands == 3 else pixels[..., 0]).save(file, "BMP", dpi=picture.dpi or (0, 0))
         return
-    height, width = picture.pages[0].shape[:2]
-    block = metadata.for_pixels(picture.exif, width, height) if picture.exif else None
+    what, _ = metadata.held(picture.metadata, name)
+    what = replace(what, exif=metadata.exif_for(name, what.exif, _size(picture), picture.dpi))
     in_memory = isinstance(file, io.BytesIO)
     target = pyvips.Target.new_to_memory() if in_memory else pyvips.Target.new_to_descriptor(file.fileno())
     saver, options = _saver(name, quality, image, pyramid)
-    keep = _KEEP_ALL if block or _needs_exif(picture, name) else _KEEP_ALL & ~_KEEP_EXIF
-    pyvips.Operation.call(saver, _with_metadata(image, picture, icc, name, block), target, keep=keep, **options)
+    keep = _KEEP_ALL if what.exif and name == "avif" else _KEEP_ALL & ~_KEEP_EXIF
+    alpha = bool(image.hasalpha())
+    pyvips.Operation.call(saver, _with_metadata(image, picture, icc, name, what), target, keep=keep, **options)
     if in_memory:
         file.write(target.get("blob"))
-    if name == "tiff" and block:
-        metadata.into_tiff(file, block)
     if name == "png":
-        set_chunks(file, _png_chunks(picture))
+        set_chunks(file, to_chunks(picture.colour))
+    metadata.write(file, name, what, _size(picture), picture.dpi, alpha=alpha, pages=len(picture.pages))
     if name == "avif" and picture.colour.cicp and picture.colour.counts:
         set_cicp(file, picture.colour.cicp)
-
-
-def _needs_exif(picture: Picture, name: FormatName) -> bool:
-    """Says whether only EXIF can hold the resolution; elsewhere libvips is kept from inventing an EXIF block."""
-    return name in ("jpeg", "webp", "avif") and picture.dpi != (72.0, 72.0)
-
-
-def _png_chunks(picture: Picture) -> list[Chunk]:
-    """What libvips leaves out of a PNG; it would write XMP as Latin-1, where UTF-8 is demanded."""
-    chunks = to_chunks(picture.colour)
-    if picture.xmp:
-        chunks.append(Chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + picture.xmp))
-    return chunks
 
 
 def _is_lossless(name: FormatName, quality: int) -> bool:
@@ -352,21 +342,22 @@ def _avif(quality: int, lossless: bool, deep: bool) -> dict[str, Any]:
     return {"compression": "av1", "effort": 3, "bitdepth": 12 if deep else 8, **loss}
 
 
-def _with_metadata(image: Any, picture: Picture, icc: bytes | None, name: FormatName, block: bytes | None) -> Any:
-    """The image with the picture's metadata and nothing else."""
-    image = image.copy(xres=picture.dpi[0] / 25.4, yres=picture.dpi[1] / 25.4)
+def _with_metadata(image: Any, picture: Picture, icc: bytes | None, name: FormatName, what: Metadata) -> Any:
+    """The image with what libvips writes as it is; the rest is added to its file."""
+    dpi = picture.dpi or _USUAL_DPI
+    image = image.copy(xres=dpi[0] / 25.4, yres=dpi[1] / 25.4)
     if len(picture.pages) > 1:
         durations = picture.durations or (_STILL_FRAME,) * len(picture.pages)
         image.set_type(pyvips.GValue.gint_type, "page-height", picture.pages[0].shape[0])
         image.set_type(pyvips.GValue.array_int_type, "delay", list(durations))
         image.set_type(pyvips.GValue.gint_type, "loop", picture.loops)
     blobs = {
-        "icc-profile-data": icc,
-        "exif-data": block,
-        "xmp-data": picture.xmp if name != "png" else None,
+        "icc-profile-data": icc if FORMATS[name].metadata else None,
+        "exif-data": containers.PLACEHOLDER if what.exif and name == "avif" else None,
+        "xmp-data": what.xmp if name in ("webp", "avif", "tiff") else None,
     }
     for field, blob in blobs.items():
-        if blob and FORMATS[name].metadata:
+        if blob:
             image.set_type(pyvips.GValue.blob_type, field, blob)
     return image
 
