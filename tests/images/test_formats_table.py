@@ -361,8 +361,8 @@ ROWS = {
 
 
 def table() -> dict[tuple[str, str], str]:
-    page = PAGE.read_text(encoding="utf-8").split("## Videos")[0]
-    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    metadata = PAGE.read_text(encoding="utf-8").partition("\n## Metadata\n")[2].partition("\n## Videos\n")[0]
+    lines = [line for line in metadata.splitlines() if line.startswith("| ")]
     head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {(name, column): cell for name, *cells in rows for column, cell in zip(head[1:], cells, strict=True)}
 
