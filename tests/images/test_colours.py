@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from elansr.images import Picture, encode, read
+from elansr.images import Picture, Plane, blank, encode, read, write_rows
 from elansr.images.cicp import colour_space
 from elansr.images.colour_tags import ColourTags, from_chunks
 from elansr.images.icc import ADOBE_RGB, ColourSpace, gamma, is_linear
@@ -108,6 +108,20 @@ def test_16_linear_bits_that_become_8_are_srgb():
     result = read(encode(picture, "webp", quality=100))
     assert result.icc is None
     assert np.abs(result.pixels - srgb_curve(light)).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+@pytest.mark.parametrize("tags", [ColourTags(cicp=(9, 16)), ColourTags(gamma=1.0)], ids=["PQ", "linear"])
+def test_pictures_on_the_disk_are_converted_as_those_in_memory(tmp_path, tags, suffix):
+    pixels = RNG.integers(0, 40_000, (70, 50, 3)).astype(np.uint16)
+    (tmp_path / "rows").write_bytes(pixels.tobytes())
+    picture = Picture((blank((70, 50), 3, deep=True),), colour=tags)
+    planes = [Plane(tmp_path / "rows", 3)]
+    write_rows(planes, picture, tmp_path / f"x.{suffix}", progress=lambda done, total: None)
+    expected = read(encode(picture.with_pages([pixels]), suffix))
+    result = read(tmp_path / f"x.{suffix}")
+    assert (result.pixels == expected.pixels).all()
+    assert (result.icc, result.colour) == (expected.icc, expected.colour)
 
 
 @pytest.mark.parametrize("alpha", [False, True])

@@ -52,7 +52,8 @@ def adapted(image: Any, picture: Picture, name: FormatName, lossless: bool) -> t
         image, icc = to_sdr(_in_rgb(image), cicp), None
     else:
         icc = _profile(picture, name, image.bands)
-    linear = image.format == "ushort" and row.bits == 8 and picture.is_linear  # 8 bits would show steps in its shadows
+    told = picture.icc is not None and image.format == "uchar"  # by a profile that is kept
+    linear = row.bits == 8 and picture.is_linear and not told  # 8 bits show steps in its shadows
     if row.bits == 8 and not linear:
         image = _in_8_bits(image)
     if icc and (linear or not (row.metadata and (row.grey or image.bands > 2))):

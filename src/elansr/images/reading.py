@@ -267,6 +267,7 @@ def _opened(source: PathOrBytes) -> BinaryIO:
 def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatName, structure: Structure) -> Picture:
     """The pages as a picture, with what `image`, libvips' view of the first one, and the file itself say about it."""
     converted = image.interpretation in _CONVERTED or structure.lab8 is not None
+    model = "CMYK" if image.interpretation == "cmyk" else "Lab"
     icc, colour = None if converted else _blob(image, "icc-profile-data"), structure.colour
     if kind in ("avif", "heic") and icc and not colour.is_hdr:  # where `nclx` only says how the samples are stored
         colour = ColourTags()
@@ -289,7 +290,7 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
         texts=found.texts,
         page_tags=found.page_tags,
         dpi=dpi,
-        notes=structure.notes + found.notes + (("converted to sRGB",) if converted else ()),
+        notes=structure.notes + found.notes + ((f"{model} converted to sRGB",) if converted else ()),
     )
     if kind not in _ANIMATED or len(pages) == 1:
         return picture
