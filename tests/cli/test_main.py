@@ -1,6 +1,7 @@
 """What all commands have in common: help, version, errors in one line, exit codes, and how little they import."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -256,3 +257,14 @@ def test_convert_refuses_in_one_line(
     assert (ended.code, len(ended.error_lines)) == (2, 1)
     assert words in ended.stderr
     assert target.read_bytes() == b""
+
+
+def test_what_pytorch_compiles_goes_to_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")  # so that it is as before at the end
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "missing" / "cache"))
+    main._keep_compiled_code()
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ, "nothing can be written there"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    main._keep_compiled_code()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "elansr" / "torchinductor")

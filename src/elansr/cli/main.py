@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs: `elansr --help` must answer at 
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -97,8 +98,17 @@ app.command("check-data")(check_data)
 def main() -> None:
     """The entry point of the console script."""
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # of ONNX Runtime, which also writes a file for it
+    _keep_compiled_code()
     interrupts.install()
     app(prog_name="elansr")
+
+
+def _keep_compiled_code() -> None:
+    """Has PyTorch put what it compiles into the user's cache: among the temporary files, it would stay as well."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    if os.access(cache if cache.exists() else cache.parent, os.W_OK):
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache / "elansr" / "torchinductor"))
 
 
 def _print_version(wanted: bool) -> None:

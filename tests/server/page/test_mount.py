@@ -351,3 +351,11 @@ def test_old_files_go_and_the_oldest_of_too_many(tmp_path: Path, monkeypatch: py
     assert [place.exists() for place in places] == [False, False, True, True]
     folder.close()
     assert not folder.path.exists()
+
+
+def test_gradio_leaves_nothing_among_the_temporary_files(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gradio.routes.DEFAULT_TEMP_DIR", str(tmp_path / "gradio"))
+    mount(FastAPI(), service)
+    assert not list(tmp_path.iterdir())

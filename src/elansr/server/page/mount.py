@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio import routes as gradio_routes
 from starlette.routing import Mount
 
 from elansr.server.offered_models import first_scale, kinds
@@ -83,13 +84,19 @@ def _in_loop(build: Callable[[], None]) -> None:
 
 @contextmanager
 def _environment(folder: Path) -> Iterator[None]:
-    """Settings of Gradio while it builds the page: where files go, and no telemetry."""
+    """Settings of Gradio while it builds the page: where files go, and no telemetry.
+
+    It reads one of them when it is imported; that would leave a folder among the temporary ones.
+    """
     settings = {"GRADIO_TEMP_DIR": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
+    routes: Any = gradio_routes
+    imported, routes.DEFAULT_TEMP_DIR = routes.DEFAULT_TEMP_DIR, str(folder)
     try:
         yield
     finally:
+        routes.DEFAULT_TEMP_DIR = imported
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
