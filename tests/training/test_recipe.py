@@ -7,6 +7,7 @@ import pytest
 
 from elansr.errors import ConfigError
 from elansr.training.recipe import PictureFolder, Recipe, _put, load_recipe, recipe_schema, tomllib
+from elansr.weights.released import RELEASED
 from tests.training.recipes import ROOT, recipe_file
 from tools.recipe_schema import FILE, schema_text
 
@@ -129,3 +130,13 @@ def test_the_schema_refuses_what_the_code_refuses(tmp_path: Path, change: str) -
     _put(table, change)
     with pytest.raises(jsonschema.ValidationError):
         SCHEMA.validate(table)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
+def test_a_recipe_starts_from_nothing_or_from_published_weights(path: Path) -> None:
+    """By digest, for a released name may stand for another file one day; and under a name that is not the released."""
+    recipe = load_recipe(path)
+    network = recipe.network
+    if network.start_from is not None:
+        assert network.start_sha256 == RELEASED[network.start_from].sha256
+    assert Path(recipe.run.folder).name not in RELEASED
