@@ -21,6 +21,7 @@ from elansr.errors import ConfigError, MissingExtraError, OutputExistsError, Wei
 from elansr.nn.elan import ELAN
 from elansr.weights.files import load, save
 from elansr.weights.load import convert
+from elansr.weights.released import is_path
 from tests.weights.samples import PROVENANCE, random_network
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "hub.md"
@@ -331,3 +332,27 @@ def test_the_examples_of_the_page_run(
         exec(compile(code, str(PAGE), "exec"), names)
     assert names["upscaler"].scale == 2
     assert names["sr"].shape == (1, 3, 192, 256)
+
+
+def test_a_folder_is_named_as_weights_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    for name in ("elan", "./elan", folder, str(folder / hub.WEIGHTS)):
+        assert same(elansr.load_network(name), hub.from_pretrained(folder))
+        assert elansr.load(name, device="cpu").config == elansr.load_network(name).config
+
+
+def test_released_names_come_before_folders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    for name in ("elan-light-x2", "elan-light", "auto"):
+        folder = folder.rename(folder.parent / name)
+        assert not is_path(name)
+    folder.rename(folder.parent / "elan-light-x2")
+    assert elansr.load_network("elan-light-x2").config.channels == 60
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("empty", "./empty", tmp_path / "empty"):
+        with pytest.raises(WeightsError):
+            elansr.load_network(name)

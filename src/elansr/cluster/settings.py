@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from elansr.arguments import require_choice
 from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED
 from elansr.upscaling import Extension, FinalSize
-from elansr.weights.released import SUFFIXES, is_path
+from elansr.weights.released import SUFFIXES, is_path, resolve
 
 if TYPE_CHECKING:
     from elansr.engines.exported import EngineName
@@ -111,6 +111,8 @@ class Settings:
 
 def identified(settings: Settings) -> Settings:
     """The settings with the digest of their weights file, if they name one."""
+    if is_path(settings.model):
+        settings = replace(settings, model=str(resolve(settings.model)))  # of a folder the file
     content = weights_bytes(settings.model)
     return settings if content is None else replace(settings, digest=hashlib.sha256(content).hexdigest())
 

@@ -27,12 +27,12 @@ from elansr.text import one_line
 from elansr.weights.contents import Contents
 from elansr.weights.files import read_ours, save_contents, write_file
 from elansr.weights.provenance import Provenance, model_card
-from elansr.weights.released import SAFETENSORS, SUFFIXES, is_path, is_released, resolve
+from elansr.weights.released import IN_FOLDER, SAFETENSORS, SUFFIXES, is_path, is_released, resolve
 
 if TYPE_CHECKING:
     from elansr.nn.elan import ELAN
 
-WEIGHTS, CARD = "model.safetensors", "README.md"
+WEIGHTS, CARD = IN_FOLDER, "README.md"
 REPOSITORY = re.compile(r"[a-z0-9][\w.-]*/[a-z0-9][\w.-]*", re.ASCII | re.IGNORECASE)
 LOG_IN = "log in with `hf auth login` or give token="
 ANSWERS = {

@@ -21,6 +21,8 @@ SUFFIXES = (SAFETENSORS, *PICKLES)
 EXPORTED = (".onnx", ".xml", ".pt2")
 """The extensions of files that `elansr export` writes."""
 
+IN_FOLDER = "model.safetensors"
+"""The weights file of a folder, as on the Hugging Face Hub, see `elansr.weights.hub`."""
 FOLDER = Path(__file__).parent / "released"
 AUTO = "auto"
 """Not a name of weights: `elansr upscale` chooses them for each picture file, see `elansr.upscaling.choice`."""
@@ -179,7 +181,7 @@ def resolve(name_or_file: str | os.PathLike[str], scale: int | None = None) -> P
     """The file that a name or a path means.
 
     Args:
-        name_or_file: a released name or a family, see `find`, or a path, see `is_path`.
+        name_or_file: a released name or a family, see `find`, or a path, see `is_path`; of a folder its `IN_FOLDER`.
         scale: super-resolution factor, if the caller wants a certain one; a path is not opened to compare it.
 
     Raises:
@@ -191,7 +193,7 @@ def resolve(name_or_file: str | os.PathLike[str], scale: int | None = None) -> P
     if not isinstance(name_or_file, (str, os.PathLike)):
         raise wrong("name", name_or_file, "must be the name of released weights or the path of a weights file")
     if not isinstance(name_or_file, str) or is_path(name_or_file):
-        return Path(name_or_file)
+        return Path(name_or_file) / IN_FOLDER if _is_folder(name_or_file) else Path(name_or_file)
     row = find(name_or_file, scale)
     if not row.path.is_file():
         raise WeightsError(f"{row.name}: its file {row.path} is missing: install elansr again, or name a weights file")
@@ -199,9 +201,23 @@ def resolve(name_or_file: str | os.PathLike[str], scale: int | None = None) -> P
 
 
 def is_path(text: str) -> bool:
-    """Whether text means a file rather than a name: it has a separator or the ending of a weights or exported file."""
+    """Whether text means a file or a folder rather than a name.
+
+    It has a separator or the extension of a weights or exported file, or it is no name of ours and there is a folder
+    called so that `elansr.hub` wrote.
+    """
     separators = {"/", os.sep, os.altsep or os.sep}
-    return text.lower().endswith((*SUFFIXES, *EXPORTED)) or any(separator in text for separator in separators)
+    if text.lower().endswith((*SUFFIXES, *EXPORTED)) or any(separator in text for separator in separators):
+        return True
+    return text not in ("", AUTO) and not is_released(text) and _is_folder(text)
+
+
+def _is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder with weights."""
+    try:
+        return (Path(path) / IN_FOLDER).is_file()
+    except (OSError, ValueError):  # a name that no disk takes
+        return False
 
 
 def _unknown(name: str) -> str:
