@@ -71,9 +71,9 @@ OwnScale = Annotated[
     int | None, typer.Option("-s", "--scale", metavar="2|3|4", parser=parse_scale, help=OWN_SCALE_HELP)
 ]
 MODEL_HELP = (
-    "Released weights, see `elansr info`, a weights file or hub folder, or what `elansr export` wrote. auto: -real weights for a "
-    "lossy file (JPEG below quality 85) or a noisy or soft picture if the scale has them, otherwise those for clean "
-    "pictures."
+    "Released weights, see `elansr info`, a weights file or hub folder, or what `elansr export` wrote. auto: -real "
+    "weights for a lossy file (JPEG below quality 85) or a noisy or soft picture if the scale has them, otherwise those "
+    "for clean pictures."
 )
 Model = Annotated[
     str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=NETWORK, help=MODEL_HELP)
