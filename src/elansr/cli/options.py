@@ -72,8 +72,8 @@ OwnScale = Annotated[
 ]
 MODEL_HELP = (
     "Released weights, see `elansr info`, a weights file or hub folder, or what `elansr export` wrote. auto: -real "
-    "weights for a lossy file (JPEG below quality 85) or a noisy or soft picture if the scale has them, otherwise those "
-    "for clean pictures."
+    "weights for a lossy file (JPEG below quality 85) or a noisy or soft picture, if the scale has them; otherwise "
+    "those for clean pictures."
 )
 Model = Annotated[
     str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=NETWORK, help=MODEL_HELP)
