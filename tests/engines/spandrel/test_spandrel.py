@@ -49,11 +49,15 @@ def photo() -> Tensor:
     return torch.from_numpy(pixels / np.float32(255)).permute(2, 0, 1).unsqueeze(0)
 
 
+def upscaled(name: str, photo: Tensor) -> Tensor:
+    """What `elansr.load(name)` makes of the photo."""
+    large = elansr.load(name, device="cpu", precision="fp32")(photo[0].permute(1, 2, 0).numpy())
+    return torch.from_numpy(large).permute(2, 0, 1).unsqueeze(0)
+
+
 @pytest.fixture(scope="module")
 def ours(photo: Tensor) -> Tensor:
-    """What `elansr.load(NAME)` makes of the photo."""
-    large = elansr.load(NAME, device="cpu", precision="fp32")(photo[0].permute(1, 2, 0).numpy())
-    return torch.from_numpy(large).permute(2, 0, 1).unsqueeze(0)
+    return upscaled(NAME, photo)
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
@@ -66,6 +70,11 @@ def test_a_file_of_any_layout_gives_our_numbers(
 ) -> None:
     model = opened(convert(NAME, tmp_path / f"theirs{suffix}", to=layout))
     assert torch.equal(model(photo), ours)
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_every_released_file_gives_our_numbers(opened: Open, photo: Tensor, name: str) -> None:
+    assert torch.equal(opened(resolve(name))(photo), upscaled(name, photo))
 
 
 @pytest.mark.parametrize("name", RELEASED)
