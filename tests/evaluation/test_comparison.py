@@ -67,7 +67,7 @@ def test_a_smaller_picture_is_enlarged_by_matlab_bicubic_and_says_so(tmp_path: P
 @pytest.mark.parametrize("shape", [(49, 62, 3), (25, 30, 3), (50, 31, 3), (33, 41, 3)])
 def test_sizes_that_do_not_fit_are_named(tmp_path: Path, shape: tuple[int, ...]) -> None:
     a, b = saved(tmp_path / "a.png", HR), saved(tmp_path / "b.png", np.zeros(shape, np.uint8))
-    with pytest.raises(PictureError, match=f"b.png: {shape[1]}x{shape[0]} pixels, where the largest .* 62x50"):
+    with pytest.raises(PictureError, match=f"b.png: {shape[1]}x{shape[0]} .*62x50"):
         compare([a, b])
 
 
@@ -162,18 +162,18 @@ def test_the_size_is_known_before_a_model_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "photo", "hr", "scale", "error", "words"),
     [
-        (["a.png"], None, False, None, ConfigError, "one picture alone"),
-        (["a.png", "elan-light-x4"], None, False, None, ConfigError, "elan-light-x4: .*`photo`"),
+        (["a.png"], None, False, None, ConfigError, "`photo`"),
+        (["a.png", "elan-light-x4"], None, False, None, ConfigError, "^elan-light-x4: .*`photo`"),
         (["a.png", "b.png"], None, True, None, ConfigError, "`hr=True`.*`photo`"),
         (["a.png", "a.png"], "a.png", False, None, ConfigError, "`photo`"),
-        (["a.png", "none.png"], None, False, None, PictureError, "none.png: no such file"),
-        (["bicubic", "a.png"], "none.png", False, None, PictureError, "none.png: no such file"),
-        (["bicubic", "elan-lite-x4"], "a.png", False, None, WeightsError, "did you mean elan-light"),
+        (["a.png", "none.png"], None, False, None, PictureError, "none.png: "),
+        (["bicubic", "a.png"], "none.png", False, None, PictureError, "none.png: "),
+        (["bicubic", "elan-lite-x4"], "a.png", False, None, WeightsError, "elan-lite-x4.*elan-light"),
         (["bicubic", "elan-light-x4"], "a.png", False, 2, WeightsError, "x4, not x2"),
-        (["bicubic", "none.pth"], "a.png", False, None, WeightsError, "none.pth: cannot be read"),
+        (["bicubic", "none.pth"], "a.png", False, None, WeightsError, "none.pth: "),
         (["elan-light-x2", "elan-light-x4"], "a.png", True, None, ConfigError, "x2, x4 .*`hr=True`"),
-        (["bicubic", "bicubic"], "a.png", False, 9, ConfigError, "scale 9: must be from 1 to 8"),
-        (["bicubic"], "dot.png", True, 4, PictureError, "dot.png: 3x3 pixels are too small to be reduced x4"),
+        (["bicubic", "bicubic"], "a.png", False, 9, ConfigError, "scale 9: .*1 to 8"),
+        (["bicubic"], "dot.png", True, 4, PictureError, "dot.png: 3x3 .*x4"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(

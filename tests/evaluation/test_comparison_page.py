@@ -61,7 +61,7 @@ def test_a_profile_goes_with_the_pixels(tmp_path: Path) -> None:
 
 
 def test_what_is_too_long_for_webp_becomes_png() -> None:
-    long = RNG.integers(0, 256, (2, html_page.LONGEST_WEBP + 1, 3), np.uint8)
+    long = RNG.integers(0, 256, (2, 16384, 3), np.uint8)
     page = Page(f'<img src="{html_page.lossless(long)}">')
     assert kind(page.one("img")) == "png"
     np.testing.assert_array_equal(picture(page.one("img")), long)
@@ -105,11 +105,11 @@ def test_names_are_text_and_nothing_else(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("size", "count", "jpeg", "words"),
     [
-        ((5000, 4001), 2, None, "40 megapixels, .* 40 .*`jpeg=90`.* .png"),
-        ((15360, 8640), 2, None, "are 265 megapixels, more than the 40 that a page holds: write .png"),
-        ((15360, 8640), 2, 90, "more than the 160 that a page holds: write .png"),
-        ((10, 10), 2, 0, "JPEG quality 0: must be from 1 to 100"),
-        ((10, 10), 2, 101, "JPEG quality 101"),
+        ((5000, 4001), 2, None, r"5000x4001.*`jpeg=90`.*\.png"),
+        ((15360, 8640), 2, None, r"15360x8640 pixels are 265 megapixels, .* 40 [^`]*\.png"),
+        ((15360, 8640), 2, 90, r"265 megapixels, .* 160 [^`]*\.png"),
+        ((10, 10), 2, 0, "quality 0: .*1 to 100"),
+        ((10, 10), 2, 101, "quality 101: "),
     ],
 )
 def test_too_large_a_page_is_refused(size: tuple[int, int], count: int, jpeg: int | None, words: str) -> None:
@@ -122,9 +122,9 @@ def test_too_large_a_page_is_refused(size: tuple[int, int], count: int, jpeg: in
 def test_what_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given, path = comparison(), tmp_path / "p.html"
     path.write_text("mine")
-    with pytest.raises(OutputExistsError):
+    with pytest.raises(OutputExistsError, match=r"p\.html"):
         write_comparison(given, path)
-    with pytest.raises(ConfigError, match="crop 80,0,20,5: reaches beyond the picture of 90x60"):
+    with pytest.raises(ConfigError, match="80,0,20,5: .*90x60"):
         write_comparison(given, path, [CropBox(80, 0, 20, 5)], overwrite=True)
     monkeypatch.setattr(comparison_page, "MOST_LOSSLESS", 3 * 90 * 60 - 1)
     with pytest.raises(ConfigError, match="3 pictures of 90x60"):

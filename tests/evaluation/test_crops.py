@@ -95,12 +95,12 @@ def test_a_box_is_written_as_it_is_read_and_cuts_what_it_says() -> None:
 
 @pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "a,2,3,4", "-1,2,3,4", "1,2,0,4", "1,2,3,-4", "1.5,2,3,4"])
 def test_what_is_no_box_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="must be X,Y,W,H"):
+    with pytest.raises(ConfigError, match=f"crop {text!r}"):
         CropBox.parse(text)
 
 
 @pytest.mark.parametrize("box", [CropBox(5, 0, 6, 5), CropBox(0, 6, 5, 5)])
 def test_a_box_beyond_the_picture_is_refused(box: CropBox) -> None:
     CropBox(5, 5, 5, 5).require_inside(10, 10)
-    with pytest.raises(ConfigError, match=f"crop {box}: reaches beyond the picture of 10x10"):
+    with pytest.raises(ConfigError, match=f"crop {box}: .*10x10"):
         box.require_inside(10, 10)

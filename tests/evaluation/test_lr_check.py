@@ -345,8 +345,8 @@ def test_a_pair_that_does_not_belong_together_fails_the_check_by_name(tmp_path: 
     write_file(tmp_path / "LR_bicubic" / "X4" / "ax4.png", downscale(smooth, 4))
     check_pairs([BenchmarkSet.of(tmp_path, 4)])
     write_file(tmp_path / "LR_bicubic" / "X3" / "ax3.png", downscale(smooth, 3)[:, ::-1])
-    with pytest.raises(DataError, match=r"ax3\.png: LR is .*`check=False`"):
+    with pytest.raises(DataError, match=r"ax3\.png: .*`check=False`"):
         check_pairs([BenchmarkSet.of(tmp_path, 3)])
     write_file(tmp_path / "LR_bicubic" / "X2" / "ax2.png", smooth)
-    with pytest.raises(DataError, match=r"ax2\.png: LR is 60x48.*made by MATLAB bicubic$"):
+    with pytest.raises(DataError, match=r"ax2\.png: .*60x48"):
         check_pairs([BenchmarkSet.of(tmp_path, 2)])

@@ -62,9 +62,9 @@ def test_an_exported_file_is_the_network_in_its_run_time(tmp_path: Path, network
     assert (model.name, model.scale) == (str(tmp_path / name), 3)
     expected = load(tmp_path / "w.safetensors").super_resolve(LR)
     np.testing.assert_allclose(model.super_resolve(LR), expected, atol=5e-3)
-    with pytest.raises(WeightsError, match="exported for x3, not x2"):
+    with pytest.raises(WeightsError, match="x3, not x2"):
         load(tmp_path / name, 2)
-    with pytest.raises(ConfigError, match="exported in fp32, not bf16"):
+    with pytest.raises(ConfigError, match="fp32, not bf16"):
         load(tmp_path / name, precision="bf16")
 
 
@@ -100,20 +100,20 @@ def test_a_network_of_other_projects_is_one_of_the_models(tmp_path: Path) -> Non
         expected = imdn(torch.from_numpy(LR).permute(2, 0, 1)[None].float() / 255)[0].clamp(0, 1) * 255
     assert (model.scale, model.network) == (2, "IMDN")
     np.testing.assert_allclose(model.super_resolve(LR), expected.permute(1, 2, 0).numpy(), atol=1e-3)
-    with pytest.raises(WeightsError, match="IMDN_x2.pth: weights for x2, not x4"):
+    with pytest.raises(WeightsError, match="IMDN_x2.pth: .*x2, not x4"):
         load(tmp_path / "IMDN_x2.pth", 4)
 
 
 @pytest.mark.parametrize(
     ("arguments", "kind", "reason"),
     [
-        (("elan-light", 7, "cpu", "fp32"), WeightsError, "no weights for x7"),
-        (("elan-light-x2", 4, "cpu", "fp32"), WeightsError, "for x2, not x4"),
-        (("elan-lite", 4, "cpu", "fp32"), WeightsError, "did you mean elan-light"),
-        (("gone.pth", 4, "cpu", "fp32"), WeightsError, "gone.pth: cannot be read"),
-        (("bicubic", 0, "cpu", "fp32"), ConfigError, "bicubic x0: must be from x1 to x8"),
-        (("elan-light", 4, "tpu", "fp32"), DeviceError, "unknown device"),
-        (("elan-light", 4, "cpu", "fp8"), DeviceError, "unknown precision"),
+        (("elan-light", 7, "cpu", "fp32"), WeightsError, "x7"),
+        (("elan-light-x2", 4, "cpu", "fp32"), WeightsError, "x2, not x4"),
+        (("elan-lite", 4, "cpu", "fp32"), WeightsError, "'elan-lite'.*elan-light"),
+        (("gone.pth", 4, "cpu", "fp32"), WeightsError, "gone.pth: "),
+        (("bicubic", 0, "cpu", "fp32"), ConfigError, "x0: .*x1 to x8"),
+        (("elan-light", 4, "tpu", "fp32"), DeviceError, "'tpu'"),
+        (("elan-light", 4, "cpu", "fp8"), DeviceError, "'fp8'"),
     ],
 )
 def test_what_cannot_be_loaded_is_refused_in_a_line(
@@ -126,7 +126,7 @@ def test_what_cannot_be_loaded_is_refused_in_a_line(
 def test_a_picture_that_is_too_much_is_refused_in_a_line(tmp_path: Path, network: ELAN) -> None:
     save(network, tmp_path / "w.safetensors", Provenance(name="w"))
     too_large = np.broadcast_to(np.zeros((), np.uint8), (2**22, 2**22, 3))
-    with pytest.raises(DeviceError, match="4194304x4194304 pixels: the network failed on it"):
+    with pytest.raises(DeviceError, match="4194304x4194304"):
         load(tmp_path / "w.safetensors").super_resolve(too_large)
 
 

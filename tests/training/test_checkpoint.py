@@ -49,18 +49,18 @@ def test_a_damaged_newest_yields_to_the_one_before(tmp_path: Path, size: int) ->
     checkpoints.resume(again)
     assert again.step == 1
     checkpoints.newest_first()[1].write_bytes(b"")
-    with pytest.raises(DataError, match=r"step_000000002.ckpt: not a checkpoint of this run"):
+    with pytest.raises(DataError, match=r"step_000000002\.ckpt"):
         checkpoints.resume(state())
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     Checkpoints(tmp_path, keep=1).save(state(1, width=4))
-    with pytest.raises(DataError, match="of another network"):
+    with pytest.raises(DataError, match="network"):
         Checkpoints(tmp_path, keep=1).resume(state(width=8))
 
 
 def test_a_missing_named_checkpoint_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"missing.ckpt: not a checkpoint of this run"):
+    with pytest.raises(DataError, match=r"missing\.ckpt"):
         Checkpoints(tmp_path, keep=1).resume(state(), tmp_path / "missing.ckpt")
 
 

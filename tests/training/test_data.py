@@ -27,9 +27,9 @@ def test_folders_are_searched_and_their_faults_named(tmp_path: Path) -> None:
     assert lr.shape == (13, 16, 3)
     assert hr.shape == (39, 48, 3)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no picture"):
+    with pytest.raises(DataError, match="empty: "):
         find_pictures([tmp_path / "empty"])
-    with pytest.raises(DataError, match="not a folder"):
+    with pytest.raises(DataError, match="missing: "):
         find_pictures([tmp_path / "missing"])
 
 
@@ -73,7 +73,7 @@ def test_lr_files_are_matched_by_stem_with_or_without_the_scale(tmp_path: Path) 
 def test_pairs_that_do_not_fit_are_named(tmp_path: Path) -> None:
     folder = _paired_folders(tmp_path)
     _save(numbered(2, 13, 15), tmp_path / "lr" / "a.png")
-    with pytest.raises(DataError, match=r"a\.png has 15x13 pixels, but its HR 48x39"):
+    with pytest.raises(DataError, match=r"a\.png .*15x13 .*48x39"):
         read_pairs(find_files(folder, SCALE), SCALE)
     (tmp_path / "lr" / "a.png").unlink()
     with pytest.raises(DataError, match=r"a\.png"):
@@ -99,7 +99,7 @@ def test_shares_are_for_all_folders_and_sum_to_one(tmp_path: Path) -> None:
 
 def test_lr_of_ones_own_excludes_degradation(tmp_path: Path) -> None:
     folder = _paired_folders(tmp_path)
-    with pytest.raises(ConfigError, match="LR pictures of its own"):
+    with pytest.raises(ConfigError, match="data.degradation"):
         load_groups(DataRecipe(train=[folder], val=[folder], patch=16, degradation={}), SCALE)
 
 

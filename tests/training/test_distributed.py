@@ -40,5 +40,5 @@ def test_two_processes_have_the_loss_curve_of_one_with_the_same_batch(tmp_path: 
 
 def test_a_gpu_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(DeviceError, match=r"run.accelerator='cuda': this machine has no CUDA GPU"):
+    with pytest.raises(DeviceError, match=r"run.accelerator='cuda'"):
         start_fabric(RunRecipe(folder="x", accelerator="cuda"))

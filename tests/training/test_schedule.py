@@ -50,17 +50,17 @@ def test_stages_take_over_at_their_steps(tmp_path: Path) -> None:
 
 def test_stages_out_of_order_are_refused(tmp_path: Path) -> None:
     stages = [{"from_step": 3, "patch": 32, "batch": 8}, {"from_step": 3, "patch": 48, "batch": 4}]
-    with pytest.raises(ConfigError, match="from_step=3 must be later than 3"):
+    with pytest.raises(ConfigError, match="from_step=3"):
         crop_sizes(recipe(tmp_path, stages=stages))
 
 
 @pytest.mark.parametrize(
     ("changes", "processes", "reason"),
     [
-        ({"batch": 3}, 1, "3 crops at a time are too few for BatchNorm"),
-        ({"batch": 8, "accumulate": 4}, 1, "2 crops at a time are too few"),
-        ({"batch": 6}, 2, "3 crops at a time"),
-        ({"batch": 9}, 2, "must be divisible by 2 = 2 processes x accumulate"),
+        ({"batch": 3}, 1, "batch=3: 3 "),
+        ({"batch": 8, "accumulate": 4}, 1, "batch=8: 2 "),
+        ({"batch": 6}, 2, "batch=6: 3 "),
+        ({"batch": 9}, 2, "batch=9: .* 2 "),
         ({"batch": 8, "stages": [{"from_step": 1, "patch": 16, "batch": 2}]}, 1, "batch=2"),
     ],
 )
@@ -74,14 +74,14 @@ def test_batches_too_small_for_batchnorm_are_refused(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"warmup": 4}, "schedule.warmup=4: must be less than steps=4"),
-        ({"freeze_norm_for": 4}, "schedule.freeze_norm_for=4: must be less than steps=4, or equal when starting"),
+        ({"warmup": 4}, "schedule.warmup=4: .*steps=4"),
+        ({"freeze_norm_for": 4}, "schedule.freeze_norm_for=4: .*steps=4"),
         ({"freeze_norm_for": 5, "start_from": "elan-light-x2"}, "schedule.freeze_norm_for=5"),
-        ({"halve_at": [3, 2]}, r"schedule.halve_at=\[3, 2\]: must rise and stay below steps=4"),
-        ({"halve_at": [2, 4]}, "must rise and stay below"),
-        ({"decay_for": 3}, "schedule.decay_for=3: must be at most steps - warmup = 2"),
-        ({"decay_for": 1, "halve_at": [2]}, "choose one of them"),
-        ({"stages": [{"from_step": 4, "patch": 32, "batch": 4}]}, "every from_step must be less than steps=4"),
+        ({"halve_at": [3, 2]}, r"schedule.halve_at=\[3, 2\]: .*steps=4"),
+        ({"halve_at": [2, 4]}, r"schedule.halve_at=\[2, 4\]: .*steps=4"),
+        ({"decay_for": 3}, "schedule.decay_for=3: .* 2$"),
+        ({"decay_for": 1, "halve_at": [2]}, r"halve_at=\[2\], decay_for=1"),
+        ({"stages": [{"from_step": 4, "patch": 32, "batch": 4}]}, "from_step .*steps=4"),
     ],
 )
 def test_what_is_planned_for_a_step_that_never_comes_is_refused(

@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyvips
 
 from elansr.errors import ConfigError, PictureError
 from elansr.evaluation.crops import CropBox, most_different
@@ -176,16 +174,6 @@ def _models(names: Sequence[str], photo: Path | None, hr: bool) -> list[str]:
     if photo and not (models or hr):
         raise ConfigError("`photo` is for models: name one, or say with `hr=True` that the photo is the reference")
     return models
-
-
-def vips_image(pixels: RGB, icc: bytes | None) -> Any:
-    """uint8 (H, W, 3) as an image of libvips, with the colour profile that it is meant in; None is sRGB."""
-    height, width = pixels.shape[:2]
-    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels), width, height, 3, "uchar")
-    image = image.copy(interpretation="srgb")
-    if icc:
-        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
-    return image
 
 
 def _is_picture(name: str) -> bool:

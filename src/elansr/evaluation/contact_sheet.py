@@ -9,7 +9,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from elansr.evaluation.comparison import ComparedPicture, Comparison, vips_image
+from elansr.evaluation.comparison import ComparedPicture, Comparison
 from elansr.evaluation.crops import CropBox
 from elansr.evaluation.datasets import RGB
 from elansr.images import Picture, check_output, rounded, to_float, write
@@ -177,7 +177,9 @@ def _in_one_space(pictures: Sequence[ComparedPicture]) -> tuple[Sequence[Compare
 def _in_srgb(pixels: RGB, icc: bytes | None) -> RGB:
     if icc is None:
         return pixels
-    return vips_image(pixels, icc).icc_transform("srgb", embedded=True, intent="relative").numpy()
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
+    return image.icc_transform("srgb", embedded=True, intent="relative").numpy()
 
 
 def line_height(size: int) -> int:

@@ -14,13 +14,9 @@ from string import Template
 
 from elansr.disk import write_atomically, writing_errors
 from elansr.errors import PictureError
-from elansr.evaluation.comparison import vips_image
 from elansr.evaluation.datasets import RGB
-from elansr.images import check_place
+from elansr.images import FORMATS, Picture, check_place, encode
 from elansr.text import shown
-
-LONGEST_WEBP = 16383
-"""The longest side of a WebP, in pixels."""
 
 
 def escaped(text: object) -> str:
@@ -35,15 +31,12 @@ def lossless(picture: RGB, icc: bytes | None = None) -> str:
         picture: uint8, (H, W, 3), RGB.
         icc: the colour profile that the pixels are meant in; None is sRGB.
     """
-    image = vips_image(picture, icc)
-    if max(image.width, image.height) > LONGEST_WEBP:
-        return _data_uri("png", image.pngsave_buffer(compression=6, filter="all"))
-    return _data_uri("webp", image.webpsave_buffer(lossless=True, effort=4))
+    return _data_uri(picture, icc, "png" if max(picture.shape) > FORMATS["webp"].longest else "webp", quality=100)
 
 
 def lossy(picture: RGB, quality: int, icc: bytes | None = None) -> str:
     """A data URI of a JPEG of `quality` 1-100 without chroma subsampling; see `lossless` for the rest."""
-    return _data_uri("jpeg", vips_image(picture, icc).jpegsave_buffer(Q=quality, subsample_mode="off"))
+    return _data_uri(picture, icc, "jpeg", quality)
 
 
 def part(name: str, /, **values: object) -> str:
@@ -82,5 +75,6 @@ def _resource(name: str) -> str:
     return (resources.files("elansr.evaluation") / "pages" / name).read_text(encoding="utf-8")
 
 
-def _data_uri(kind: str, data: bytes) -> str:
+def _data_uri(pixels: RGB, icc: bytes | None, kind: str, quality: int) -> str:
+    data = encode(Picture((pixels,), icc=icc), kind, quality=quality)
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

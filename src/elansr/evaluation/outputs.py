@@ -75,7 +75,6 @@ class Outputs:
         for file in (self._csv, self._html):
             if file is not None:
                 check_place(file, self._overwrite)
-                _require_writable(file.parent, file)
         if self._csv and self._html and os.path.abspath(self._csv) == os.path.abspath(self._html):
             raise ConfigError(f"{shown(self._csv)}: for both `csv` and `html`: give two files")
         if self._html and self._html.suffix.lower() not in (".html", ".htm"):

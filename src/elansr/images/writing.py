@@ -214,7 +214,7 @@ def check_format(
 
 
 def check_place(path: Path, overwrite: bool, name: str | None = None) -> None:
-    """Refuses a path that is a folder, lies in none, or is taken; errors call it `name`.
+    """Refuses a path that is a folder, lies in none that may be written to, or is taken; errors call it `name`.
 
     Raises:
         OutputExistsError: It is taken and `overwrite` is off.
@@ -224,6 +224,8 @@ def check_place(path: Path, overwrite: bool, name: str | None = None) -> None:
         require_free(path, overwrite)
         if not path.parent.is_dir():
             raise FileNotFoundError(path)
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(path)
 
 
 def _write(

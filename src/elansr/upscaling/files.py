@@ -259,8 +259,6 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PictureError(f"{shown(folder)}: cannot be made ({error.strerror}); choose another folder") from error
-    if not os.access(folder, os.W_OK):
-        raise PictureError(f"{shown(folder)}: no permission to write there; choose another folder")
 
 
 def _size(picture: Picture) -> tuple[int, int]:

@@ -128,16 +128,16 @@ def test_bad_input_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_text("no picture")
     for folders, against, reason in [
-        (["missing"], [], "missing: not a folder"),
-        (["empty"], [], "empty: holds no picture"),
-        (["train"], ["empty"], "empty: holds no picture"),
-        (["train"], ["lr"], "lr: holds LR pictures only"),
+        (["missing"], [], "missing: "),
+        (["empty"], [], "empty: "),
+        (["train"], ["empty"], "empty: "),
+        (["train"], ["lr"], "lr: "),
     ]:
         with pytest.raises(DataError, match=reason):
             check_data([tmp_path / name for name in folders], [tmp_path / name for name in against])
-    with pytest.raises(PictureError, match="not a picture elansr knows"):
+    with pytest.raises(PictureError, match=r"a\.png"):
         check_data([tmp_path / "train"], [tmp_path / "bad"])
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="scale 0"):
         check_data([tmp_path / "train"], scale=0)
 
 

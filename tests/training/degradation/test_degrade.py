@@ -193,9 +193,9 @@ def test_a_validation_picture_does_not_depend_on_the_others() -> None:
 @pytest.mark.parametrize(
     ("hr", "reason"),
     [
-        (torch.zeros(1, 3, 30, 32), "32x30 pixels at x4: crop both sides"),
+        (torch.zeros(1, 3, 30, 32), "32x30 .*x4"),
         (torch.zeros(1, 1, 32, 32), r"shape \(1, 1, 32, 32\)"),
-        (torch.zeros(1, 3, 32, 32, dtype=torch.uint8), "type torch.uint8"),
+        (torch.zeros(1, 3, 32, 32, dtype=torch.uint8), "torch.uint8"),
     ],
 )
 def test_what_is_no_hr_is_refused(hr: Tensor, reason: str) -> None:

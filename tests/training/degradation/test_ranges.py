@@ -20,26 +20,28 @@ def test_ranges_and_kinds_come_as_lists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "reason"),
+    "table",
     [
-        ({"blur_sigma": [2, 1]}, "a range runs from low to high, and 2.0 is more than 1.0"),
-        ({"jpeg_quality": [80, 70]}, "80 is more than 70"),
-        ({"jpeg_quality": [0, 70]}, "greater than or equal to 1"),
-        ({"jpeg_quality": [30, 101]}, "less than or equal to 100"),
-        ({"jpeg_quality": [30.5, 90]}, "integer"),
-        ({"blur_probability": 1.01}, "less than or equal to 1"),
-        ({"clean_probability": -0.1}, "greater than or equal to 0"),
-        ({"noise_probability": float("nan")}, "less than or equal to 1"),
-        ({"noise_sigma": [0, float("inf")]}, "less than or equal to 255"),
-        ({"noise_sigma": [3]}, "Field required"),
-        ({"resize_side": [0, 2]}, "greater than or equal to 0.25"),
-        ({"resize_kinds": []}, "at least 1"),
-        ({"resize_kinds": ["area", "area"]}, "listed twice"),
-        ({"resize_kinds": ["lanczos"]}, "'area', 'bilinear' or 'bicubic'"),
-        ({"rounds": 3}, "1 or 2"),
-        ({"blur": 1}, "Unexpected keyword argument"),
+        {"blur_sigma": [2, 1]},
+        {"jpeg_quality": [80, 70]},
+        {"jpeg_quality": [0, 70]},
+        {"jpeg_quality": [30, 101]},
+        {"jpeg_quality": [30.5, 90]},
+        {"blur_probability": 1.01},
+        {"clean_probability": -0.1},
+        {"noise_probability": float("nan")},
+        {"noise_sigma": [0, float("inf")]},
+        {"noise_sigma": [3]},
+        {"resize_side": [0, 2]},
+        {"resize_kinds": []},
+        {"resize_kinds": ["area", "area"]},
+        {"resize_kinds": ["lanczos"]},
+        {"rounds": 3},
+        {"blur": 1},
     ],
+    ids=str,
 )
-def test_what_makes_no_sense_is_refused(table: dict[str, object], reason: str) -> None:
-    with pytest.raises(ValidationError, match=reason):
+def test_what_makes_no_sense_is_refused(table: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as refused:
         READ(table)
+    assert {problem["loc"][0] for problem in refused.value.errors()} == set(table)
