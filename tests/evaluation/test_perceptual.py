@@ -92,7 +92,7 @@ def test_what_cannot_be_measured_is_nan(pyiqa: Path) -> None:
 def test_nothing_is_downloaded_unasked(pyiqa: Path, weights: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(WeightsError) as refused:
         load_metrics(["lpips"], "cpu")
-    for part in (weights.as_uri(), torch.hub.get_dir(), "233 MB", "download=True", "--download"):
+    for part in (weights.as_uri(), torch.hub.get_dir(), "233 MB", "`download=True`"):
         assert part in str(refused.value)
     assert not pyiqa.exists()
     with urllib.request.urlopen(weights.as_uri()) as answer:  # as before, for everybody else

@@ -122,7 +122,7 @@ def _load(create: Callable[..., Any], name: MetricName, device: str, download: b
     except DownloadRefusedError as error:
         raise WeightsError(
             f"{name}: needs weights that are not on this machine: {error} is not in {torch.hub.get_dir()}; allow the "
-            f"download, about {DOWNLOADS[name]} in all with `download=True`"
+            f"download, about {DOWNLOADS[name]} in all, with `download=True`"
         ) from error
     except OSError as error:
         raise WeightsError(f"{name}: its weights cannot be downloaded or read: {one_line(error)}") from error
