@@ -333,3 +333,23 @@ def test_tiles_that_are_missing_or_damaged_are_noticed(tmp_path, compression, ha
     refused(tmp_path / "x.tif")
     with pytest.raises(PictureError), open_picture(tmp_path / "x.tif").rows() as rows:
         rows(0, 200)
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_an_absurd_resolution_is_said_and_not_printed_by_libraries(tmp_path, kind):
+    """In a process of its own: GLib would write on its standard error."""
+    if kind == "png":
+        densest = chunk(b"pHYs", struct.pack(">IIB", 0xFFFFFFFF, 0xFFFFFFFF, 1))
+        (tmp_path / "x").write_bytes(WHOLE["png"][:33] + densest + WHOLE["png"][33:])
+    else:
+        data = tiff(NOISE, photometric="rgb", resolution=((4_000_000_000, 1), (4_000_000_000, 1)), resolutionunit=3)
+        (tmp_path / "x").write_bytes(data)
+    script = (
+        "import sys; from elansr.images import encode, read\n"
+        "picture = read(sys.argv[1])\n"
+        "for kind in ('png', 'jpg', 'webp', 'tif', 'avif', 'gif', 'bmp'): encode(picture, kind)\n"
+        "print(picture.dpi, len(picture.notes))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "x")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("None 1\n", "")

@@ -14,6 +14,8 @@ from elansr.images.icc import ADOBE_RGB, ColourSpace, gamma, is_linear
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (40, 30, 3)).astype(np.uint8)
 SRGB_WHITE = 203.0
+ADOBE_TO_SRGB = [[1.39835, -0.39835, 0], [0, 1, 0], [0, -0.04293, 1.04293]]
+"""As Lindbloom lists it, both under D65."""
 
 
 def in_srgb(pixels, profile):
@@ -48,10 +50,8 @@ def test_curves_of_profiles_are_those_of_their_standards(space, light, channels)
 
 
 def test_adobe_rgb_is_that_of_adobe():
-    """Matrix to sRGB as Lindbloom lists it, both under D65."""
-    matrix = [[1.39835, -0.39835, 0], [0, 1, 0], [0, -0.04293, 1.04293]]
     inside = RGB // 3 + 80
-    expected = srgb_curve((inside / 255) ** (563 / 256) @ np.transpose(matrix))
+    expected = srgb_curve((inside / 255) ** (563 / 256) @ np.transpose(ADOBE_TO_SRGB))
     assert np.abs(in_srgb(inside, ADOBE_RGB.profile(3)) - expected).max() <= 1.5
 
 
@@ -160,3 +160,17 @@ def test_premultiplied_alpha_is_divided_out():
 )
 def test_chunks_that_make_no_sense_count_as_absent(chunks, expected):
     assert from_chunks(chunks)[0] == expected
+
+
+def test_adobe_rgb_of_cameras_becomes_a_profile():
+    """DCF's "R03" of Adobe RGB without a profile: only JPEG's readers know it, and not all."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA001] = 0xFFFF
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    file = io.BytesIO()
+    colour = np.full((16, 16, 3), (60, 160, 80), np.uint8)
+    Image.fromarray(colour).save(file, "JPEG", quality=100, exif=exif.tobytes())
+    expected = srgb_curve((np.array([60, 160, 80]) / 255) ** (563 / 256) @ np.transpose(ADOBE_TO_SRGB))
+    with Image.open(io.BytesIO(encode(read(file.getvalue()), "png"))) as image:
+        shown = in_srgb(np.asarray(image), image.info["icc_profile"])
+    assert np.abs(shown - expected).max() <= 4

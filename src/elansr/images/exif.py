@@ -13,6 +13,7 @@ from elansr.images.geometry import Change
 from elansr.images.tags import (
     EXIF_POINTER,
     EXIF_POINTERS,
+    INTEROP_POINTER,
     PLAIN,
     Directory,
     Field,
@@ -32,6 +33,7 @@ DESCRIPTION, ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x010E, 
 _WIDTH, _HEIGHT, _PIXEL_WIDTH, _PIXEL_HEIGHT = 0x0100, 0x0101, 0xA002, 0xA003
 _MAKER_NOTE, _SUBJECT_AREA, _SUBJECT_LOCATION, _FOCAL_X, _FOCAL_Y = 0x927C, 0x9214, 0xA214, 0xA20E, 0xA20F
 _HEADER = 8
+_INTEROP_INDEX = 1
 
 # Maker notes whose offsets count from their own start (after ExifTool's documentation of MakerNotes).
 _SELF_CONTAINED = (b"Nikon\0\2", b"OLYMPUS\0", b"OM SYSTEM\0", b"FUJIFILM", b"Apple iOS\0", b"PENTAX \0")
@@ -126,6 +128,15 @@ def with_resolution(exif: bytes | None, dpi: tuple[float, float], *, needed: boo
         directory[tag] = Field.rational(*Fraction(value).limit_denominator(10000).as_integer_ratio())
     directory[RESOLUTION_UNIT] = Field.short(2)
     return block(directory, layout)
+
+
+def is_adobe_rgb(exif: bytes | None) -> bool:
+    """Whether a block says that the pixels are Adobe RGB, as cameras do without a profile (DCF, "R03")."""
+    directory, _ = (exif and parse(exif)) or ({}, PLAIN)
+    photo = directory.get(EXIF_POINTER)
+    interoperability = photo.get(INTEROP_POINTER) if isinstance(photo, dict) else None
+    index = interoperability.get(_INTEROP_INDEX) if isinstance(interoperability, dict) else None
+    return isinstance(index, Field) and index.value[:3] == b"R03"
 
 
 def has_fixed_note(exif: bytes | None) -> bool:

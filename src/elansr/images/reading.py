@@ -8,6 +8,7 @@ libvips decodes everything but BMP, which Pillow does, and HEIC, which is pillow
 
 import io
 import logging
+import math
 import os
 import re
 import stat
@@ -25,9 +26,11 @@ from elansr.errors import PictureError, TooManyPixelsError
 from elansr.images import metadata
 from elansr.images.alpha import not_multiplied
 from elansr.images.colour_tags import ColourTags
+from elansr.images.exif import is_adobe_rgb
 from elansr.images.formats import FORMATS, FormatName, sniff
 from elansr.images.geometry import Change
 from elansr.images.heic import Heic
+from elansr.images.icc import ADOBE_RGB
 from elansr.images.incomplete import completed, without_end
 from elansr.images.lab import called_rgb, from_lab8
 from elansr.images.lab import in_srgb as lab_in_srgb
@@ -273,7 +276,14 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
         colour = ColourTags()
     blobs = {name: _blob(image, name) for name in ("exif-data", "xmp-data")}
     found = metadata.read(kind, stream, structure.pages, blobs)
-    dpi = _dpi(image, kind, found)
+    if icc is None and not (converted or colour.counts) and is_adobe_rgb(found.exif):
+        icc = ADOBE_RGB.profile(image.bands)
+    dpi, notes = _dpi(image, kind, found), list(structure.notes)
+    if dpi and not _is_possible(dpi):
+        notes.append(f"resolution of {max(dpi):g} dots per inch dropped")
+        dpi = None
+    if converted:
+        notes.append(f"{model} converted to sRGB")
     stored, upright = (image.width, _page_height(image, kind)), (pages[0].shape[1], pages[0].shape[0])
     found = metadata.adapted(found, Change(stored, upright, _field(image, "orientation", 1)))
     picture = Picture(
@@ -290,7 +300,7 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
         texts=found.texts,
         page_tags=found.page_tags,
         dpi=dpi,
-        notes=structure.notes + found.notes + ((f"{model} converted to sRGB",) if converted else ()),
+        notes=(*notes, *found.notes),
     )
     if kind not in _ANIMATED or len(pages) == 1:
         return picture
@@ -448,7 +458,8 @@ def _bmp(stream: BinaryIO, decode: bool) -> tuple[Pixels, tuple[float, float] | 
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise PictureError(_undecodable("bmp", error)) from error
     horizontal, vertical = image.info.get("dpi", (0.0, 0.0))
-    return pixels, _rounded(horizontal, vertical)
+    dpi = _rounded(horizontal, vertical)
+    return pixels, dpi if dpi and _is_possible(dpi) else None
 
 
 def _require_enough(stream: BinaryIO, image: Any) -> None:
@@ -503,9 +514,14 @@ def _dpi(image: Any, kind: FormatName, found: Metadata) -> tuple[float, float] |
     return _rounded(horizontal, vertical)
 
 
+def _is_possible(dpi: tuple[float, float]) -> bool:
+    """Whether libvips can write it; a dot would be smaller than a nanometre."""
+    return max(dpi) <= 25_400_000
+
+
 def _rounded(horizontal: float, vertical: float) -> tuple[float, float] | None:
     """A resolution in whole numbers where it comes near, as PNG and BMP store dots per metre; None for nothing."""
-    if horizontal <= 0 or vertical <= 0:
+    if not (0 < horizontal < math.inf and 0 < vertical < math.inf):
         return None
     near = [round(value) if abs(value - round(value)) < 0.05 else round(value, 2) for value in (horizontal, vertical)]
     return float(near[0]), float(near[1])
