@@ -27,7 +27,7 @@ from elansr.images import FormatName, losses, read, write
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 SUFFIX: dict[str, str] = {"JPEG": "jpg", "PNG": "png", "WebP": "webp", "AVIF": "avif", "TIFF": "tif", "GIF": "gif"}
-KEPT, MADE_TRUE, DROPPED = "kept", "made true", "dropped, said so"
+KEPT, ADJUSTED, DROPPED = "kept", "adjusted", "dropped"
 HEIGHT, WIDTH, SCALE = 12, 16, 2
 
 Tags = dict[str, Any]
@@ -323,7 +323,7 @@ ROWS = {
         with_option("JPEG PNG WebP TIFF", exif=exif(0x0112, 6)), size, true=(HEIGHT * SCALE, WIDTH * SCALE, 1)
     ),
     "EXIF": Row(with_option(HOLD_EXIF, exif=exif(0x013B, "A. Painter")), tag("IFD0:Artist"), "A. Painter"),
-    "Sizes and the subject in EXIF": Row({"JPEG": with_subject}, exif_sizes, true=(2 * WIDTH, [8, 12])),
+    "Sizes and subject area in EXIF": Row({"JPEG": with_subject}, exif_sizes, true=(2 * WIDTH, [8, 12])),
     "Maker note": Row({"JPEG": lambda: saved("JPEG", exif=with_maker_note())}, tag("Sony:CreativeStyle"), "Standard"),
     "XMP": Row(xmp_sources(), tag("XMP-dc:Format"), "plain"),
     "Sizes and regions in XMP": Row(
@@ -401,7 +401,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, T
 
 def test_every_row_is_made() -> None:
     assert list(dict.fromkeys(row for row, _ in TABLE)) == list(ROWS)
-    assert set(TABLE.values()) <= {KEPT, MADE_TRUE, DROPPED}
+    assert set(TABLE.values()) <= {KEPT, ADJUSTED, DROPPED}
 
 
 @pytest.mark.parametrize(("row", "column"), CELLS)
@@ -409,6 +409,6 @@ def test_a_cell(row: str, column: str, results: dict[str, tuple[Path, Tags]]) ->
     given, data = ROWS[row].source(column)
     new_notes = notes_on(data, column) - notes_on(saved(given), column)
     found, cell = ROWS[row].found(*results[file_name(row, column)]), TABLE[row, column]
-    expected = {KEPT: ROWS[row].kept, MADE_TRUE: ROWS[row].true, DROPPED: None}[cell]
+    expected = {KEPT: ROWS[row].kept, ADJUSTED: ROWS[row].true, DROPPED: None}[cell]
     assert found == expected
-    assert cell == MADE_TRUE or bool(new_notes) == (cell == DROPPED), new_notes
+    assert cell == ADJUSTED or bool(new_notes) == (cell == DROPPED), new_notes

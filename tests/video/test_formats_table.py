@@ -16,7 +16,7 @@ from elansr.video import Encoding, VideoFile, upscale_video
 from tests.video.clips import Nearest, turned
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
-KEPT, MADE_TRUE, DROPPED = "kept", "made true", "dropped, said so"
+KEPT, ADJUSTED, DROPPED = "kept", "adjusted", "dropped"
 SOURCE = "-f lavfi -i testsrc2=s=96x64:r=30:d=0.2 -c:v libx264 -bf 0"
 QUARTER = (0, 1 << 16, 0, -(1 << 16), 0, 0, 64 << 16, 0, 1 << 30)
 
@@ -193,7 +193,7 @@ def probed(path: Path) -> Probe:
 
 def test_every_row_is_made() -> None:
     assert list(dict.fromkeys(row for row, _ in TABLE)) == list(ROWS)
-    assert set(TABLE.values()) <= {KEPT, MADE_TRUE, DROPPED}
+    assert set(TABLE.values()) <= {KEPT, ADJUSTED, DROPPED}
 
 
 @pytest.mark.parametrize(("row", "column"), TABLE)
@@ -202,6 +202,6 @@ def test_a_cell(row: str, column: str, made: Callable[[str], Path], tmp_path: Pa
     encoding = Encoding("libvpx-vp9") if column == "WebM" else Encoding(preset="ultrafast")
     result = upscale_video(VideoFile(made(row)), target, Nearest(), encoding)  # type: ignore[arg-type]
     probe, cell = probed(target), TABLE[row, column]
-    assert ROWS[row].found(probe) == {KEPT: ROWS[row].kept, MADE_TRUE: ROWS[row].true, DROPPED: None}[cell]
-    assert cell == MADE_TRUE or bool(result.notes) == (cell == DROPPED)
+    assert ROWS[row].found(probe) == {KEPT: ROWS[row].kept, ADJUSTED: ROWS[row].true, DROPPED: None}[cell]
+    assert cell == ADJUSTED or bool(result.notes) == (cell == DROPPED)
     assert len(probe["frames"]) == result.frames
