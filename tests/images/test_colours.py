@@ -1,6 +1,7 @@
 """Colours told by numbers: profiles made of them, HDR, and premultiplied alpha, against closed forms and Little CMS."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -174,3 +175,27 @@ def test_adobe_rgb_of_cameras_becomes_a_profile():
     with Image.open(io.BytesIO(encode(read(file.getvalue()), "png"))) as image:
         shown = in_srgb(np.asarray(image), image.info["icc_profile"])
     assert np.abs(shown - expected).max() <= 4
+
+
+@pytest.mark.parametrize("kind", ["gif", "bmp"])
+def test_profiles_of_gif_and_bmp_are_read(kind):
+    """GIF has them in an application block, BMP behind a header of version 5; neither is written by us."""
+    profile, colour = ADOBE_RGB.profile(3), (60, 160, 80)
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16), colour).save(file, kind.upper())
+    data = file.getvalue()
+    if kind == "gif":
+        pieces = [profile[at : at + 255] for at in range(0, len(profile), 255)]
+        block = b"\x21\xff\x0bICCRGBG1012" + b"".join(bytes([len(piece)]) + piece for piece in pieces) + b"\0"
+        at = 13 + (3 << (data[10] & 7) + 1)
+        data = data[:at] + block + data[at:]
+    else:
+        head = bytearray(data[14:54].ljust(124, b"\0"))
+        head[:4], head[56:60] = struct.pack("<I", 124), b"DEBM"
+        head[112:120] = struct.pack("<II", 124 + len(data) - 54, len(profile))
+        data = data[:10] + struct.pack("<I", 14 + 124) + bytes(head) + data[54:] + profile
+    picture = read(data)
+    assert picture.icc == profile
+    assert (picture.pixels == colour).all()
+    expected = srgb_curve((np.array(colour) / 255) ** (563 / 256) @ np.transpose(ADOBE_TO_SRGB))
+    assert np.abs(read(encode(picture, kind)).pixels - expected).max() <= 2

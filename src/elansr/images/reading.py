@@ -95,11 +95,11 @@ def open_picture(source: PathOrBytes, *, name: str | None = None) -> "PictureFil
         if not head:
             raise PictureError("the file is empty (0 bytes); copy or download it again")
         kind = sniff(head)
+        structure = inspect(kind, stream)
         if kind == "bmp":
             pixels, dpi = _bmp(stream, decode=False)
-            picture = Picture((pixels,), kind, dpi=dpi)
-            return PictureFile(name, picture, _held(kind), source, Structure(lossy=False), _mirrored=False)
-        structure = inspect(kind, stream)
+            picture = Picture((pixels,), kind, icc=structure.icc, dpi=dpi)
+            return PictureFile(name, picture, _held(kind), source, structure, _mirrored=False)
         if kind == "jpeg" and (data := without_end(stream)):
             source, note = completed(data, _strictly)
             structure = structure._replace(is_cut=True, notes=(*structure.notes, note))
@@ -271,7 +271,7 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
     """The pages as a picture, with what `image`, libvips' view of the first one, and the file itself say about it."""
     converted = image.interpretation in _CONVERTED or structure.lab8 is not None
     model = "CMYK" if image.interpretation == "cmyk" else "Lab"
-    icc, colour = None if converted else _blob(image, "icc-profile-data"), structure.colour
+    icc, colour = None if converted else structure.icc or _blob(image, "icc-profile-data"), structure.colour
     if kind in ("avif", "heic") and icc and not colour.is_hdr:  # where `nclx` only says how the samples are stored
         colour = ColourTags()
     blobs = {name: _blob(image, name) for name in ("exif-data", "xmp-data")}

@@ -34,6 +34,7 @@ class Structure(NamedTuple):
         premultiplied: Whether its colours are multiplied by its alpha.
         is_cut: Whether its end is missing, so that decoding must not be strict about it.
         lab8: The photometric interpretation of a TIFF of Lab in 8 bits, see `lab`.
+        icc: The profile of a GIF or BMP.
         notes: What is in the file and not read, as in `Picture.notes`.
         orientation: How the pixels are to be turned, where libvips does not find it: in the texts of a PNG; else 1.
     """
@@ -45,6 +46,7 @@ class Structure(NamedTuple):
     premultiplied: bool = False
     is_cut: bool = False
     lab8: int | None = None
+    icc: bytes | None = None
     notes: tuple[str, ...] = ()
     orientation: int = 1
 
@@ -144,7 +146,7 @@ def _webp(stream: BinaryIO) -> Structure:
 def _gif(stream: BinaryIO) -> Structure:
     """Goes from block to block up to the trailer: libvips takes a cut animation for a shorter one."""
     stream.seek(0)
-    data, images = stream.read(), 0
+    data, images, icc = stream.read(), 0, b""
     try:
         at = 13 + _color_table(data[10])
         while at != len(data) and data[at] != 0x3B:
@@ -152,7 +154,9 @@ def _gif(stream: BinaryIO) -> Structure:
             if data[at] == 0x2C:
                 at = _after_blocks(data, at + 11 + _color_table(data[at + 9]))
             elif data[at] == 0x21:
-                at = _after_blocks(data, at + 2)
+                start, at = at, _after_blocks(data, at + 2)
+                if data[start : start + 14] == _ICC_BLOCK:
+                    icc = _joined(data[start + 14 : at])
             else:
                 raise PictureError(
                     "damaged: bytes between the frames that GIF does not know; copy or download it again"
@@ -161,7 +165,31 @@ def _gif(stream: BinaryIO) -> Structure:
         raise PictureError(_CUT) from error
     if not images:
         raise PictureError(_CUT)
-    return Structure(lossy=False, notes=() if at < len(data) else (_NO_END,))
+    return Structure(lossy=False, icc=icc or None, notes=() if at < len(data) else (_NO_END,))
+
+
+_ICC_BLOCK = b"\x21\xff\x0bICCRGBG1012"
+
+
+def _joined(blocks: bytes) -> bytes:
+    """The data of a chain of GIF data blocks."""
+    found, at = b"", 0
+    while blocks[at]:
+        found += blocks[at + 1 : at + 1 + blocks[at]]
+        at += blocks[at] + 1
+    return found
+
+
+def _bmp(stream: BinaryIO) -> Structure:
+    """Looks for the profile that a header of version 5 may lead to."""
+    head, icc = _at(stream, 14, 124), b""
+    if len(head) == 124 and head[:4] == (124).to_bytes(4, "little") and head[56:60] == b"DEBM":
+        at, size = (int.from_bytes(head[place : place + 4], "little") for place in (112, 116))
+        icc = _at(stream, 14 + at, min(size, _LONGEST_PROFILE))
+    return Structure(lossy=False, icc=icc or None)
+
+
+_LONGEST_PROFILE = 2**24
 
 
 def _heic(stream: BinaryIO) -> Structure:
@@ -234,6 +262,7 @@ _WALKS: dict[FormatName, Callable[[BinaryIO], Structure]] = {
     "png": _png,
     "webp": _webp,
     "gif": _gif,
+    "bmp": _bmp,
     "tiff": _tiff,
     "heic": _heic,
     "avif": _avif,
