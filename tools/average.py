@@ -1,4 +1,4 @@
-"""The mean of weights files of one network, under a name: `python -m tools.average FIRST SECOND --name NAME -o OUT`.
+"""Averages weights files of one network, under a name: `python -m tools.average FIRST SECOND --name NAME -o OUT`.
 
 Weights from two points of one run, or of runs that go on from each other, often do better in the mean than either
 (arXiv 1803.05407). Whether they do is for the validation pictures to say. A single file is only renamed: a run calls

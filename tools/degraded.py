@@ -1,4 +1,4 @@
-"""Judges released weights on degraded pictures: `python -m tools.degraded -s 4 VAL_FOLDER`.
+"""Measures released weights on degraded pictures: `python -m tools.degraded -s 4 VAL_FOLDER`.
 
 LR is made from the pictures of a folder as training for photos makes it (docs/degradation.md), or by bicubic and then
 JPEG alone at several qualities, always in the same way. Printed is PSNR-Y in dB, the mean over the pictures, for plain

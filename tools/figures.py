@@ -1,4 +1,4 @@
-"""What was measured of the released weights: model_cards/figures.json, from which every table of figures is written."""
+"""Measured figures of the released weights: model_cards/figures.json, the source of every table."""
 
 import dataclasses
 import json

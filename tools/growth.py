@@ -1,4 +1,4 @@
-"""How the cost of `elansr upscale` grows with the picture and with threads: `python -m tools.growth PHOTO -s 2`.
+"""Measures how the time and memory of `elansr upscale` grow with picture size: `python -m tools.growth PHOTO -s 2`.
 
 Pictures of several sizes are made from one photo, mirrored at its borders so that no line is cut, and written as
 lossless TIFFs. Each goes through `elansr upscale` in a process of its own; kept are the seconds that the command

@@ -1,4 +1,4 @@
-"""The files of the load test: good ones with the bytes that must come back, hostile ones with their status."""
+"""The files of the load test: valid ones with the expected result, hostile ones with the expected status."""
 
 import io
 import json

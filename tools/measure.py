@@ -1,4 +1,4 @@
-"""Measures released weights: runs `elansr evaluate --json`, as a reader of the model card would."""
+"""Measures released weights by running `elansr evaluate --json`."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Writes what OpenModelDB asks of a model, one JSON file for each released weights file: model_cards/openmodeldb/.
+"""Writes metadata for OpenModelDB, one JSON file per released weights file: model_cards/openmodeldb/.
 
 Everything follows from the released files and their rows. Where to download them does not: `--url` says it once, and
 stays in the JSON files from then on. The fields are those of the models in OpenModelDB's repository (data/models).

@@ -1,4 +1,4 @@
-"""What pages say of released weights and a program writes: the tables of the READMEs, figures and sha256 of the cards.
+"""Writes the generated parts of pages: tables of the READMEs, figures and sha256 of the cards.
 
 Figures stand between two comments, `BEGIN` and `END`; everything around them is written by hand and stays.
 """

@@ -1,4 +1,4 @@
-"""Brings everything that follows from the released files up to date: `make figures`.
+"""Updates everything that depends on the released files: `make figures`.
 
 What is not measured yet of the files as they are is measured with `elansr evaluate`; then figures.json, the model cards
 and the tables of the READMEs are written. Every measurement is kept at once: after Ctrl-C, the same command goes on.

@@ -1,4 +1,4 @@
-"""Asks a teacher: pictures in, pairs of LR and answers out, for training by teaching (docs/training-advanced.md).
+"""Makes training pairs with a teacher: degraded LR and the teacher's outputs (docs/training-advanced.md).
 
     python -m tools.teacher_pairs data/train -o pairs
 

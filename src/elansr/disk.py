@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, folders that are gone after use, and locks that end with their process.
+"""Atomic file writes, temporary folders, and locks that end with their process.
 
 `takes_name`, `require_free`, `atomic_file`, `write_atomically`, `move_into_place`, `writing_errors`; `TemporaryFolder`;
 `WorkFolder`, with which an interrupted run goes on; `only_run`; `replace_bytes`, in the middle of a file.

@@ -1,4 +1,4 @@
-"""One tree of errors: everything elansr raises on purpose derives from `ElansrError`.
+"""The exceptions of elansr; all of them derive from `ElansrError`.
 
 A message names the value, the rule it breaks and the way out, in one line. The command line prints that line and
 exits with code 2; a program catches `ElansrError` or one of its branches.

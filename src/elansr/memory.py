@@ -1,4 +1,4 @@
-"""The machine's memory: how much there is, and making glibc keep what it was given back.
+"""The machine's memory: how much there is, and keeping freed memory for reuse (glibc).
 
 glibc returns every large block to the kernel when it is freed, and the next tensor of that size pays the page faults
 again. `keep_freed_memory` stops that: on 2 cores of an AMD EPYC, ELAN-light x4 of 320x180 pixels took 2.25 s with it

@@ -1,4 +1,4 @@
-"""How values are shown in a message: paths, lists, counts, bytes, errors of other libraries, a likely correction."""
+"""Formats values for messages: paths, lists, counts, bytes, errors of other libraries, suggestions."""
 
 import difflib
 import os

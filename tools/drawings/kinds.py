@@ -1,4 +1,4 @@
-"""From a seed and a number to a picture: which kind it is, how large it is drawn and how it is reduced."""
+"""Makes a picture from a seed and a number: its kind, the size it is drawn at, and how it is shrunk."""
 
 import functools
 from collections.abc import Callable

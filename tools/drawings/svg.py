@@ -1,4 +1,4 @@
-"""Chance and SVG: what every kind of picture is put together from."""
+"""Random choices and SVG, used by every kind of picture."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How fast networks are, what they compute and what memory they take: `elansr benchmark`; needs PyTorch.
+"""Times networks, and counts their operations and memory, for `elansr benchmark`. Needs PyTorch.
 
 networks/              the networks that ELAN is compared with
 published_weights.py   their published weights files

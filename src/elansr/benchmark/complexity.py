@@ -1,4 +1,4 @@
-"""How much a network computes: parameters, multiply-adds and activations, counted from one run without data.
+"""Parameters, multiply-adds and activations of a network, counted in one run without data.
 
 The plain form of each network runs on PyTorch's "meta" device, where tensors have shapes and no values, so that a
 picture of any size costs nothing. Counted are

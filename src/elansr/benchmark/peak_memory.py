@@ -1,4 +1,4 @@
-"""The most memory that a network takes: weights, features and work space, measured in a run of its own.
+"""The peak memory of a network: weights, features and work space, measured in a separate run.
 
 On CUDA it is what PyTorch allocates. On a CPU it is the growth of a process of its own, from before the network is put
 into the form that runs to the highest point of its first run; PyTorch itself, 0.3 GB, is not in it.

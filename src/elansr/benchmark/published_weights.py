@@ -1,4 +1,4 @@
-"""The published weights of other networks that ELAN is measured against.
+"""The published weights of the networks that ELAN is compared with.
 
     IMDN     arXiv 1909.11856, the authors' files: a state_dict, names with "module." in front
     SwinIR   arXiv 2108.10257, the authors' files for classical and lightweight SR: {"params": ...} or a state_dict

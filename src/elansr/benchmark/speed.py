@@ -1,4 +1,4 @@
-"""How long networks take: they run in turns, so that a machine that gets slower or faster does not decide.
+"""Times networks in turns, so that a machine that slows down affects all of them.
 
 Every round runs each network once. Of its latencies the median and the quartiles are reported, and of the ratios to
 the first network the median over the rounds: both sides of a ratio were measured within the same round.

@@ -1,4 +1,4 @@
-"""`elansr batch`: the pictures of a store, upscaled on a Ray cluster."""
+"""`elansr batch`: upscale a folder, a bucket or a Parquet file on a Ray cluster."""
 
 import time
 from collections.abc import Generator, Sequence

@@ -1,4 +1,4 @@
-"""`elansr benchmark`: how fast ELAN is beside other networks, and what each of them computes and takes."""
+"""`elansr benchmark`: time ELAN and other networks, and count what they compute."""
 
 import dataclasses
 import shlex

@@ -1,4 +1,4 @@
-"""`elansr check-data`: what is wrong with a training set."""
+"""`elansr check-data`: find problems in a training set."""
 
 import json as json_format
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`elansr info`: which weights there are, and what is in a weights file."""
+"""`elansr info`: list the released weights, or show what is in a weights file."""
 
 import dataclasses
 import json

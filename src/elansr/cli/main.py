@@ -1,4 +1,4 @@
-"""The command `elansr`: every command registered, and what they have in common: how errors and interrupts end.
+"""The command `elansr`: registers the commands, and handles errors and interrupts for all of them.
 
 Nothing heavy is imported before a command runs: `elansr --help` must answer at once.
 """

@@ -1,4 +1,4 @@
-"""Progress bars on stderr, one for each kind of work; off a terminal there are none."""
+"""Progress bars on stderr, one per kind of work; none if stderr is not a terminal."""
 
 from collections.abc import Iterable, Iterator
 from types import TracebackType

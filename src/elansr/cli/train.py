@@ -1,4 +1,4 @@
-"""`elansr train`: a recipe in, a weights file out."""
+"""`elansr train`: train a network from a recipe."""
 
 import shlex
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`elansr upscale`: pictures in, larger pictures out."""
+"""`elansr upscale`: upscale pictures."""
 
 import re
 import sys

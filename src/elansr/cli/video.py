@@ -1,4 +1,4 @@
-"""`elansr video`: a video in, a larger video out."""
+"""`elansr video`: upscale a video."""
 
 from functools import partial
 from json import dumps

@@ -1,4 +1,4 @@
-"""`elansr batch`: the pictures of a store, upscaled on a Ray cluster, each once.
+"""`elansr batch`: upscales the pictures of a folder or bucket on a Ray cluster, each once.
 
 run.py           a run from its settings to its manifest
 settings.py      what holds for every picture

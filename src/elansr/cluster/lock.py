@@ -1,4 +1,4 @@
-"""One run at a time for an output: a note in it that the run renews, and that others believe as long as it does.
+"""One run at a time per output: a lock file that the run keeps renewing; others respect it as long as it does.
 
 A store knows no locks, so the note says when it was written; a run that ended without deleting it, because its machine
 did, is forgotten when the note is old. On the machine of that run it is enough that its process is gone.

@@ -1,4 +1,4 @@
-"""The manifest: a row a picture, written by the workers part by part and joined by the driver.
+"""The manifest: one row per picture, written in parts by the workers and joined by the driver.
 
 OUTPUT/_elansr/settings.json       what decides the results; it marks the folder as one of `elansr batch`
 OUTPUT/_elansr/parts/*.parquet     rows of finished chunks, each part whole or not there

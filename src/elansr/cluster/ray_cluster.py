@@ -1,4 +1,4 @@
-"""Ray: a cluster on this machine or a running one, workers that hold the network, and their rows."""
+"""Ray: starts or joins a cluster, gives the network to workers and collects their rows."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A batch: pictures of a store, upscaled by the workers of a Ray cluster, each once.
+"""A batch run, from settings to manifest.
 
 Whatever dies, nothing is lost and nothing is there twice, because of three rules. A result appears whole, and then its
 row. A chunk that is begun again first looks which rows are there. The joined manifest has one row a key, the latest.

@@ -1,4 +1,4 @@
-"""What holds for every picture of a run, and which of it decides the results."""
+"""The settings of a run, and which of them affect the results."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The work list: every picture of the input with a name of its own, where it lies, and where its result goes.
+"""The work list: every picture of the input with its key, its location and its target.
 
 A picture's key is its path below the input, or for Parquet the value of a key column, else file and row number. Results
 keep the folders of the keys, with the names that `elansr upscale` would give them.

@@ -1,4 +1,4 @@
-"""Where pictures come from and go to: a folder of this machine, or whatever fsspec or pyarrow reach by a URL.
+"""Where pictures are read and written: local folders, and any URL that fsspec or pyarrow supports.
 
 A name of an object is its path below the store's root, with `/`. An object is written whole or not at all: on a local
 disk beside its place and renamed; elsewhere as one upload, which object stores show only when it is complete.

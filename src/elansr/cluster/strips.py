@@ -1,4 +1,4 @@
-"""One large picture on several workers: each makes some rows of tiles, one of them joins them.
+"""Splits one large picture between workers: each upscales some rows of tiles, and one joins them.
 
 A row of tiles depends on the picture alone, and finished rows are blended with the row of tiles above (`tiling`). So a
 share begins one row of tiles early and throws that one away, and its rows are those that one process would have made:

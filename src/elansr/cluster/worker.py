@@ -1,4 +1,4 @@
-"""A worker: upscales chunks of pictures, each picture once, even if workers die in between.
+"""A worker: upscales chunks of pictures, each picture once, even if workers die.
 
 A chunk is tried with all its pictures at once: while one is in the network, the next are fetched and decoded and the
 last is encoded. If a worker dies of it, the next worker takes its pictures one by one and puts each on record before

@@ -1,4 +1,4 @@
-"""What runs a network on a tile; `open_engine` chooses.
+"""Engines, which run a network on a tile; `open_engine` chooses one.
 
 engine.py             what an engine is, and the choice
 cpu/                  the native library; needs no PyTorch

@@ -1,4 +1,4 @@
-"""Which device, precision and number of CPU threads a run has; asks PyTorch only where there may be a GPU."""
+"""Chooses device, precision and CPU threads; asks PyTorch only if there may be a GPU."""
 
 import ctypes
 import os

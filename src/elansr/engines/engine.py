@@ -1,4 +1,4 @@
-"""What runs the network: an engine takes a tile and gives the super-resolved tile back, both NumPy arrays.
+"""What an engine is: a tile in, the super-resolved tile out, both NumPy arrays.
 
 `open_engine` is the one place that chooses which engine runs a model on a device.
 """

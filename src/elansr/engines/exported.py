@@ -1,4 +1,4 @@
-"""Engines that run a file which `elansr export` wrote: ONNX Runtime and OpenVINO, each where it is installed.
+"""Engines for files written by `elansr export`: ONNX Runtime and OpenVINO.
 
 choose           which engine a name and `--engine` mean
 open_exported    a file -> an engine

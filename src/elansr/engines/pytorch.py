@@ -1,4 +1,4 @@
-"""The inference form with PyTorch, on any device that PyTorch has: `TorchEngine`, NumPy arrays in and out.
+"""`TorchEngine`: the inference form in PyTorch, on any of its devices, with NumPy arrays in and out.
 
 Mean shift, head, long skip and tail are float32, since bfloat16 would round an 8-bit input; the body is of any type. On
 a GPU the body runs in Triton kernels where they can run (`elansr.engines.cuda`).

@@ -1,4 +1,4 @@
-"""A comparison as one picture: the whole with marked crops on the left, beside it the crops of every side, enlarged."""
+"""A comparison as one picture: the whole with marked crops, and the enlarged crops of every picture beside it."""
 
 import html
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which part of a picture to show enlarged: where pictures differ most on lines and edges."""
+"""Chooses crops to show enlarged: the places where pictures differ most on lines and edges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Benchmark sets: which HR pictures a folder holds, which LR pictures belong to them, and how they are read.
+"""Benchmark sets: finds the HR and LR pictures in a folder, and reads them.
 
 These layouts are found by looking into the folder; names count in upper or lower case:
 

@@ -1,4 +1,4 @@
-"""What can be evaluated: released weights, weights files, other projects' networks and plain bicubic.
+"""Models that can be evaluated: released weights, weights files, other projects' networks and bicubic.
 
 Each becomes a function from LR to SR that has not been rounded; the protocol decides about rounding. Pictures are run
 whole, in the network's plain form: no tiles, no margin.

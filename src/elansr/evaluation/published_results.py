@@ -1,4 +1,4 @@
-"""Published results, to print beside ours: PSNR-Y in dB and SSIM-Y on the five usual sets.
+"""Published PSNR-Y and SSIM-Y on the usual sets, to print beside ours.
 
 Sources: ELAN and ELAN-light arXiv 2203.06697, SwinIR-light arXiv 2108.10257, IMDN arXiv 1909.11856.
 

@@ -1,4 +1,4 @@
-"""Weights as files that other run times take: ONNX, OpenVINO, and PyTorch's own archive.
+"""Exports weights for other runtimes: ONNX, OpenVINO, and PyTorch's own archive.
 
 write.py        `export`: writes a file, tries it and puts it in place
 onnx_elan.py    ELAN as an ONNX graph, which OpenVINO files are made from; onnx_graph.py: such graphs in general

@@ -1,4 +1,4 @@
-"""An ONNX graph under construction: nodes in the order they are computed, constants, and attention windows as nodes."""
+"""Builds an ONNX graph: nodes in the order they are computed, constants and attention windows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

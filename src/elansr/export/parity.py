@@ -1,4 +1,4 @@
-"""Does an exported file compute what PyTorch computes? Run on a photo: the worst sample and the loss in PSNR-Y."""
+"""Compares an exported file with PyTorch on a photo: the largest difference and the change in PSNR-Y."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`export`: writes the file that other run times take, runs that file on a photo, and only then puts it in place."""
+"""`export`: writes a file for another runtime, runs it on a photo, and keeps it only if the result is right."""
 
 import os
 from collections.abc import Callable

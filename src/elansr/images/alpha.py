@@ -1,4 +1,4 @@
-"""Colour for transparent pixels, so that what lies hidden under them does not bleed into the edges when upscaled.
+"""Fills transparent pixels with nearby colour, so that hidden colours do not bleed into edges when upscaled.
 
 Colours, weighted by alpha, spread to their neighbours; what is still empty then comes from the same at half the
 resolution, and so on: the push-pull pyramid of Gortler et al., "The Lumigraph", SIGGRAPH 1996. A picture in memory has

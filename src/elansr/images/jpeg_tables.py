@@ -1,4 +1,4 @@
-"""JPEG's quantisation tables: libjpeg's for every quality, and the quality that the table of a file stands for.
+"""JPEG quantisation tables: libjpeg's table for each quality, and the quality that a table stands for.
 
 The two tables are the examples of ITU-T T.81, annex K.1; how quality scales them is libjpeg's rule, which most programs
 follow: 50 is the tables themselves, 100 divides by next to nothing, and every step is a whole number in 1..255.

@@ -1,4 +1,4 @@
-"""What a format cannot hold of a picture, in words, so that nothing is lost without one."""
+"""What a format cannot hold of a picture, as short notes for the user."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A picture in memory: its pixels, or some rows of them, and what its file said about them."""
+"""A picture in memory: its pixels, or some of its rows, and its metadata."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace

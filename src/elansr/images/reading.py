@@ -1,4 +1,4 @@
-"""A picture's file, or its bytes -> Picture, whole or a few rows at a time.
+"""Reads pictures from files or bytes, whole or a few rows at a time.
 
     read           the picture, as `Picture`
     open_picture   what its header says, before anything is decoded; from there on whole or in rows

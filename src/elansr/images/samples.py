@@ -1,4 +1,4 @@
-"""Samples of pictures: integers of 8 and 16 bits <-> floats.
+"""Converts samples between 8- or 16-bit integers and floats.
 
 Halves are rounded to even, as NumPy and PyTorch do; where pictures must equal MATLAB's, they are rounded up.
 """

@@ -1,4 +1,4 @@
-"""Picture -> file or bytes; the pixels in memory, or row by row in files on the disk.
+"""Writes pictures to files or bytes, from memory or row by row.
 
 libvips encodes every format but BMP, which Pillow does. What a format cannot hold is settled here: alpha is laid on
 white in JPEG and BMP; 16 bits are rounded to 8 in JPEG, WebP, GIF and BMP, to 12 in AVIF; colours that the format

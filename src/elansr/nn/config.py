@@ -1,4 +1,4 @@
-"""The configuration of ELAN: what defines the network's function and its parameter shapes; knows no PyTorch."""
+"""ELAN's configuration: what defines its function and its parameter shapes. Needs no PyTorch."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Running a service: a port, a server, and how both end.
+"""Runs a service: opens the port, serves, and shuts down.
 
 The first SIGTERM or Ctrl-C: no more requests are taken on (503), those that were are done and their results sent,
 within a time of grace. The second ends the process at once.

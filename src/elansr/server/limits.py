@@ -1,4 +1,4 @@
-"""What a service takes on, and how it refuses the rest: each limit has a status of its own.
+"""The server's limits, each with its own status code.
 
 Every refusal has one shape: {"error": {"code", "message", "limit"}}.
 """

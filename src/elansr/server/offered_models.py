@@ -1,4 +1,4 @@
-"""The weights that a service offers, each loaded once; by family for the page, where people choose the scale apart."""
+"""The weights that a server offers, each loaded once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

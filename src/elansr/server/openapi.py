@@ -1,4 +1,4 @@
-"""What the OpenAPI says beyond what FastAPI reads from the code: the form, the picture, the refusals."""
+"""Adds to FastAPI's OpenAPI description: the form, the picture and the errors."""
 
 from typing import Any, get_args
 

@@ -1,4 +1,4 @@
-"""The work of one request: bytes of a picture in, bytes of a larger one out, and what to say where that fails."""
+"""One request: the bytes of a picture in, the bytes of a larger one out, or an error."""
 
 import logging
 import time

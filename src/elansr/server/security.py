@@ -1,4 +1,4 @@
-"""What every request passes before anything of it is read: the API key, and whether there is room.
+"""Checks every request before its body is read: the API key, and whether there is capacity.
 
 A refusal also reaches clients who are still uploading: a server that answers before it has read a body, and closes,
 makes the client's system throw the answer away, and what the client sees is a connection reset. So the rest of the body

@@ -1,4 +1,4 @@
-"""A service: takes requests on, has them done in turn by a few threads and one network, and gives their results."""
+"""The service: queues requests, runs them on a few threads and one network, and returns their results."""
 
 import math
 import time

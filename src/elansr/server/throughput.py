@@ -1,4 +1,4 @@
-"""Estimates how long work will take, from the pictures before; until one is done, from a small one of noise."""
+"""Estimates how long work will take, from earlier pictures or, at first, a small picture of noise."""
 
 import time
 from threading import Lock

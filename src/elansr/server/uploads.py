@@ -1,4 +1,4 @@
-"""The body of `POST /v1/upscale`: read as it comes, within limits, into a file and the options of the request."""
+"""Reads the body of `POST /v1/upscale`, within limits, into a file and options."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""The finishing stage: a discriminator that tells the network's pictures from the HR ones, and teaches it texture.
+"""The adversarial stage: a discriminator that tells SR from HR, and so teaches the network texture.
 
 The discriminator looks at patches (Isola et al. 2017, arXiv 1611.07004, section 3.2) and sees the enlarged LR beside
 the picture, so that it judges whether the picture fits its input, not only whether it is crisp. Its convolutions are

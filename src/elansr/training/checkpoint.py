@@ -1,4 +1,4 @@
-"""The state of a training run, written so that a crash at any moment leaves a good file.
+"""The state of a training run, written so that a crash at any moment leaves a valid file.
 
 A checkpoint holds everything the next step depends on, so that interrupted and resumed equals uninterrupted.
 """

@@ -1,4 +1,4 @@
-"""The pictures of a recipe, from its folders: HR, and LR that was made of it or lies beside it."""
+"""A recipe's pictures: HR, and LR made from it or read from files."""
 
 import hashlib
 import logging

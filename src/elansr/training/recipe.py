@@ -1,4 +1,4 @@
-"""A training run as a strict TOML recipe: one complete file a run, no inheritance, an unknown key is an error."""
+"""Training recipes: strict TOML files, each complete in itself; an unknown key is an error."""
 
 import sys
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder: the recipe, a log, TensorBoard events, curves, checkpoints and the best weights."""
+"""The files in a run's folder: recipe, log, TensorBoard events, curves, checkpoints and the best weights."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What the step decides: the learning rate, the size of crop and batch, whether BatchNorm is frozen."""
+"""What depends on the step: learning rate, crop and batch size, frozen BatchNorm."""
 
 import math
 from itertools import pairwise

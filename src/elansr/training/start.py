@@ -1,4 +1,4 @@
-"""The network a run starts with: untrained, or from other weights, of another scale if need be."""
+"""The initial network of a run: untrained, or from other weights, possibly of another scale."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""How long a training step takes, beside the authors' way of computing the network, in one run."""
+"""Times a training step against the authors' way of computing the network."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Pictures of any size through a network: arrays, files, folders. `Upscaler` takes arrays, `upscale_files` files.
+"""Upscales pictures of any size: `Upscaler` takes arrays, `upscale_files` files.
 
 paths.py       `elansr.upscale`, which the command line calls
 fetch.py       addresses and streams -> temporary files

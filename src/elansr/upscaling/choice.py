@@ -1,4 +1,4 @@
-"""Which weights each picture goes through, and why.
+"""Chooses the weights for each picture, and says why.
 
 weights_for   what `-n` of `elansr upscale` means for one picture, by its file and its pixels
 Upscalers     the same by its size too, with the networks loaded

@@ -1,4 +1,4 @@
-"""What needs no network: flat areas stay exactly flat, white and black stay clear, and grey tiles stay grey.
+"""Keeps flat areas exactly flat, and tiles without colour colourless.
 
 A network is off by a fraction of a level on white paper and tints grey a little. Both answers are known beforehand, so
 they are put in place of the network's, and a tile of one colour does not pass the network at all.

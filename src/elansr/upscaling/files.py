@@ -1,4 +1,4 @@
-"""One picture file: what is to be done with it, and what was done.
+"""One picture file: the job, and its result.
 
 begin     a picture that was read -> the work on it: weights, final size, a place for the result
 attempt   runs work on a file; a failure becomes the result of that file

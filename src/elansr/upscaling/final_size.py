@@ -1,4 +1,4 @@
-"""How large a result is to be, which network scale that takes, and the last step from the one to the other."""
+"""The final size of a result, the network scale that it needs, and the last resize."""
 
 from dataclasses import dataclass
 from numbers import Real

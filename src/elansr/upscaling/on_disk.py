@@ -1,4 +1,4 @@
-"""Pictures larger than memory: read in rows, super-resolved in strips that go to disk, encoded from there.
+"""Pictures larger than memory: read in rows, upscaled in strips on disk, and encoded from there.
 
 work_on_disk   the work on a file, if it is one of them
 OnDiskWork     that work; interrupted at any time, it goes on after the last finished strip

@@ -1,4 +1,4 @@
-"""`elansr.upscale`: files in, larger files out; what the command line does."""
+"""`elansr.upscale`: upscales files, as the command line does."""
 
 import os
 import shutil

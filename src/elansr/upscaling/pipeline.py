@@ -1,4 +1,4 @@
-"""Many files: while some are in the network, the next are read and the last are written. A bad file stops no other.
+"""Many files: reading and writing overlap with the network, and a bad file does not stop the others.
 
 upscale_files  jobs -> results, one for each file, in order
 upscale_file   one file; its errors are raised

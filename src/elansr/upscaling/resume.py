@@ -1,4 +1,4 @@
-"""An interrupted run goes on: the finished rows of a result are kept in a hidden folder beside it."""
+"""Resuming a large picture: its finished rows are kept in a hidden folder beside the result."""
 
 import json
 import os

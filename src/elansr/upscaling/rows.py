@@ -1,4 +1,4 @@
-"""A picture's way: a source of rows -> colour and alpha apart -> tiles -> a sink of rows.
+"""Upscales a stream of rows: splits colour and alpha, runs tiles, and writes rows.
 
 Both are in memory (`ArraySource`, `ArraySink`) or on the disk (`elansr.upscaling.on_disk`); what lies between is the
 same.

@@ -1,4 +1,4 @@
-"""Large pictures in tiles: cut on the window grid, each with a halo that is thrown away, blended where they meet.
+"""Tiles: cut on the window grid, with a halo that is cut away afterwards, and blended where they meet.
 
 ELAN's windows sit on a grid, and what lies beyond the border of a tile is missing from them, or in the paper's form
 comes from the tile's opposite border (docs/tiling.md). So a tile's core starts on the grid and is read with `HALO` true

@@ -1,4 +1,4 @@
-"""`Upscaler`: a picture in, a larger one of the same kind out; NumPy arrays, Pillow's images and PyTorch's tensors."""
+"""`Upscaler`: upscales NumPy arrays, Pillow images and PyTorch tensors."""
 
 import os
 import sys

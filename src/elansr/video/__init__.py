@@ -1,4 +1,4 @@
-"""Upscaling a video: every frame at its own time, with all else that the file holds.
+"""Upscales videos: every frame at its own time, with everything else that the file holds.
 
 upscale.py      the whole of it, and its threads: decoding, the network, encoding
 video_file.py   what a file holds, and its frames in RGB with their times

@@ -1,4 +1,4 @@
-"""The containers that videos are written to, what fits into each, and the streams that are copied into them."""
+"""Video containers: what each of them can hold, and the streams that are copied."""
 
 import io
 import os

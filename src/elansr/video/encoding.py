@@ -1,4 +1,4 @@
-"""Pictures -> packets of video: the codec, how it is set, and one run of it."""
+"""Encodes pictures as video: the codec, its settings, and packets."""
 
 import sys
 from collections.abc import Iterator

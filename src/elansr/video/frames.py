@@ -1,4 +1,4 @@
-"""The pixels of video frames: YUV to the RGB that the network takes and back, and display matrices."""
+"""Pixels of video frames: YUV to RGB and back, and display matrices."""
 
 from fractions import Fraction
 from typing import Any, NamedTuple

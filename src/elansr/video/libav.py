@@ -1,4 +1,4 @@
-"""PyAV, the libraries of FFmpeg in Python: imported here, so that one place says how to get it and how it complains."""
+"""Imports PyAV (FFmpeg's libraries), and turns its errors into ours."""
 
 import os
 from collections.abc import Iterator

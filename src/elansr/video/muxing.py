@@ -1,4 +1,4 @@
-"""Finished packets + what the source has besides its video -> the file, whole or not at all.
+"""Writes the result: finished packets, and everything else from the source.
 
 Audio, subtitles and attachments are copied packet by packet. What a container cannot take is found out before the work.
 """

@@ -1,4 +1,4 @@
-"""Finished segments of a video on disk, beside the file that they are for, so that an interrupted run can be taken up.
+"""Finished segments of a video on disk, beside the result, so that an interrupted run can continue.
 
 The packets of each segment, and a list of them that is written when all are on the disk: a segment counts once its list
 is there.

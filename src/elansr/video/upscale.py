@@ -1,4 +1,4 @@
-"""Upscaling a video: every frame at its own time, with all else that the file holds.
+"""Upscales a video: every frame at its own time, with everything else that the file holds.
 
     reading thread    decode frame k + 1, RGB
     caller's thread   the network on frame k; a frame equal to the one before takes its result

@@ -1,4 +1,4 @@
-"""What there is to know of a video before its frames are read."""
+"""What is known of a video before its frames are read."""
 
 import hashlib
 import logging

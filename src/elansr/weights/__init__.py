@@ -1,4 +1,4 @@
-"""Weights: what weights files hold, where they are found, and how they are read and written.
+"""Weights: finds, reads and writes weights files.
 
     load.py        the one loader: a released name, or a file of any layout; `elansr info`, `elansr convert`
     released.py    the table of released weights; a name becomes a path

@@ -1,4 +1,4 @@
-"""What a weights file holds, whoever wrote it: a config and the network's state, checked, as NumPy arrays."""
+"""The contents of a weights file in any layout, checked: the config and the state as NumPy arrays."""
 
 from __future__ import annotations
 

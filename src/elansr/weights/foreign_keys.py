@@ -1,4 +1,4 @@
-"""How the authors' code, and the projects that took it over, name what our network has.
+"""Parameter names in the authors' code and in the projects that use it.
 
 Their names, i = ELAB, j = 0 .. n_share (gmsa_0 computes the attention, the others share it):
 

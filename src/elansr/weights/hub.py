@@ -1,4 +1,4 @@
-"""Weights from and to folders and the Hugging Face Hub.
+"""Saves and loads weights in folders and on the Hugging Face Hub.
 
     >>> from elansr import hub
     >>> network = hub.from_pretrained("owner/name")

@@ -1,4 +1,4 @@
-"""Weights by released name or by file, whatever its layout: loaded, described and converted.
+"""Loads, describes and converts weights, by released name or from a file in any layout.
 
 Every part of elansr that is given a name or a file gets its weights from `read_weights`.
 """

@@ -1,4 +1,4 @@
-"""Where weights come from: a record in every weights file, and the model card that shows it on the Hugging Face Hub."""
+"""Where weights come from: the record in every weights file, and the model card made from it."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""The weights that come with elansr, one row each, and how a name becomes a file."""
+"""The released weights, one row each, and how a name becomes a file."""
 
 from __future__ import annotations
 

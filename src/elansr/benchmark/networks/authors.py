@@ -1,4 +1,4 @@
-"""ELAN computed the way its authors' published code computes it: the yardstick for our own way.
+"""ELAN computed as in its authors' code, to compare our version with.
 
 The same function and the same state dictionary as `ELAN`. Features are (N, C, H, W) throughout, the shift is a
 depth-wise 3x3 convolution with a constant kernel, the attention maps are written to memory and handed on, and

@@ -1,4 +1,4 @@
-"""The native library: where it is, which of its levels this processor runs, and the structures that it is handed.
+"""Bindings to the native library: finding it, choosing the level for this processor, and its structures.
 
 The environment variable ELANSR_NATIVE decides, once per process: "auto" (the default) takes the fastest level,
 "off" leaves everything to PyTorch, and the name of a level takes that one.

@@ -1,4 +1,4 @@
-"""The network on a CPU, from a picture to a picture, in the native library; needs no PyTorch."""
+"""ELAN on a CPU in the native library, from picture to picture. Needs no PyTorch."""
 
 import functools
 from dataclasses import dataclass

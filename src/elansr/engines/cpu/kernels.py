@@ -1,4 +1,4 @@
-"""The steps of the network for inference as calls of the native library, over features in rows (infer/calls.h).
+"""The network's inference steps as calls of the native library, on features in rows (infer/calls.h).
 
     head -> layers -> attention -> layers -> attention ... -> layers -> tail
 

@@ -1,4 +1,4 @@
-"""CUDA graphs: a network's kernels, launched all at once for shapes of pictures that come again and again.
+"""CUDA graphs: launch all kernels of a network at once, for shapes that recur.
 
 ELAN-light is some 80 short kernels, which Python launches one by one more slowly than a fast GPU runs them. A graph
 keeps them and their addresses. That is what tiles are made for: of a large picture nearly all have the same shape.

@@ -1,4 +1,4 @@
-"""Whether Triton kernels run here, and why not where they do not.
+"""Whether Triton kernels run here, and if not, why.
 
 The environment variable ELANSR_TRITON decides, once per process: "auto" (the default) takes the kernels where they can
 run, "off" leaves everything to PyTorch. PyTorch's builds for CUDA bring Triton with them.

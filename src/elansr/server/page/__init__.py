@@ -1,4 +1,4 @@
-"""The web page of `elansr serve`: a picture in, a larger one out, in a browser.
+"""The web page of `elansr serve`.
 
 mount.py        puts it beside REST
 layout.py       what stands where

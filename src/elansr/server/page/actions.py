@@ -1,4 +1,4 @@
-"""What happens when somebody uses the page, and the work from the press of the button to its end."""
+"""What the page does when somebody uses it, from pressing the button to the result."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What of Gradio can be reached: what the page needs, requests of a size that the page would send, and its login.
+"""Restricts what of Gradio can be reached to what the page needs, limits request sizes, and adds a login.
 
 Gradio answers more than that: it fetches files from other servers, edits its own program, reads JSON of any size.
 Everything else is answered here, in the one shape of refusals.

@@ -1,4 +1,4 @@
-"""What the page says, as HTML; whatever comes from a client is escaped."""
+"""The page's texts as HTML; everything from clients is escaped."""
 
 from collections.abc import Sequence
 from html import escape

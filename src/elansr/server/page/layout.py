@@ -1,4 +1,4 @@
-"""The page itself: what stands where, and which part of it calls which of `actions`."""
+"""The page's layout, and which part calls which of `actions`."""
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path

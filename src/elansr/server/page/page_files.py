@@ -1,4 +1,4 @@
-"""The files of the page: what browsers send, each looked at before anything is done with it, and results to download.
+"""The page's files: uploads, checked before use, and results for download.
 
 Each lies in a folder of its own whose name nobody can guess. What is old or too much is deleted.
 """

@@ -1,4 +1,4 @@
-"""What the browser is shown of pictures: smaller copies, the input enlarged to compare with, and cut-outs.
+"""Previews for the browser: smaller copies, the bicubic enlargement to compare with, and crops.
 
 Browsers show no TIFF and no picture of hundreds of megapixels; everything here becomes a JPEG or a part of one.
 """

@@ -1,4 +1,4 @@
-"""What is wrong with a training set: `check_data` looks at every picture, alone and beside the others.
+"""Finds problems in a training set: `check_data` looks at every picture, alone and beside the others.
 
 check_data.py       the whole check
 picture_faults.py   one picture: too small, flat, blurred, compressed

@@ -1,4 +1,4 @@
-"""What is wrong with a training set, before time is spent on training with it.
+"""The whole check of a training set, before time is spent on training with it.
 
 Every picture is looked at by itself (`picture`), and compared with the others and with benchmark pictures, which must
 not be trained on (`duplicates`).

@@ -1,4 +1,4 @@
-"""Which pictures are the same, or nearly: equal pixels, or perceptual hashes (imagehash) that nearly agree.
+"""Finds equal and nearly equal pictures, by pixels and by perceptual hashes (imagehash).
 
 The perceptual hash of a picture survives re-encoding, rescaling and another brightness. It does not survive flips,
 turns and crops, so those are hashed too: the eight flips and quarter turns, and the picture without a twentieth or a

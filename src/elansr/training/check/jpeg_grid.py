@@ -1,4 +1,4 @@
-"""Traces of JPEG in decoded pixels, whatever file they are in now: the 8x8 grid and the quality.
+"""Finds traces of JPEG in decoded pixels, in any file format: the 8x8 grid and the quality.
 
 The grid is found as ZERO does (Nikoukhah et al., "ZERO: a Local JPEG Grid Origin Detector Based on the Number of DCT
 Zeros", IPOL 2021): an 8x8 block that lies on the grid has more zero DCT coefficients than one that lies across it. Each

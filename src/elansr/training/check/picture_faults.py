@@ -1,4 +1,4 @@
-"""What is wrong with one picture: unreadable, too small, flat, blurred, or compressed with loss."""
+"""Problems of one picture: unreadable, too small, flat, blurred or lossy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

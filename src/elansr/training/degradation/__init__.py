@@ -1,4 +1,4 @@
-"""Blind degradation: LR as photos are, made at random from HR.
+"""Blind degradation: realistic LR, made at random from HR.
 
 ranges.py       `DegradationRecipe`: every range that is drawn from
 degrade.py      HR crops to LR crops

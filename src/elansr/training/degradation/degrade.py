@@ -1,4 +1,4 @@
-"""Blind degradation: LR crops as photos are, made at random from HR crops on the device where those live.
+"""Blind degradation: makes LR crops from HR crops at random, on their device.
 
 `DegradationRecipe` names the model's sources and every range. What is drawn, and for whom:
 

@@ -1,4 +1,4 @@
-"""What JPEG does to a picture, in torch: the loss of libjpeg's baseline encoder and decoder, without the file.
+"""JPEG compression in PyTorch: the loss of libjpeg's baseline encoder and decoder, without a file.
 
 The facts are those of ITU-T T.81 and of libjpeg: full-range BT.601 YCbCr, the two example tables of T.81 annex K scaled
 by quality, every stage rounded to whole levels, 4:2:0 by the mean of 2x2 and back by the triangle filter ("fancy

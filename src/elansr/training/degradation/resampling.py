@@ -1,4 +1,4 @@
-"""Antialiased resizing of batches in torch: a matrix for each axis, so that every kind keeps the picture's centre.
+"""Antialiased resizing of batches, one matrix per axis, so that every kind keeps the picture centred.
 
 `elansr.images.imresize` does the same for one kind and 8-bit pictures; this one runs on any device and inside training.
 """

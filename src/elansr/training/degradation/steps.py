@@ -1,4 +1,4 @@
-"""The steps of a blind degradation: what each draws at random, and what it does to the pictures.
+"""The steps of the blind degradation: what each draws at random, and what it does to pictures.
 
 Random numbers are drawn on the CPU, from the ranges of a recipe. Pictures are float (N, 3, H, W) in [0, 1], changed on
 the device where they live.
