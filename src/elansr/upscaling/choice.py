@@ -46,8 +46,8 @@ PSNR-Y of `CLEAN` minus that of `REAL` in dB, and the medians of what `elansr.up
        noise         0.57   1.15   1.87   2.62   3.15   4.33   6.81
 
     blur              0.4    0.5    0.6    0.8      1    1.5
-    x2 dB           -0.26  -1.44  -2.42
-       sharpness     0.73   0.68   0.62
+    x2 dB           -0.26  -1.44  -2.42  -3.33  -2.17  -0.47
+       sharpness     0.73   0.68   0.62   0.50   0.39   0.32
     x4 dB           -0.16  -0.87  -1.49  -2.05  -1.47  -0.40
        sharpness     0.71   0.66   0.60   0.49   0.40   0.31
 
