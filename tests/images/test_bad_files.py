@@ -353,3 +353,30 @@ def test_an_absurd_resolution_is_said_and_not_printed_by_libraries(tmp_path, kin
     command = [sys.executable, "-c", script, str(tmp_path / "x")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("None 1\n", "")
+
+
+@pytest.mark.parametrize("harm", ["none", "cut", "damaged"])
+def test_odd_tags_of_a_tiff_do_no_harm(tmp_path, harm):
+    """Two texts in one, of which libtiff warns, in a file whose pixels are whole or not."""
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 300, 3)).astype(np.uint8)
+    about = [(33432, "s", 0, "photographer\0editor", True)]
+    data = tiff(pixels, tile=(64, 64), photometric="rgb", compression="deflate", extratags=about)
+    middle = len(data) // 2
+    bad = {"none": data, "cut": data[:-100], "damaged": data[:middle] + bytes(30) + data[middle + 30 :]}
+    (tmp_path / "x.tif").write_bytes(bad[harm])
+    if harm != "none":
+        refused(tmp_path / "x.tif")
+        with pytest.raises(PictureError), open_picture(tmp_path / "x.tif").rows() as rows:
+            rows(0, 200)
+        return
+    assert (read(tmp_path / "x.tif").pixels == pixels).all()
+    with open_picture(tmp_path / "x.tif").rows() as rows:
+        assert (rows(0, 200) == pixels).all()
+
+
+def test_a_jpeg_without_end_and_header_is_refused(tmp_path):
+    """Its samples are of 12 bits, which libjpeg does not decode here."""
+    data = saved(Image.new("RGB", (40, 30)), "JPEG")[:-2]
+    at = data.index(b"\xff\xc0")
+    (tmp_path / "x.jpg").write_bytes(data[: at + 4] + b"\x0c" + data[at + 5 :])
+    refused(tmp_path / "x.jpg")

@@ -100,15 +100,15 @@ def open_picture(source: PathOrBytes, *, name: str | None = None) -> "PictureFil
             pixels, dpi = _bmp(stream, decode=False)
             picture = Picture((pixels,), kind, icc=structure.icc, dpi=dpi)
             return PictureFile(name, picture, _held(kind), source, structure, _mirrored=False)
-        if kind == "jpeg" and (data := without_end(stream)):
-            source, note = completed(data, _strictly)
-            structure = structure._replace(is_cut=True, notes=(*structure.notes, note))
-            stream = io.BytesIO(source)
-        if structure.lab8:
-            stream.seek(0)
-            source = called_rgb(stream.read())
-            stream = io.BytesIO(source)
         try:
+            if kind == "jpeg" and (data := without_end(stream)):
+                source, note = completed(data, _strictly)
+                structure = structure._replace(is_cut=True, notes=(*structure.notes, note))
+                stream = io.BytesIO(source)
+            if structure.lab8:
+                stream.seek(0)
+                source = called_rgb(stream.read())
+                stream = io.BytesIO(source)
             images = _headers(stream, kind, structure, _STRICTNESS.get(kind, "error"))
             pages = [page for image in images for page in _blank_pages(image, kind)]
         except pyvips.Error as error:
@@ -212,14 +212,15 @@ class FileRows:
 
     def _fetched(self, start: int, stop: int) -> Any:
         place = 0, start, self._shape[1], stop - start
-        pyvips.vips_lib.vips_error_clear()
         try:
-            return self._region.fetch(*place)
+            with _silent_damage(self._kind):
+                return self._region.fetch(*place)
         except pyvips.Error as error:
-            if self._kind != "jpeg" or any(damage in str(error) for damage in _JPEG_DAMAGE):
+            if not _is_harmless(self._kind, error):
                 raise
         self._region = self._opened("error")
-        return self._region.fetch(*place)
+        with _silent_damage(self._kind):
+            return self._region.fetch(*place)
 
 
 def _obstacle(picture: Picture, image: Any, orientation: int) -> str:
@@ -338,20 +339,37 @@ def _strictly(data: bytes) -> Any:
 
 
 def _decoded(stream: BinaryIO, kind: FormatName, structure: Structure) -> list[Pixels]:
-    """All pages. A JPEG is decoded strictly first, and again where libjpeg warned of something harmless."""
-    if kind == "jpeg" and not structure.is_cut:
+    """All pages. JPEG and TIFF are decoded strictly first, and again where the library warned of something harmless."""
+    if (kind == "jpeg" and not structure.is_cut) or kind in _STRICTNESS:
         try:
-            return _pages(_headers(stream, kind, structure, "warning")[0], kind)
+            return _all_pages(_headers(stream, kind, structure, "warning"), kind)
         except pyvips.Error as error:
-            if any(damage in str(error) for damage in _JPEG_DAMAGE):
+            if not _is_harmless(kind, error):
                 raise
-    images = (
-        [Heic(stream).decoded()]
-        if kind == "heic"
-        else _headers(stream, kind, structure, _STRICTNESS.get(kind, "error"))
-    )
-    pages = [page for image in images for page in _pages(image, kind)]
+    with _silent_damage(kind):
+        images = [Heic(stream).decoded()] if kind == "heic" else _headers(stream, kind, structure, "error")
+        pages = _all_pages(images, kind)
     return [not_multiplied(page) for page in pages] if structure.premultiplied else pages
+
+
+def _all_pages(images: list[Any], kind: FormatName) -> list[Pixels]:
+    return [page for image in images for page in _pages(image, kind)]
+
+
+def _is_harmless(kind: FormatName, error: pyvips.Error) -> bool:
+    """Whether a strict decoder stopped at no damage of pixels: stray bytes in a JPEG, odd tags in a TIFF."""
+    if kind == "jpeg":
+        return not any(damage in str(error) for damage in _JPEG_DAMAGE)
+    return kind == "tiff" and not error.detail.strip()  # of tags libtiff only warns
+
+
+@contextmanager
+def _silent_damage(kind: FormatName) -> Iterator[None]:
+    """Raises for a damaged tile of a TIFF, which a decoder that is not strict leaves black, with a line about it."""
+    pyvips.vips_lib.vips_error_clear()
+    yield
+    if kind == "tiff" and "tiff2vips" in (error := pyvips.Error("damaged tiles")).detail:
+        raise error
 
 
 def _blank_pages(image: Any, kind: FormatName) -> list[Pixels]:

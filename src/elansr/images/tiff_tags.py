@@ -239,4 +239,7 @@ def _for_file(exif: bytes | None) -> Directory:
 
 def _in_ascii(field: Field | Directory) -> Field | Directory:
     """UTF-8 text of EXIF 3.0 as the text of TIFF, which has no other; readers take it for UTF-8."""
-    return Field(2, field.count, field.value) if isinstance(field, Field) and field.kind == 129 else field
+    if not isinstance(field, Field) or field.kind not in (2, 129):
+        return field
+    value = field.value.rstrip(b"\0") + b"\0"
+    return Field(2, len(value), value)
