@@ -48,6 +48,8 @@ class Case:
         expected: status, or "leaves" for a client that goes away.
         fields: of the form.
         result: the bytes that must come back with 200.
+        seconds: that the client takes to send it.
+        share: how often it is drawn, beside 1 of the others.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Case:
     expected: str
     fields: Mapping[str, str] = field(default_factory=dict)
     result: bytes = b""
+    seconds: float = 0.0
+    share: float = 1.0
 
     def complaint(self, answer: Answer) -> str:
         """What is wrong with an answer; "" where it is right, or says to come again."""
@@ -114,7 +118,8 @@ def good(folder: Path, tile: int) -> list[Case]:
     small = found[0]
     strange = {"a name with a path": "../../etc/passwd.jpg", "a name that is a header": "a.jpg\\r\\nX-Evil: 1.jpg"}
     named = [Case(key, small.data, value, "200", {}, small.result) for key, value in strange.items()]
-    return [*found, *named]
+    slow = Case("a client that takes 30 s to send it", small.data, small.file_name, "200", {}, small.result, 30.0, 0.2)
+    return [*found, *named, slow]
 
 
 def hostile() -> list[Case]:
@@ -139,6 +144,7 @@ def hostile() -> list[Case]:
         Case("two sizes", jpeg, "a.jpg", "422", {"width": "10", "height": "10"}),
         Case("a result too large", _saved(Image.new("L", (4000, 4000)), "PNG"), "a.png", "422", {"scale": "4"}),
         Case("a client that goes away", jpeg, "a.jpg", "leaves"),
+        Case("an upload that does not end", jpeg, "a.jpg", "408", share=0.05),
     ]
 
 

@@ -2,12 +2,15 @@
 
 import random
 import socket
+import time
 from http.client import HTTPException, HTTPResponse
 from typing import NamedTuple
 
 from tools.load_cases import Answer, Case
 
 BOUNDARY = "----elansr-load-test"
+STALL = 20.0
+"""Seconds in which a client sends all but the end of an upload, which never comes."""
 PATIENCE = 300.0
 """Seconds that an answer is waited for."""
 
@@ -32,13 +35,26 @@ def ask(server: Server, case: Case, draw: random.Random) -> Answer:
                 connection.sendall((head + body)[: draw.choice([len(head) // 2, len(head) + len(body) // 2, None])])
                 connection.settimeout(draw.uniform(0.01, 1.0))
                 return Answer(*_left(connection))
-            connection.sendall(head + body)
+            if case.expected != "408":
+                _send(connection, head + body, case.seconds)
+            else:
+                _send(connection, (head + body)[:-2], STALL)
             response = HTTPResponse(connection)
             response.begin()
             retry = float(response.headers.get("Retry-After") or 0)
             return Answer(str(response.status), response.read(), retry)
     except (OSError, HTTPException) as error:
         return Answer(type(error).__name__)
+
+
+def _send(connection: socket.socket, data: bytes, seconds: float) -> None:
+    """Sends data, in pieces that take so many seconds together; until the server does not want any more."""
+    pieces = max(1, round(seconds))
+    size = -(-len(data) // pieces)
+    for start in range(0, len(data), size):
+        connection.sendall(data[start : start + size])
+        if pieces > 1:
+            time.sleep(seconds / pieces)
 
 
 def _left(connection: socket.socket) -> tuple[str]:

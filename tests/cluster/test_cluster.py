@@ -32,22 +32,22 @@ DEADLINE = 300
 class Fragile(Worker):
     """A worker that a picture can end, as a decoder that crashes would."""
 
-    def fetched(self, item: object, file: Path) -> None:
-        super().fetched(item, file)  # type: ignore[arg-type]
+    def fetched(self, item: object, file: Path) -> bytes | None:
         if getattr(item, "key", "") == "poison.png":
             os._exit(11)
+        return super().fetched(item, file)  # type: ignore[arg-type]
 
 
 class Patient(Worker):
     """A worker that has the last picture of a chunk only when somebody has heard of the first."""
 
-    def fetched(self, item: object, file: Path) -> None:
+    def fetched(self, item: object, file: Path) -> bytes | None:
         if getattr(item, "key", "") == "last.png":
             end = time.monotonic() + DEADLINE
             while not Path(self.output.path("heard")).exists():
                 assert time.monotonic() < end, "nothing was heard of the first picture"
                 time.sleep(0.05)
-        super().fetched(item, file)  # type: ignore[arg-type]
+        return super().fetched(item, file)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from elansr.cluster import worker as worker_module
 from elansr.cluster.sources import Columns, Item, find, planned
-from elansr.cluster.storage import Store
+from elansr.cluster.storage import Store, fetch
 from elansr.cluster.worker import ATTEMPTS, Worker
 from elansr.errors import ElansrError
 from tests.command_line import Ended
@@ -70,6 +70,33 @@ def test_the_results_are_those_of_upscale(
     assert found["bad.png"].status == "failed"
     assert (found["bad.png"].error or "").startswith(f"{source}/bad.png: truncated")
     assert not [name for name in Store(output).sizes("_elansr") if "/parts/" not in name and "settings" not in name]
+
+
+@pytest.mark.parametrize("kept_in_memory", [True, False])
+def test_only_large_files_are_fetched_to_the_disk(
+    pictures: Callable[..., Path],
+    worker: Callable[..., Worker],
+    expected: Callable[[Path], dict[str, bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kept_in_memory: bool,
+) -> None:
+    folder, fetched = pictures(3), list[str]()
+
+    def counted(store: Store, path: str, file: Path) -> None:
+        fetched.append(path)
+        fetch(store, path, file)
+
+    monkeypatch.setattr(worker_module, "fetch", counted)
+    monkeypatch.setattr(worker_module, "LARGE_FILE", 2**20 if kept_in_memory else 10)
+    put = list[Path]()
+    monkeypatch.setattr(Store, "put", lambda _store, file, _name: put.append(file))
+    url, output = f"memory://{tmp_path}/in", f"memory://{tmp_path}/out"
+    for file in folder.rglob("*.png"):
+        Store(url).write(file.relative_to(folder).as_posix(), file.read_bytes())
+    list(worker(url, output).chunk("p", items(url)))
+    assert results(output) == expected(folder)
+    assert (len(fetched), put) == (0 if kept_in_memory else 3, [])
 
 
 def test_what_is_not_there_fails_alone(

@@ -140,7 +140,7 @@ class Store:
                 write_atomically(self._local(name), data, overwrite=True)
                 return
             self._make_folder(name)
-            self.files.pipe_file(self.path(name), data)
+            _tried(lambda: self.files.pipe_file(self.path(name), data))
 
     def put(self, file: Path, name: str) -> None:
         """Moves a finished file to its place; see `write`."""
@@ -174,9 +174,18 @@ def fetch(store: Store, path: str, file: Path) -> None:
     Raises:
         PictureError: it is not there, or cannot be read.
     """
-    name = path if "://" in path else f"{store.url}/{store.below(path)}"
-    with _complaints(name, "cannot be fetched"):
+    with _complaints(_named(store, path), "cannot be fetched"):
         _tried(lambda: store.files.get_file(path, str(file)))
+
+
+def fetch_bytes(store: Store, path: str) -> bytes:
+    """As `fetch`, without a file."""
+    with _complaints(_named(store, path), "cannot be fetched"):
+        return bytes(_tried(lambda: store.files.cat_file(path)))
+
+
+def _named(store: Store, path: str) -> str:
+    return path if "://" in path else f"{store.url}/{store.below(path)}"
 
 
 def resolved(url: str) -> str:
@@ -212,17 +221,17 @@ def _filesystem(url: str, scheme: str) -> tuple[Any, str]:
             raise ConfigError(f"{url}: {error}: name {known}") from error
 
 
-def _tried(work: Callable[[], object], tries: int = TRIES) -> None:
+def _tried(work: Callable[[], Any], tries: int = TRIES) -> Any:
     """Does it again where the network may have failed; what is not there, or not allowed, stays so."""
     try:
-        work()
+        return work()
     except (FileNotFoundError, PermissionError):
         raise
     except Exception:
         if tries == 1:
             raise
         time.sleep(1 + TRIES - tries)
-        _tried(work, tries - 1)
+        return _tried(work, tries - 1)
 
 
 @contextmanager

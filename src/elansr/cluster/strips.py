@@ -56,7 +56,7 @@ def split_size(job: Job, settings: Settings, longest: int) -> tuple[int, int] | 
     """
     if not settings.split_pixels or settings.pyramid or settings.size.label:
         return None
-    stream = open_picture(job.source, name=job.source_name)
+    stream = open_picture(job.content, name=job.source_name)
     if stream.obstacle or not FORMATS[format_of_suffix(job.target)].rows:
         return None
     height, width, channels = stream.picture.pixels.shape

@@ -21,7 +21,7 @@ from typing import Any
 from elansr.cluster.manifest import Manifest, ManifestRow, Status
 from elansr.cluster.settings import Settings
 from elansr.cluster.sources import STATE, Columns, Item, ParquetCells
-from elansr.cluster.storage import Store, fetch
+from elansr.cluster.storage import Store, fetch, fetch_bytes
 from elansr.cluster.strips import SplitPicture, no_progress, split_size
 from elansr.disk import TemporaryFolder
 from elansr.engines.device import set_cpu_threads
@@ -35,6 +35,8 @@ ATTEMPTS = 2
 KILLED = f"killed its worker {ATTEMPTS} times: too large for the memory, or it crashes a decoder"
 FETCHERS = 8
 """Pictures of a chunk that are fetched at once."""
+LARGE_FILE = 2**26
+"""Bytes of a file from which on it is fetched to the disk; a chunk of several pictures has fewer in all."""
 RECORD_EVERY = 2.0
 """Seconds: of a worker that dies or is stopped, pictures that were through in the last of them are done again."""
 UNFINISHED = f"{STATE}/unfinished"
@@ -47,9 +49,9 @@ class TransferStages:
     """The stages of files that come from a store and go to one; see `pipeline.Stages`.
 
     Args:
-        fetched: for each file of a job, what is done when it is on the disk.
+        fetched: for each job, by its source: the bytes of the picture; None where the source is a file.
         targets: the names of the results there, by the file that is written first.
-        split_size: of a picture, on the disk, that is left to several workers its width and height, else None.
+        split_size: of a picture that is left to several workers its width and height, else None.
 
     Attributes:
         bytes: of the results that are in their places, by the file that was written first.
@@ -59,7 +61,7 @@ class TransferStages:
     def __init__(
         self,
         inner: FileStages,
-        fetched: Mapping[Path, "Future[None]"],
+        fetched: Mapping[Path, "Future[bytes | None]"],
         output: Store,
         targets: Mapping[Path, str],
         split_size: Callable[[Job], tuple[int, int] | None],
@@ -77,7 +79,7 @@ class TransferStages:
     def read(self, job: Job) -> DecodedFile | None:
         """See `Stages`; what could not be fetched fails with its reason in `alone`."""
         try:
-            self._fetched[job.source].result()
+            job = self._complete(job)
             if self._split_size(job):
                 return None
         except (ElansrError, OSError):
@@ -96,7 +98,7 @@ class TransferStages:
     def alone(self, job: Job) -> FileResult:
         """See `Stages`."""
         try:
-            self._fetched[job.source].result()
+            job = self._complete(job)
             if size := self._split_size(job):
                 self.split[job.source] = size
                 return FileResult(job.source, job.target, "skipped")
@@ -104,9 +106,19 @@ class TransferStages:
             return FileResult(job.source, job.target, "failed", str(error))
         return self._delivered(lambda: self._inner.alone(job))
 
+    def _complete(self, job: Job) -> Job:
+        """The job with the bytes of its picture, whose result goes to the store; waits until they are here."""
+
+        def deliver(data: bytes) -> None:
+            self._output.write(self._targets[job.target], data)
+            self.bytes[job.target] = len(data)
+
+        return replace(job, data=self._fetched[job.source].result(), deliver=deliver)
+
     def _delivered(self, finish: Callable[[], FileResult]) -> FileResult:
+        """The result of a job; the file of one that was made on disk is moved to its place."""
         result = finish()
-        if result.status != "done":
+        if result.status != "done" or result.target in self.bytes:
             return result
         try:
             size = result.target.stat().st_size
@@ -208,16 +220,20 @@ class Worker:
                     _clear(job.target.parent, row.status)
                 yield row
 
-    def fetched(self, item: Item, file: Path) -> None:
-        """Sees to it that the picture is in the file.
+    def fetched(self, item: Item, file: Path) -> bytes | None:
+        """The bytes of a picture; None where it is in the file, as those are that are local or large.
 
         Raises:
             PictureError: it is not there, or cannot be read.
         """
         if item.row >= 0:
-            file.write_bytes(self._cells(item))
-        elif not self.source.local:
-            fetch(self.source, item.path, file)
+            return self._cells(item)
+        if self.source.local:
+            return None
+        if item.size <= LARGE_FILE:
+            return fetch_bytes(self.source, item.path)
+        fetch(self.source, item.path, file)
+        return None
 
     def row(self, item: Item, status: Status, error: str | None = None, **about: Any) -> ManifestRow:
         """A row of the manifest, from this worker and of this moment."""
@@ -256,7 +272,9 @@ class Worker:
         def begun() -> ManifestRow | None:
             if self._begin(name) > ATTEMPTS:
                 raise PictureError(f"{item.source}: {KILLED}; give a smaller `tile`")
-            self.fetched(item, job.source)
+            data = self.fetched(item, job.source)
+            if data is not None:
+                job.source.write_bytes(data)  # it is read in rows
             return work(SplitPicture(job.source, item, self.output, self.settings), job)
 
         started = time.perf_counter()
@@ -285,7 +303,7 @@ class Worker:
             return attempt(job, self.options, partial(upscale_file, job, self.upscalers, self.options, no_progress))
 
         both = list(zip(jobs, items, strict=True))
-        fetched: dict[Path, Future[None]] = {
+        fetched: dict[Path, Future[bytes | None]] = {
             job.source: pool.submit(self.fetched, item, job.source) for job, item in both
         }
         targets = {job.target: item.target for job, item in both}

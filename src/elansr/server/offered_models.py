@@ -140,7 +140,10 @@ def _of(name: str) -> str:
     return f"at the scale asked for: {', '.join(family(name)[scale].name for scale in sorted(family(name)))}"
 
 
-_FOR: dict[Degradation, str] = {"bicubic": "for clean pictures", "real": "for photos with noise or JPEG"}
+_FOR: dict[Degradation, str] = {
+    "bicubic": "{name}: for clean pictures",
+    "real": "{name}: for photos with noise or JPEG",
+}
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ class ModelFamily:
 
     Attributes:
         name: of the family, or what the operator named.
-        label: what the list says.
+        label: what the list says, with {name} in the place of the name.
         scales: what it can enlarge by, and what a request then has to name.
     """
 
@@ -177,6 +180,6 @@ def _kind(offer: ModelRow) -> ModelFamily:
     name = row.family if row else offer.name
     members = family(name)
     if members:
-        purpose = _FOR[next(iter(members.values())).degradation]
-        return ModelFamily(name, f"{name}: {purpose}", {scale: member.name for scale, member in members.items()})
-    return ModelFamily(name, f"{name}: {offer.description}", dict.fromkeys(offer.scales, name))
+        label = _FOR[next(iter(members.values())).degradation]
+        return ModelFamily(name, label, {scale: member.name for scale, member in members.items()})
+    return ModelFamily(name, f"{{name}}: {offer.description}", dict.fromkeys(offer.scales, name))

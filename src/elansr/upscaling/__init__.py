@@ -14,7 +14,7 @@ exact_tones.py  flat and neutral areas; linear_light.py: samples that are light
 from elansr.upscaling.choice import CLEAN, REAL, Choice, ChosenUpscaler, Evidence, Upscalers, weights_for
 from elansr.upscaling.condition import Condition, measure
 from elansr.upscaling.files import Existing, FileResult, Options, attempt, notes_on
-from elansr.upscaling.final_size import SCALES, FinalSize, fit
+from elansr.upscaling.final_size import MAX_FACTOR, SCALES, FinalSize, fit
 from elansr.upscaling.paths import Observer, upscale
 from elansr.upscaling.pipeline import DecodedFile, FileStages, has_work, overlapped, upscale_file, upscale_files
 from elansr.upscaling.plan import (
@@ -35,6 +35,7 @@ from elansr.upscaling.upscaler import Upscaler, load
 __all__ = [
     "CLEAN",
     "FALLBACK_EXTENSION",
+    "MAX_FACTOR",
     "REAL",
     "SCALES",
     "Axis",

@@ -20,6 +20,7 @@ from elansr.images import (
     PictureFile,
     Pixels,
     check_output,
+    encode,
     format_of_suffix,
     losses,
     write,
@@ -211,6 +212,11 @@ class FileTask:
 
     def write(self, result: Picture) -> None:
         """Writes the result whole or not at all."""
+        if self.job.deliver:
+            suffix, name = self.job.target.suffix, self.job.shown_target
+            pyramid = self.options.pyramid
+            self.job.deliver(encode(result, suffix, quality=self.options.quality, pyramid=pyramid, name=name))
+            return
         write(
             result,
             self.job.target,

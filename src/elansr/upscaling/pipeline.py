@@ -79,8 +79,10 @@ def upscale_file(job: Job, choose: Choose, options: Options, on_progress: FilePr
     """
     started = time.perf_counter()
     check_target(job, options)
-    file = open_picture(job.source, name=job.source_name)
+    file = open_picture(job.content, name=job.source_name)
     if work := work_on_disk(file, job, choose, options):
+        if job.data is not None:
+            job.source.write_bytes(job.data)  # an interrupted run is recognised by its file
         return work.upscale(on_progress)
     task = begin(job, file.read(max_pixels=options.max_pixels), choose, options)
     task.write(task.upscaled(on_progress))
@@ -263,7 +265,7 @@ class FileStages:
             return None
         try:
             check_target(job, self._ahead)
-            picture = read(job.source, name=job.source_name, max_pixels=self._ahead.max_pixels)
+            picture = read(job.content, name=job.source_name, max_pixels=self._ahead.max_pixels)
             opened = DecodedFile(job, picture, time.perf_counter() - started)
             return opened if self._result_may_wait(opened) else None
         except (ElansrError, OSError, MemoryError):

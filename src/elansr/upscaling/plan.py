@@ -8,8 +8,8 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Literal, get_args
 
@@ -57,6 +57,8 @@ class Job:
         status: "planned", or what was decided without opening it: "skipped" or "failed".
         reason: why it was skipped or failed; "" if planned.
         source_name, target_name: what messages call the files; their paths if None.
+        data: the bytes of the source, which is no file then; one larger than memory becomes one.
+        deliver: takes the bytes of the result, which is no file then, unless it is made on disk.
     """
 
     source: Path
@@ -65,6 +67,13 @@ class Job:
     reason: str = ""
     source_name: str | None = None
     target_name: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+    deliver: Callable[[bytes], None] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def content(self) -> Path | bytes:
+        """The source, as `read` takes it."""
+        return self.source if self.data is None else self.data
 
     @property
     def shown_source(self) -> str:

@@ -2,16 +2,21 @@
 
 import pytest
 
+from elansr.errors import ElansrError
 from elansr.server.page import html
 from elansr.server.page.previews import PictureFacts
+from elansr.server.page.words import CHINESE, ENGLISH
 
 SMALL, LARGE = PictureFacts(40, 30, "png", None, 8, 1), PictureFacts(1000, 1000, "jpeg", 90, 8, 2)
 
 
 def test_what_becomes_of_pictures() -> None:
-    assert html.size_after([SMALL], 4, None) == "40 x 30 becomes 160 x 120 pixels"
-    assert html.size_after([SMALL], 2, 61.0) == "40 x 30 becomes 80 x 60 pixels · about 61\N{NO-BREAK SPACE}s"
-    both = html.size_after([LARGE, LARGE], 3, 0.2)
+    assert html.becomes(ENGLISH, [SMALL], [(160, 120)], None) == "40 x 30 becomes 160 x 120 pixels"
+    assert (
+        html.becomes(ENGLISH, [SMALL], [(80, 60)], 61.0)
+        == "40 x 30 becomes 80 x 60 pixels · about 61\N{NO-BREAK SPACE}s"
+    )
+    both = html.becomes(ENGLISH, [LARGE, LARGE], [(3000, 3000), (3000, 3000)], 0.2)
     assert both == "2 pictures: 4 become 36 megapixels · about a second"  # of two pages each
 
 
@@ -26,7 +31,7 @@ def test_what_becomes_of_pictures() -> None:
     ],
 )
 def test_times(seconds: float, text: str) -> None:
-    assert html.about(seconds) == text
+    assert html.about(ENGLISH, seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -40,10 +45,15 @@ def test_times(seconds: float, text: str) -> None:
     ],
 )
 def test_the_time_that_is_left(share: float, seconds: float | None, expected: float | None, text: str) -> None:
-    assert text in html.progress(share, seconds, expected)
+    assert text in html.progress(ENGLISH, share, seconds, expected)
 
 
 def test_names_of_clients_are_text() -> None:
-    assert "<p>2 of 3: &lt;b&gt;.png · 0 %</p>" in html.progress(0, 1, None, "2 of 3: <b>.png")
-    assert "<b>" not in html.of_file("broken", "<b>.png")
-    assert html.of_file("a.png: broken", "a.png").count("a.png") == 1
+    assert "<p>2 of 3: &lt;b&gt;.png · 0 %</p>" in html.progress(ENGLISH, 0, 1, None, "2 of 3: <b>.png")
+    assert "<b>" not in html.problem(ENGLISH, ElansrError("broken"), "<b>.png")
+    assert html.problem(ENGLISH, ElansrError("a.png: broken"), "a.png").count("a.png") == 1
+
+
+def test_chinese() -> None:
+    assert html.becomes(CHINESE, [SMALL], [(160, 120)], 61.0) == "40 x 30 将变为 160 x 120 像素 · 约 61 秒"
+    assert "<p>25 % · 剩余约 30 秒</p>" in html.progress(CHINESE, 0.25, 10.0, None)

@@ -23,6 +23,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from elansr.server.limits import queue_full
+from elansr.server.page import actions
 from elansr.server.page.mount import mount
 from elansr.server.page.page_files import PageFolder
 from elansr.server.processing import RequestOptions
@@ -53,7 +54,9 @@ def test_a_picture_is_upscaled_compared_and_downloaded(site: Site, tab: Any) -> 
     page = tab()
     choose(page, (name, data))
     page.wait_for_selector(".chosen img")
-    assert f"40 x 30 pixels · JPEG, quality 95 · {round(len(data) / 1000)} kB" in page.inner_text("#about")
+    assert f"40 x 30 pixels · JPEG, quality 95 · {round(len(data) / 1000)}\N{NO-BREAK SPACE}kB" in page.inner_text(
+        "#about"
+    )
     page.wait_for_selector("#size .notice")
     assert re.fullmatch(r"40 x 30 becomes 80 x 60 pixels · about (a second|\d+\s(s|min))", page.inner_text("#size"))
     page.click("#go")
@@ -61,7 +64,7 @@ def test_a_picture_is_upscaled_compared_and_downloaded(site: Site, tab: Any) -> 
     assert sizes(page, "#slider") == [[80, 60], [80, 60]]
     wanted = site.service.submit(data, name, RequestOptions(scale=2, quality=95)).result()
     assert download(page) == ("Über uns #1 (100%25)_x2.jpg", wanted.data)
-    assert all(text in page.inner_text("#card") for text in ("80 x 60 pixels", "tiny_x2", " s"))
+    assert all(text in page.inner_text("#card") for text in ("80 x 60 pixels", "tiny_x2", "\N{NO-BREAK SPACE}s"))
     _look_at_a_detail(page)
     _move_the_line_by_key(page)
 
@@ -90,8 +93,9 @@ def test_released_models_offer_the_scales_that_they_have(tab: Any) -> None:
         "tiny_x2", "Automatic", "elan-light", "elan-light-real",
     ]  # fmt: skip
     page.click("ul[role=listbox] li:has-text('elan-light-real')")
-    page.wait_for_selector("#scale label:has-text('4 times')")
-    assert page.locator("#scale label").all_inner_texts() == ["2 times", "4 times"]
+    page.wait_for_selector("#scale label:has-text('4\N{MULTIPLICATION SIGN}')")
+    scales = [text[0] for text in page.locator("#scale label").all_inner_texts()]
+    assert scales == ["2", "4", "O"]
 
 
 def test_a_phone_shows_it_without_scrolling_sideways(tab: Any) -> None:
@@ -225,7 +229,8 @@ def test_stop_ends_the_request(site: Site, tab: Any, held: Held, monkeypatch: py
     assert held.tiles < 4  # of about fifty
 
 
-def test_closing_the_tab_ends_the_request(site: Site, tab: Any, held: Held) -> None:
+def test_closing_the_tab_ends_the_request(site: Site, tab: Any, held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "AWAY", 0.1)
     page = tab()
     choose(page, ("large.png", picture("PNG", 200, 200)))
     page.click("#go")

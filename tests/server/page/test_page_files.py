@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 from elansr.images import Picture, read, write
-from elansr.server.limits import Limits, Rejected
-from elansr.server.page.page_files import MOST_PICTURES, PageFolder, SentFile, Uploads, sent_files
+from elansr.server.limits import Limits
+from elansr.server.page.page_files import (
+    MOST_PICTURES,
+    ChosenPicture,
+    PageFolder,
+    SentFile,
+    UnusableFile,
+    Uploads,
+    sent_files,
+)  # fmt: skip
+from elansr.server.page.words import PageError
 
 
 @pytest.fixture
@@ -34,13 +43,13 @@ def test_what_our_script_tells() -> None:
     ],
 )  # fmt: skip
 def test_what_it_does_not_tell(message: str) -> None:
-    with pytest.raises(Rejected, match="that was no upload: choose the picture again"):
+    with pytest.raises(PageError, match="the upload could not be read: choose the picture again"):
         sent_files(message)
 
 
 def test_how_many() -> None:
     assert len(sent_files(json.dumps([{"name": "a", "bytes": 1}] * MOST_PICTURES))) == MOST_PICTURES
-    with pytest.raises(Rejected, match="51 files are more than the 50 that are taken at once: choose fewer"):
+    with pytest.raises(PageError, match="51 files are more than the 50 that are taken at once: choose fewer"):
         sent_files(json.dumps([{"name": "a", "bytes": 1}] * (MOST_PICTURES + 1)))
 
 
@@ -50,21 +59,20 @@ def test_only_what_was_uploaded_is_looked_at(folder: PageFolder, tmp_path: Path)
     inside = folder.new() / "a.png"
     inside.write_bytes((tmp_path / "a.png").read_bytes())
     uploads = Uploads(folder, replace(Limits(), max_bytes=10_000))
-    html, chosen = uploads.look(SentFile("mine.png", 99, inside))
-    assert chosen is not None
+    chosen = uploads.look(SentFile("mine.png", 99, inside))
+    assert isinstance(chosen, ChosenPicture)
     assert np.array_equal(read(chosen.path).pixels, pixels)
     assert (chosen.about.pixels, chosen.thumbnail.is_file()) == (600, True)
-    assert "<strong>mine.png</strong><span>30 x 20 pixels · PNG" in html
+    assert (chosen.name, chosen.size) == ("mine.png", inside.stat().st_size)
     for sent, sentence in (
-        (SentFile("mine.png", 99, tmp_path / "a.png"), "mine.png: the picture is no longer on the server"),
-        (SentFile("mine.png", 99, inside.with_name("b")), "mine.png: the picture is no longer on the server"),
-        (SentFile("mine.png", 99, None), "mine.png: it did not reach the server"),
+        (SentFile("mine.png", 99, tmp_path / "a.png"), "the picture is no longer on the server"),
+        (SentFile("mine.png", 99, inside.with_name("b")), "the picture is no longer on the server"),
+        (SentFile("mine.png", 99, None), "it did not reach the server"),
         (
             SentFile("mine.png", 10_001, None),
-            "mine.png: the file has 10 kB, more than the 10 kB that this server takes",
+            "the file has 10 kB, more than the 10 kB that this server takes",
         ),
     ):
-        html, chosen = uploads.look(sent)
-        assert chosen is None
-        assert sentence in html
-        assert "elansr-page" not in html
+        found = uploads.look(sent)
+        assert isinstance(found, UnusableFile)
+        assert str(found.why).startswith(sentence)

@@ -1,194 +1,181 @@
 """What the page does when somebody uses it, from pressing the button to the result."""
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from elansr.errors import ElansrError
+from elansr.errors import ElansrError, PictureError
 from elansr.server.limits import Rejected
 from elansr.server.offered_models import ModelFamily
 from elansr.server.page import html, previews
 from elansr.server.page.page_files import (
     GONE,
+    KEPT_SECONDS,
     ChosenPicture,
     KeptResult,
     PageFolder,
+    UnusableFile,
     Uploads,
     archive,
     keep_result,
     link,
     sent_files,
 )
+from elansr.server.page.runs import TOO_FAR, BeforeAfter, Choices, PageRun, View
+from elansr.server.page.words import PageError, Words
 from elansr.server.processing import RequestOptions
 from elansr.server.service import QueuedRequest, Service
-from elansr.server.throughput import Throughput
-from elansr.upscaling import Extension
-
-LOOKED_AT = 0.1
-"""Seconds between two looks at how far a request is."""
-PATIENCE = 2.0
-"""Seconds between two attempts to get a place in a full queue."""
-
-
-class PageRun:
-    """One press of the button.
-
-    Attributes:
-        stopped: whether it is to end.
-    """
-
-    def __init__(self, pictures: Sequence[ChosenPicture], throughput: Throughput) -> None:
-        self.stopped = False
-        self._number, self._ended = len(pictures), 0
-        self._pixels, self._done = sum(chosen.about.pixels for chosen in pictures), 0
-        self._expected = throughput.seconds(self._pixels)
-        self._began = 0.0
-        self._task: QueuedRequest | None = None
-
-    def stop(self) -> None:
-        """Ends it; what is left is not done."""
-        self.stopped = True
-        if self._task:
-            self._task.cancel()
-
-    async def watch(self, chosen: ChosenPicture, task: QueuedRequest) -> AsyncIterator[str]:
-        """HTML of the progress, whenever it changes, until the request for a picture has ended or this was stopped."""
-        self._task, shown = task, ""
-        while not task.future.done() and task.remaining and not self.stopped:
-            text = self._progress(chosen, task)
-            if text != shown:
-                shown = text
-                yield text
-            await asyncio.sleep(LOOKED_AT)
-
-    def passed(self, chosen: ChosenPicture) -> None:
-        """The next picture's turn has come, however this one ended."""
-        self._ended, self._done = self._ended + 1, self._done + chosen.about.pixels
-
-    async def submitted(self, submit: Callable[[], Awaitable[QueuedRequest]]) -> QueuedRequest:
-        """The request for a picture; after the first of several it waits where the queue is full.
-
-        Raises:
-            Rejected: it is not taken on.
-        """
-        while True:
-            try:
-                return await submit()
-            except Rejected as error:
-                if error.code != "queue_full" or self.stopped or not self._ended:
-                    raise
-            await asyncio.sleep(PATIENCE)
-
-    def _progress(self, chosen: ChosenPicture, task: QueuedRequest) -> str:
-        """The clock starts with the work, not while it waits."""
-        now = time.monotonic()
-        if task.in_work:
-            self._began = self._began or now
-        share = (self._done + task.progress * chosen.about.pixels) / self._pixels
-        which = f"{self._ended + 1} of {self._number}: {chosen.name}" if self._number > 1 else ""
-        return html.progress(share, now - self._began if task.in_work else None, self._expected, which)
-
 
 T = TypeVar("T")
+Sent = ChosenPicture | UnusableFile
 
 PREPARING = 2
 """Pictures that are prepared for the browser at once; each may take the memory of a whole result."""
 LARGEST_DETAIL = 1600
 """The widest cut-out, in pixels."""
+LONGEST_TAB = 64
+"""Characters of the name of a tab, which comes from a browser."""
+AWAY = 30.0
+"""Seconds that a run goes on after its tab has gone: a refresh, or a phone between two networks, takes some."""
 
-
-class View(NamedTuple):
-    """What the page shows of a request.
-
-    Attributes:
-        status: HTML of the progress or of a problem; "" is nothing.
-        card: HTML of the download; "" is none yet.
-        slider: the two pictures to compare; None is none yet.
-        overview: the result on which a detail is chosen; None is none yet.
-        made: the result, for `Actions.detail`.
-        working: whether there is something to stop.
-    """
-
-    status: str
-    card: str = ""
-    slider: tuple[str, str] | None = None
-    overview: str | None = None
-    made: KeptResult | None = None
-    working: bool = False
+_LOG = logging.getLogger(__name__)
 
 
 class Actions:
-    """Answers to what users do; `kinds` are the models on offer, by name."""
+    """Answers to what users do; `kinds` are the models on offer, by name.
+
+    A session of Gradio ends with a refresh; a tab of the browser, which has a random name of its own, does not.
+    """
 
     def __init__(self, service: Service, kinds: Mapping[str, ModelFamily], folder: PageFolder) -> None:
         self._service, self._families, self._folder = service, kinds, folder
         self._uploads = Uploads(folder, service.limits)
-        self._running: dict[str, PageRun] = {}
+        self._tabs: dict[str, str] = {}
+        self._runs: dict[str, PageRun] = {}
+        self._work: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(PREPARING, "elansr-page")
 
     def close(self) -> None:
-        """Ends what is being prepared."""
+        """Ends what is in work and what is being prepared."""
+        for work in self._work:
+            work.cancel()
         self._threads.shutdown(cancel_futures=True)
 
-    async def take(self, message: str) -> AsyncIterator[tuple[str, tuple[ChosenPicture, ...]]]:
-        """Files were sent: what to say of them, and those that are pictures, as one after the other is looked at."""
+    def arrived(self, session: str, tab: str) -> PageRun | None:
+        """A tab was opened or refreshed; its last run, if its files are still there."""
+        tab = self._tabs[session] = tab[:LONGEST_TAB] or session
+        oldest = time.monotonic() - KEPT_SECONDS
+        self._runs = {name: run for name, run in self._runs.items() if not run.ended or run.started > oldest}
+        run = self._runs.get(tab)
+        there = run and all(path.is_file() for path in run.files)
+        return run if there else None
+
+    def left(self, session: str) -> None:
+        """A tab was closed or refreshed: unless it comes back, its run ends."""
+        tab = self._tabs.pop(session, session)
+
+        def end_unless_back() -> None:
+            if tab not in self._tabs.values() and tab in self._runs:
+                self._runs[tab].stop()
+
+        asyncio.get_running_loop().call_later(AWAY, end_unless_back)
+
+    async def take(self, message: str, say: Words) -> AsyncIterator[tuple[str, tuple[Sent, ...]]]:
+        """Files were sent: what to say of them, and what they are, as one after the other is looked at."""
         try:
             sent = sent_files(message)
-        except ElansrError as error:
-            yield html.sentence(str(error)), ()
+        except PageError as error:
+            yield html.problem(say, error), ()
             return
-        rows: list[str] = []
-        found: list[ChosenPicture] = []
+        found: list[Sent] = []
         for each in sent:
-            row, chosen = await self._threaded(lambda each=each: self._uploads.look(each))  # type: ignore[misc]
-            rows.append(row)
-            found += [chosen] if chosen else []
-            yield rows[0] if len(sent) == 1 else html.several(rows), tuple(found)
+            found.append(await self._threaded(lambda each=each: self._uploads.look(each)))  # type: ignore[misc]
+            yield listed(found, say), tuple(found)
 
-    def size_after(self, chosen: Sequence[ChosenPicture], scale: int) -> tuple[str, bool]:
-        """How large the results of a scale will be and how long they will take, and whether any can be made."""
-        if not chosen:
+    def scale_for(self, sent: Sequence[Sent], kind: str, wanted: int | str) -> int | str:
+        """The largest scale of a model, up to the wanted one, whose results are not too large for the server."""
+        if not isinstance(wanted, int):
+            return wanted
+        most = self._service.limits.max_result_pixels
+        largest = max((each.about.pixels for each in pictures(sent)), default=0)
+        scales = sorted(self._families[kind].scales)
+        fitting = [scale for scale in scales if largest * scale**2 <= most] or scales[:1]
+        return max((scale for scale in fitting if scale <= wanted), default=fitting[0])
+
+    def size_after(self, sent: Sequence[Sent], choices: Choices, say: Words) -> tuple[str, bool]:
+        """How large the results will be and how long they will take, and whether any can be made."""
+        abouts = [each.about for each in pictures(sent)]
+        if not abouts:
             return "", False
         most = self._service.limits.max_result_pixels
-        fitting = [each.about for each in chosen if each.about.pixels * scale**2 <= most]
-        if not fitting:
-            return html.too_large(html.size_after([each.about for each in chosen], scale, None), most), False
-        seconds = self._service.throughput.seconds(sum(about.pixels for about in fitting))
-        text = html.size_after([each.about for each in chosen], scale, seconds)
+        try:
+            sizes = [self._sizes(about, choices) for about in abouts]
+            fitting = [(about, final) for about, (final, pixels) in zip(abouts, sizes, strict=True) if pixels <= most]
+            if not fitting:
+                found = html.becomes(say, abouts, [final for final, _ in sizes], None)
+                text = "{found}, more than the {most} that this server makes: choose a smaller size"
+                raise PageError(text, found=found, most=html.megapixels(say, most))
+        except PageError as error:
+            return html.problem(say, error), False
+        seconds = self._service.throughput.seconds(sum(about.pixels for about, _ in fitting))
+        text = html.becomes(say, abouts, [final for final, _ in sizes], seconds)
+        longest = self._service.throughput.seconds(max(about.pixels for about, _ in fitting))
+        if longest and longest > self._service.limits.seconds:
+            limit = html.about(say, self._service.limits.seconds)
+            text += " · " + say("a picture that takes more than {time} is given up", time=limit)
         return html.notice(text), True
 
-    async def upscale(
-        self, session: str, chosen: Sequence[ChosenPicture], kind: str, scale: int, extension: Extension, quality: int
-    ) -> AsyncIterator[View]:
+    def _sizes(self, about: previews.PictureFacts, choices: Choices) -> tuple[tuple[int, int], int]:
+        """Width and height of a result, and the pixels of its pages at their largest, maybe before they are shrunk."""
+        scales = sorted(self._families[choices.kind].scales)
+        try:
+            factor = choices.size.factor(about.width, about.height) or 0.0
+        except PictureError:
+            raise PageError(TOO_FAR) from None
+        chosen = choices.scale if isinstance(choices.scale, int) else None
+        scale = chosen or next((scale for scale in scales if scale >= factor), scales[-1])
+        final = choices.size.of(about.width, about.height, scale)
+        return final, max(final[0] * final[1], about.width * about.height * scale**2) * about.pages
+
+    async def upscale(self, session: str, sent: Sequence[Sent], choices: Choices, say: Words) -> AsyncIterator[View]:
         """Upscales pictures, one after the other; one press of the button at a time in each tab.
 
         Yields:
             What to show, as it goes on.
         """
         self.stop(session)
+        chosen = pictures(sent)
         try:
             if not chosen:
-                raise Rejected(422, "no_picture", "choose a picture first")
-            options = RequestOptions(self._name(kind, scale), scale, extension=extension, quality=quality)
+                raise PageError("choose a picture first")
+            options = choices.options(self._families[choices.kind].scales if choices.kind in self._families else {})
         except ElansrError as error:
-            yield View(html.sentence(str(error)))
+            yield View(html.problem(say, error))
             return
-        run = self._running[session] = PageRun(chosen, self._service.throughput)
-        views = self._alone(run, chosen[0], options) if len(chosen) == 1 else self._in_a_row(run, chosen, options)
-        try:
-            async for view in views:
-                yield view
-        finally:
-            run.stop()
-            if self._running.get(session) is run:
-                del self._running[session]
+        run = self._runs[self._tab(session)] = PageRun(chosen, choices, self._service.throughput, say)
+        work = asyncio.create_task(self._do(run, options))
+        self._work.add(work)  # the loop itself keeps no more than a weak reference
+        work.add_done_callback(self._work.discard)
+        async for view in run.views():
+            yield view
 
     def stop(self, session: str) -> None:
         """Ends what a tab has asked for, if it still runs."""
-        if run := self._running.pop(session, None):
+        if run := self._runs.get(self._tab(session)):
             run.stop()
+
+    async def compare(self, session: str, key: object) -> BeforeAfter | None:
+        """One of several results beside its picture; `key` is its number, from a browser."""
+        run = self._runs.get(self._tab(session))
+        results = {str(number): made for number, made in enumerate(run.results if run else [])}
+        if not run or key not in results:
+            return None
+        run.compared = await self._compared(results[str(key)])
+        run.view = run.view._replace(comparison=run.compared)
+        return run.compared
 
     async def detail(self, made: KeptResult | None, across: float, down: float, room: float) -> tuple[str, str] | None:
         """The two pictures of a detail, pixel for pixel.
@@ -205,83 +192,115 @@ class Actions:
         files = await self._threaded(lambda: previews.detail(made.source, made.path, folder, box, made.size, most))
         return str(files[0]), str(files[1])
 
-    async def _alone(self, run: PageRun, chosen: ChosenPicture, options: RequestOptions) -> AsyncIterator[View]:
+    def _tab(self, session: str) -> str:
+        return self._tabs.get(session, session)
+
+    async def _do(self, run: PageRun, options: RequestOptions) -> None:
+        """The work of a run, whoever looks on."""
+        try:
+            async for view in self._alone(run, options) if len(run.chosen) == 1 else self._in_a_row(run, options):
+                run.view = view
+        except Exception:  # noqa: BLE001 - whatever it is, the tab must not wait for ever
+            _LOG.exception("a run of the page failed")
+            why = Rejected(500, "internal", "the service failed on this request: its log says why")
+            run.view = View(html.problem(run.say, why))
+        finally:
+            run.ended = True
+
+    async def _alone(self, run: PageRun, options: RequestOptions) -> AsyncIterator[View]:
         """One picture, from its start to what is shown of its result."""
+        [chosen], say = run.chosen, run.say
         try:
             task = await self._submitted(run, chosen, options)
             async for text in run.watch(chosen, task):
                 yield View(text, working=True)
             if run.stopped:
-                yield View(html.notice("Stopped."))
+                yield View(html.notice(say("Stopped.")))
                 return
             result = task.result()
         except ElansrError as error:
-            yield View(html.sentence(str(error), chosen.name))
+            yield View(html.problem(say, error))
             return
         made = await self._threaded(lambda: keep_result(self._folder, chosen, result))
-        card = html.done(result, link(made.path))
-        yield View(html.notice("Preparing the comparison …"), card, working=True)
-        yield await self._compared(card, made)
+        run.results.append(made)
+        card = html.done(say, result, link(made.path))
+        yield View(html.notice(say("Preparing the comparison …")), card, working=True)
+        comparison = await self._compared(made)
+        too_large = html.notice(say("Done, but too large to be shown here: download it."))
+        yield View("" if comparison else too_large, card, comparison)
 
-    async def _in_a_row(
-        self, run: PageRun, chosen: Sequence[ChosenPicture], options: RequestOptions
-    ) -> AsyncIterator[View]:
+    async def _in_a_row(self, run: PageRun, options: RequestOptions) -> AsyncIterator[View]:
         """Several pictures: a list of downloads that grows; one that cannot be done gets its sentence in it."""
         rows: list[str] = []
-        made: list[KeptResult] = []
-        for each in chosen:
+        say = run.say
+        for each in run.chosen:
             try:
                 task = await self._submitted(run, each, options)
                 async for text in run.watch(each, task):
-                    yield View(text, html.several(rows), working=True)
+                    yield View(text, html.several(rows), run.compared, working=True)
                 if run.stopped:
                     break
                 result = task.result()
             except ElansrError as error:
-                rows.append(html.of_file(str(error), each.name))
+                rows.append(html.problem(say, error, each.name))
             else:
-                made.append(await self._threaded(lambda: keep_result(self._folder, each, result)))  # noqa: B023 - awaited
-                rows.append(html.made(result, link(made[-1].path), link(each.thumbnail)))
+                made = await self._threaded(lambda: keep_result(self._folder, each, result))  # noqa: B023 - awaited
+                rows.append(html.made(say, result, link(made.path), link(each.thumbnail), len(run.results)))
+                run.results.append(made)
             run.passed(each)
-        yield View(html.notice("Packing all of them …"), html.several(rows), working=True)
-        tail = await self._archived(made) if len(made) > 1 else ""
-        yield View(html.notice(html.ended(len(made), len(chosen), run.stopped)), html.several(rows, tail))
+        yield View(html.notice(say("Packing all of them …")), html.several(rows), run.compared, working=True)
+        tail = await self._archived(run) if len(run.results) > 1 else ""
+        if run.results and not run.compared:
+            run.compared = await self._compared(run.results[0])
+        text = "Stopped: {done} of {all} pictures are done." if run.stopped else "{done} of {all} pictures are done."
+        status = html.notice(say(text, done=len(run.results), all=len(run.chosen)))
+        yield View(status, html.several(rows, tail), run.compared)
 
-    async def _archived(self, made: Sequence[KeptResult]) -> str:
+    async def _archived(self, run: PageRun) -> str:
         try:
-            path = await self._threaded(lambda: archive(self._folder, made))
+            path = await self._threaded(lambda: archive(self._folder, run.results))
         except OSError:  # one of them is gone by now, or the disk is full: what there is can be downloaded alone
             return ""
-        return html.archive_download(path.name, link(path), path.stat().st_size)
+        return html.archive_download(run.say, path.name, link(path), path.stat().st_size)
 
     async def _submitted(self, run: PageRun, chosen: ChosenPicture, options: RequestOptions) -> QueuedRequest:
         return await run.submitted(lambda: self._threaded(lambda: self._submit(chosen, options)))
 
-    async def _compared(self, card: str, made: KeptResult) -> View:
+    async def _compared(self, made: KeptResult) -> BeforeAfter | None:
+        """None where it is too large, or its files are gone."""
         folder, most = made.path.parent, self._most(made)
         try:
             before, after = await self._threaded(lambda: previews.comparison(made.source, made.path, folder, most))
-        except (ElansrError, MemoryError):
-            return View(html.notice("It is done, but too large to be shown here: download it."), card)
-        return View("", card, (str(before), str(after)), str(after), made)
+        except (ElansrError, OSError, MemoryError):
+            return None
+        return BeforeAfter(str(before), str(after), made)
 
     def _submit(self, chosen: ChosenPicture, options: RequestOptions) -> QueuedRequest:
         try:
             data = chosen.path.read_bytes()
         except FileNotFoundError as error:
-            raise Rejected(422, "gone", GONE) from error
+            raise PageError(GONE) from error
         return self._service.submit(data, chosen.name, options)
 
     def _most(self, made: KeptResult) -> int:
         """Pixels that a picture file may have: those of what was sent, or of its result."""
         return max(self._service.limits.max_pixels, made.size[0] * made.size[1])
 
-    def _name(self, kind: str, scale: int) -> str:
-        """What a request names for a row of the list and a scale."""
-        scales = self._families[kind].scales if kind in self._families else {}
-        if scale not in scales:
-            raise Rejected(422, "invalid_request", f"{kind} does not enlarge {scale} times: choose another scale")
-        return scales[scale]
-
     async def _threaded(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def pictures(sent: Sequence[Sent]) -> list[ChosenPicture]:
+    """Those of the files that are pictures."""
+    return [each for each in sent if isinstance(each, ChosenPicture)]
+
+
+def listed(sent: Sequence[Sent], say: Words) -> str:
+    """HTML of files that were sent."""
+    rows = [
+        html.chosen(say, each.name, each.about, each.size, link(each.thumbnail), each.key)
+        if isinstance(each, ChosenPicture)
+        else html.problem(say, each.why, each.name)
+        for each in sent
+    ]
+    return html.several(rows) if len(rows) > 1 else "".join(rows)

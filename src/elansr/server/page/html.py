@@ -1,10 +1,11 @@
-"""The page's texts as HTML; everything from clients is escaped."""
+"""The page's texts as HTML, in the language of the reader; everything from clients is escaped."""
 
 from collections.abc import Sequence
 from html import escape
 
 from elansr.server.limits import Limits
 from elansr.server.page.previews import PictureFacts
+from elansr.server.page.words import Words
 from elansr.server.processing import UpscaledFile
 from elansr.text import data_size
 
@@ -14,21 +15,15 @@ _FORMATS = {"webp": "WebP"}
 _MEGA = 1_000_000
 
 
-def sentence(text: str, name: str = "") -> str:
-    """What went wrong, read out by screen readers at once.
-
-    Args:
-        text: in lower case, as errors are.
-        name: of a file; it stays as it is where the text starts with it.
-    """
-    if not (name and text.startswith(name)):
+def problem(say: Words, error: Exception, name: str = "") -> str:
+    """What went wrong, read out by screen readers at once; a file that it is about is named in front."""
+    text = say.of_error(error)
+    if name and not text.startswith(name):
+        text = f"{name}: {text}"
+    elif not name:
         text = text[:1].upper() + text[1:]
-    return f'<p class="problem" role="alert">{escape(text)}{"" if text.endswith(".") else "."}</p>'
-
-
-def of_file(text: str, name: str) -> str:
-    """What went wrong with a file, which is named in front."""
-    return sentence(text if text.startswith(name) else f"{name}: {text}", name)
+    end = "" if text.endswith((".", "。")) else "。" if say.lang.startswith("zh") else "."
+    return f'<p class="problem" role="alert">{escape(text)}{end}</p>'
 
 
 def notice(text: str) -> str:
@@ -36,49 +31,56 @@ def notice(text: str) -> str:
     return f'<p class="notice" role="status">{escape(text)}</p>'
 
 
-def chosen(name: str, about: PictureFacts, size: int, thumbnail: str) -> str:
-    """A picture that was sent, with its name and what it is."""
+def several(rows: Sequence[str], tail: str = "") -> str:
+    """A list of pictures that were sent, or of what became of them; `tail` stands below it."""
+    items = "".join(f"<li>{row}</li>" for row in rows)
+    return f'<ul class="several">{items}</ul>{tail}'
+
+
+def chosen(say: Words, name: str, about: PictureFacts, size: int, thumbnail: str, key: str) -> str:
+    """A picture that was sent: what it is, and a button that removes it, the one of that key."""
+    label, title = escape(say("Remove {name}", name=name)), escape(say("Remove"))
     return (
-        f'<figure class="chosen"><img src="{escape(thumbnail)}" alt="The picture you chose">'
+        f'<figure class="chosen"><img src="{escape(thumbnail)}" alt="{escape(say("The picture you chose"))}">'
         f'<figcaption role="status"><strong>{escape(name)}</strong>'
-        f"<span>{facts(about, size)}</span></figcaption></figure>"
+        f"<span>{escape(facts(say, about, size))}</span></figcaption>"
+        f'<button type="button" class="remove" data-key="{key}" aria-label="{label}" title="{title}">'
+        '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M6 6l12 12M18 6L6 18"/></svg></button></figure>'
     )
 
 
-def facts(about: PictureFacts, size: int) -> str:
+def facts(say: Words, about: PictureFacts, size: int) -> str:
     """What a file is: "320 x 240 pixels · JPEG, quality 95 · 19 kB"."""
-    quality = f", quality {about.quality}" if about.quality else ""
+    kind = _FORMATS.get(about.format, about.format.upper())
     parts = [
-        f"{about.width} x {about.height} pixels",
-        _FORMATS.get(about.format, about.format.upper()) + quality,
-        *(["16 bit"] if about.bits > 8 else []),
-        *([f"{about.pages} pages, shown is the first"] if about.pages > 1 else []),
-        data_size(size),
+        say("{width} x {height} pixels", width=about.width, height=about.height),
+        say("{format}, quality {quality}", format=kind, quality=about.quality) if about.quality else kind,
+        *([say("16 bit")] if about.bits > 8 else []),
+        *([say("{pages} pages, the first is shown", pages=about.pages)] if about.pages > 1 else []),
+        _unbroken(data_size(size)),
     ]
     return " · ".join(parts)
 
 
-def size_after(abouts: Sequence[PictureFacts], scale: int, seconds: float | None) -> str:
+def becomes(say: Words, abouts: Sequence[PictureFacts], sizes: Sequence[tuple[int, int]], seconds: float | None) -> str:
     """What becomes of pictures: "40 x 30 becomes 80 x 60 pixels · about 5 s".
 
     Args:
+        sizes: width and height of each result.
         seconds: that it will take; None where nobody knows.
     """
     if len(abouts) == 1:
-        width, height = abouts[0].width, abouts[0].height
-        text = f"{width} x {height} becomes {width * scale} x {height * scale} pixels"
+        before, after = f"{abouts[0].width} x {abouts[0].height}", f"{sizes[0][0]} x {sizes[0][1]}"
+        text = say("{before} becomes {after} pixels", before=before, after=after)
     else:
-        before = sum(about.pixels for about in abouts)
-        text = f"{len(abouts)} pictures: {before / _MEGA:.3g} become {megapixels(before * scale**2)}"
-    return text if seconds is None else f"{text} · {about(seconds)}"
+        pixels = sum(about.pixels for about in abouts)
+        results = sum(about.pages * width * height for about, (width, height) in zip(abouts, sizes, strict=True))
+        words = {"number": len(abouts), "before": f"{pixels / _MEGA:.3g}", "after": megapixels(say, results)}
+        text = say("{number} pictures: {before} become {after}", **words)
+    return text if seconds is None else f"{text} · {about(say, seconds)}"
 
 
-def too_large(text: str, most: int) -> str:
-    """That the service does not make a result, and what to do; `text` says its size."""
-    return sentence(f"{text}, more than the {megapixels(most)} that this server makes: take a smaller scale")
-
-
-def progress(share: float, seconds: float | None, expected: float | None, which: str = "") -> str:
+def progress(say: Words, share: float, seconds: float | None, expected: float | None, which: str = "") -> str:
     """A bar with percent, and the time that is left as soon as there is an estimate.
 
     Args:
@@ -89,76 +91,90 @@ def progress(share: float, seconds: float | None, expected: float | None, which:
     """
     percent = int(share * 100)
     rest = _rest(share, seconds, expected) if seconds is not None else None
-    state = "Waiting for its turn …" if seconds is None else f"{percent} %"
-    text = " · ".join(part for part in (escape(which), state, f"{about(rest)} left" if rest else "") if part)
+    state = say("Waiting for its turn …") if seconds is None else f"{percent} %"
+    left = say("{time} left", time=about(say, rest)) if rest else ""
+    text = escape(" · ".join(part for part in (which, state, left) if part))
     return (
-        f'<div class="work"><div class="bar" role="progressbar" aria-label="Upscaling" aria-valuemin="0" '
-        f'aria-valuemax="100" aria-valuenow="{percent}"><i style="width:{percent}%"></i></div><p>{text}</p></div>'
+        f'<div class="work"><div class="bar" role="progressbar" aria-label="{escape(say("Upscaling"))}" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
+        f"<p>{text}</p></div>"
     )
 
 
-def several(rows: Sequence[str], tail: str = "") -> str:
-    """A list of pictures that were sent, or of what became of them; `tail` stands below it."""
-    items = "".join(f"<li>{row}</li>" for row in rows)
-    return f'<ul class="several">{items}</ul>{tail}'
-
-
-def made(result: UpscaledFile, link: str, thumbnail: str) -> str:
-    """A result among several: its download."""
-    facts = f"{result.width} x {result.height} pixels · {escape(result.model)} · {result.seconds:.1f}&nbsp;s"
+def made(say: Words, result: UpscaledFile, link: str, thumbnail: str, number: int) -> str:
+    """A result among several: its download, and a button that compares it, the one of that number."""
+    facts = [
+        say("{width} x {height} pixels", width=result.width, height=result.height),
+        result.model,
+        _seconds(say, result),
+        _unbroken(data_size(len(result.data))),
+        *result.notes,
+    ]
+    label = escape(say("Compare {name}", name=result.file_name))
     return (
         f'<figure class="chosen"><img src="{escape(thumbnail)}" alt=""><figcaption>'
         f'<a href="{escape(link)}" download="{escape(result.file_name)}">{escape(result.file_name)}</a>'
-        f"<span>{facts} · {data_size(len(result.data))}</span></figcaption></figure>"
+        f"<span>{escape(' · '.join(facts))}</span></figcaption>"
+        f'<button type="button" class="compare" data-key="{number}" aria-label="{label}">'
+        f"{escape(say('Compare'))}</button></figure>"
     )
 
 
-def ended(done: int, number: int, stopped: bool) -> str:
-    """How several pictures ended."""
-    return f"{'Stopped: ' if stopped else ''}{done} of {number} pictures are done."
-
-
-def archive_download(name: str, link: str, size: int) -> str:
+def archive_download(say: Words, name: str, link: str, size: int) -> str:
     """The download of several results at once."""
     return (
         f'<div class="done"><a class="download" href="{escape(link)}" download="{escape(name)}">'
-        f"<span>Download all</span><small>{escape(name)}, {data_size(size)}</small></a></div>"
+        f"<span>{escape(say('Download all'))}</span><small>{escape(name)}, {data_size(size)}</small></a></div>"
     )
 
 
-def done(result: UpscaledFile, link: str) -> str:
+def done(say: Words, result: UpscaledFile, link: str) -> str:
     """The download and what was done."""
-    notes = f"<dt>Note</dt><dd>{escape('; '.join(result.notes))}</dd>" if result.notes else ""
-    why = f" ({escape(result.reason)})" if result.reason else ""
+    why = f" ({result.reason})" if result.reason else ""
+    rows = {
+        "Size": say("{width} x {height} pixels", width=result.width, height=result.height),
+        "Model": result.model + why,
+        "Time": _seconds(say, result),
+        **({"Note": "; ".join(result.notes)} if result.notes else {}),
+    }
+    listed = "".join(f"<dt>{escape(say(name))}</dt><dd>{escape(text)}</dd>" for name, text in rows.items())
+    text = escape(say("Download {name}", name=result.file_name))
     return (
         f'<div class="done"><a class="download" href="{escape(link)}" download="{escape(result.file_name)}">'
-        f"<span>Download {escape(result.file_name)}</span><small>{data_size(len(result.data))}</small></a>"
-        f'<dl role="status"><dt>Size</dt><dd>{result.width} x {result.height} pixels</dd>'
-        f"<dt>Model</dt><dd>{escape(result.model)}{why}</dd><dt>Time</dt><dd>{result.seconds:.1f} s</dd>"
-        f"{notes}</dl></div>"
+        f"<span>{text}</span><small>{data_size(len(result.data))}</small></a>"
+        f'<dl role="status">{listed}</dl></div>'
     )
 
 
-def hint(limits: Limits, formats: Sequence[str]) -> str:
+def hint(say: Words, limits: Limits, formats: Sequence[str]) -> str:
     """What may be sent."""
-    return f"{', '.join(formats)}<br>up to {data_size(limits.max_bytes)} and {megapixels(limits.max_pixels)}"
+    most = {"bytes": data_size(limits.max_bytes), "pixels": megapixels(say, limits.max_pixels)}
+    return f"{', '.join(formats)}<br>{say('up to {bytes} and {pixels}', **most)}"
 
 
-def megapixels(pixels: int) -> str:
+def megapixels(say: Words, pixels: int) -> str:
     """A number of pixels in words: "33.6 megapixels"."""
-    return f"{pixels / _MEGA:.3g} megapixels"
+    return say("{megapixels} megapixels", megapixels=f"{pixels / _MEGA:.3g}")
 
 
-def about(seconds: float) -> str:
-    """A time in words, which does not break between number and unit: "about 20 s"."""
+def about(say: Words, seconds: float) -> str:
+    """A time in words: "about 20 s"."""
     if seconds < 1.5:
-        return "about a second"
+        return say("about a second")
     if seconds < 90:
-        return f"about {seconds:.0f}\N{NO-BREAK SPACE}s"
-    minutes = seconds / 60
-    return (
-        f"about {minutes:.0f}\N{NO-BREAK SPACE}min" if minutes < 90 else f"about {minutes / 60:.0f}\N{NO-BREAK SPACE}h"
-    )
+        return say("about {n}\N{NO-BREAK SPACE}s", n=f"{seconds:.0f}")
+    if seconds < 5400:
+        return say("about {n}\N{NO-BREAK SPACE}min", n=f"{seconds / 60:.0f}")
+    return say("about {n}\N{NO-BREAK SPACE}h", n=f"{seconds / 3600:.0f}")
+
+
+def _unbroken(text: str) -> str:
+    """A number and its unit on one line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _seconds(say: Words, result: UpscaledFile) -> str:
+    return say("{seconds}\N{NO-BREAK SPACE}s", seconds=f"{result.seconds:.1f}")
 
 
 def _rest(share: float, seconds: float, expected: float | None) -> float | None:

@@ -16,7 +16,7 @@ from starlette.routing import Mount
 from elansr.server.offered_models import first_scale, kinds
 from elansr.server.page.actions import Actions
 from elansr.server.page.guard import Guard, Login
-from elansr.server.page.layout import ASSETS, PageLayout, asset
+from elansr.server.page.layout import ASSETS, PageLayout, asset, head
 from elansr.server.page.page_files import PageFolder
 from elansr.server.service import Service
 
@@ -57,8 +57,8 @@ def mount(app: FastAPI, service: Service, *, api_key: str | None = None, root_pa
 
     def build() -> None:
         places = {"allowed_paths": [str(folder.path)], "max_file_size": service.limits.max_bytes}
-        options = places | _look() | _login(api_key) | _LEFT_OUT
-        gr.mount_gradio_app(app, layout.blocks(), "/", root_path=root_path, **options)
+        page, options = layout.blocks(), places | _look() | _login(api_key) | _LEFT_OUT
+        gr.mount_gradio_app(app, page, "/", root_path=root_path, i18n=gr.I18n(**layout.labels.texts), **options)
         mounted = cast("Mount", app.routes[-1])
         mounted.app = Guard(Login(mounted.app), folder.path, service.limits.max_bytes)
 
@@ -84,7 +84,7 @@ def _in_loop(build: Callable[[], None]) -> None:
 
 @contextmanager
 def _environment(folder: Path) -> Iterator[None]:
-    """Settings of Gradio while it builds the page: where files go, and no telemetry.
+    """Settings of Gradio: where files go, and no telemetry.
 
     It reads one of them when it is imported; that would leave a folder among the temporary ones.
     """
@@ -115,11 +115,10 @@ def _look() -> dict[str, Any]:
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_dark="*primary_700",
         button_primary_background_fill_hover="*primary_800",
-        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_800",
         button_primary_text_color="white",
     )
-    head = f"{asset('head.html')}<script>{asset('keys.js')}</script>"
-    return {"theme": theme, "css": asset("style.css"), "head": head, "favicon_path": str(ASSETS / "favicon.png")}
+    return {"theme": theme, "css": asset("style.css"), "head": head(), "favicon_path": str(ASSETS / "favicon.png")}
 
 
 def _login(api_key: str | None) -> dict[str, Any]:
@@ -139,7 +138,8 @@ def _extend_lifespan(app: FastAPI, actions: Actions, folder: PageFolder) -> None
         async with around(running) as state:
             sweeping = asyncio.create_task(_sweep(folder))
             try:
-                yield state
+                with _environment(folder.path):  # Gradio makes parts anew when they change, and each asks again
+                    yield state
             finally:
                 sweeping.cancel()
                 actions.close()

@@ -16,8 +16,9 @@ from urllib.parse import quote
 
 from elansr.disk import TemporaryFolder
 from elansr.errors import ElansrError
-from elansr.server.limits import Limits, Rejected
-from elansr.server.page import html, previews
+from elansr.server.limits import Limits
+from elansr.server.page import previews
+from elansr.server.page.words import PageError
 from elansr.server.processing import UpscaledFile, rejected, safe_name
 from elansr.text import data_size
 
@@ -77,7 +78,7 @@ def _delete(path: Path) -> None:
 MOST_PICTURES = 50
 """That are taken at once."""
 GONE = "the picture is no longer on the server, which deletes it after a while: choose it again"
-LOST = "it did not reach the server: look at the connection and try again"
+LOST = "it did not reach the server: check the connection and try again"
 
 
 @dataclass(frozen=True)
@@ -86,16 +87,30 @@ class ChosenPicture:
 
     Attributes:
         name: as the client calls it.
+        size: of the file, in bytes.
     """
 
     name: str
     path: Path
     about: previews.PictureFacts
+    size: int = 0
+
+    @property
+    def key(self) -> str:
+        """Its folder's name, which no other picture has."""
+        return self.path.parent.name
 
     @property
     def thumbnail(self) -> Path:
         """A small JPEG of it."""
         return self.path.with_name("thumbnail.jpg")
+
+
+class UnusableFile(NamedTuple):
+    """A file that was sent and is no picture, or cannot be taken, and why."""
+
+    name: str
+    why: ElansrError
 
 
 class SentFile(NamedTuple):
@@ -118,7 +133,7 @@ def sent_files(message: str) -> list[SentFile]:
         message: JSON of our script, or of somebody who plays it: a list of {"name", "bytes", "path"}.
 
     Raises:
-        Rejected: it is something else, or too many.
+        PageError: it is something else, or too many.
     """
     try:
         sent = [
@@ -126,10 +141,10 @@ def sent_files(message: str) -> list[SentFile]:
             for row in json.loads(message)
         ]
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-        raise Rejected(422, "no_picture", "that was no upload: choose the picture again") from error
+        raise PageError("the upload could not be read: choose the picture again") from error
     if len(sent) > MOST_PICTURES:
-        text = f"{len(sent)} files are more than the {MOST_PICTURES} that are taken at once: choose fewer"
-        raise Rejected(422, "too_many_pictures", text)
+        text = "{number} files are more than the {most} that are taken at once: choose fewer"
+        raise PageError(text, number=len(sent), most=MOST_PICTURES)
     return sent
 
 
@@ -139,14 +154,12 @@ class Uploads:
     def __init__(self, folder: PageFolder, limits: Limits) -> None:
         self._folder, self._limits = folder, limits
 
-    def look(self, sent: SentFile) -> tuple[str, ChosenPicture | None]:
-        """What to say of a file, as HTML, and the picture if it is one."""
+    def look(self, sent: SentFile) -> ChosenPicture | UnusableFile:
+        """What a file is."""
         try:
-            chosen = self._taken(sent)
+            return self._taken(sent)
         except ElansrError as error:
-            return html.of_file(str(error), sent.name), None
-        size, thumbnail = chosen.path.stat().st_size, link(chosen.thumbnail)
-        return html.chosen(chosen.name, chosen.about, size, thumbnail), chosen
+            return UnusableFile(sent.name, error)
 
     def _taken(self, sent: SentFile) -> ChosenPicture:
         """Copies an upload to a folder of its own, where no other tab with the same file has a say."""
@@ -158,24 +171,23 @@ class Uploads:
             shutil.copyfile(upload, path)
             picture = previews.opened(path, self._limits.max_pixels, sent.name)
         except OSError as error:
-            raise Rejected(422, "gone", GONE) from error
+            raise PageError(GONE) from error
         except ElansrError as error:
             shutil.rmtree(folder)
             raise rejected(error, sent.name, self._limits) from error
-        chosen = ChosenPicture(sent.name, path, previews.about(picture))
+        chosen = ChosenPicture(sent.name, path, previews.about(picture), path.stat().st_size)
         previews.thumbnail(picture, chosen.thumbnail)
         return chosen
 
     def _arrived(self, sent: SentFile) -> Path:
         """Where an upload lies; only what lies in our folder is one."""
         if sent.size > self._limits.max_bytes:
-            has, most = data_size(sent.size), data_size(self._limits.max_bytes)
-            text = f"the file has {has}, more than the {most} that this server takes: send a smaller one"
-            raise Rejected(413, "too_many_bytes", text)
+            text = "the file has {bytes}, more than the {most} that this server takes: choose a smaller one"
+            raise PageError(text, bytes=data_size(sent.size), most=data_size(self._limits.max_bytes))
         if sent.path is None:
-            raise Rejected(422, "no_picture", LOST)
+            raise PageError(LOST)
         if self._folder.path.resolve() not in sent.path.parents:
-            raise Rejected(422, "no_picture", GONE)
+            raise PageError(GONE)
         return sent.path
 
 

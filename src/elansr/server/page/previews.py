@@ -79,7 +79,7 @@ def thumbnail(picture: Picture, path: Path) -> None:
 
 
 def comparison(source: Path, result: Path, folder: Path, max_pixels: int) -> tuple[Path, Path]:
-    """Writes the input, enlarged with bicubic, and the result as JPEG files of one size.
+    """Writes the input, enlarged with bicubic, and the result as JPEG files of one size, unless they are there already.
 
     Args:
         source: the picture file that was sent.
@@ -89,10 +89,12 @@ def comparison(source: Path, result: Path, folder: Path, max_pixels: int) -> tup
     Returns:
         The two files, of at most `SHOWN_PIXELS`.
     """
+    files = folder / "before.jpg", folder / "after.jpg"
+    if all(file.is_file() for file in files):
+        return files
     after = opened(result, max_pixels)
     height, width = after.pages[0].shape[:2]
     width, height = shown_size((width, height))
-    files = folder / "before.jpg", folder / "after.jpg"
     _write(resized(after.pages[0], width, height), after, files[1])
     del after  # before the other one is read
     before = opened(source, max_pixels)

@@ -15,7 +15,7 @@ function say(text) {
 async function sent(file, which) {
   const entry = { name: file.name, bytes: file.size };
   if (file.size > props.max_bytes) return entry;  // Python says so
-  say(`Sending ${which}${file.name} …`);
+  say(`${elansrSay('Sending')} ${which}${file.name} …`);
   try {
     entry.path = (await upload(file)).path;
   } catch (error) { /* without a path Python says that it did not arrive */ }
@@ -27,7 +27,7 @@ async function take(list) {
   if (!files.length) return;
   trigger('clear');
   for (const [index, file] of files.entries()) {
-    const which = files.length > 1 ? `${index + 1} of ${files.length}: ` : '';
+    const which = files.length > 1 ? `${index + 1}/${files.length}: ` : '';
     all.push(files.length > props.most ? { name: file.name, bytes: file.size } : await sent(file, which));
     if (mine !== latest) return;  // others were chosen meanwhile
   }

@@ -23,12 +23,24 @@ document.addEventListener('keydown', (event) => {
 });
 
 new MutationObserver(() => {
+  const title = elansrSay('elansr: larger pictures');
+  if (document.title !== title) document.title = title;
+  for (const button of document.querySelectorAll('#go, #stop')) {  // Gradio translates every text but that of its buttons
+    const node = [...button.childNodes].find((child) => child.nodeType === Node.TEXT_NODE && child.data.trim());
+    if (node && elansrSay(node.data.trim()) !== node.data.trim()) node.data = elansrSay(node.data.trim());
+  }
+  for (const part of document.querySelectorAll('main [aria-label], main [title]')) {  // names that Gradio has in English alone
+    for (const attribute of ['aria-label', 'title']) {
+      const name = part.getAttribute(attribute), said = elansrSay(name?.replace(/^(number input|range slider) for /, ''));
+      if (said !== (name ?? undefined)) part.setAttribute(attribute, said);
+    }
+  }
   for (const line of document.querySelectorAll('[data-testid="slider"]:not([tabindex])')) {
-    const attributes = { tabindex: 0, role: 'slider', 'aria-label': 'How much of the picture before is shown, in percent',
+    const attributes = { tabindex: 0, role: 'slider', 'aria-label': elansrSay('How much of the picture before is shown, in percent'),
                          'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': 50 };
     for (const [name, value] of Object.entries(attributes)) line.setAttribute(name, value);
     const [before, after] = line.parentElement.querySelectorAll('img');
-    before?.setAttribute('alt', 'The picture enlarged with bicubic');
-    after?.setAttribute('alt', 'The picture enlarged by elansr');
+    before?.setAttribute('alt', elansrSay('The picture enlarged with bicubic'));
+    after?.setAttribute('alt', elansrSay('The picture enlarged by elansr'));
   }
 }).observe(document.documentElement, { childList: true, subtree: true });
