@@ -199,3 +199,16 @@ def test_profiles_of_gif_and_bmp_are_read(kind):
     assert (picture.pixels == colour).all()
     expected = srgb_curve((np.array(colour) / 255) ** (563 / 256) @ np.transpose(ADOBE_TO_SRGB))
     assert np.abs(read(encode(picture, kind)).pixels - expected).max() <= 2
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_primaries_of_tiff_become_a_profile(suffix):
+    """WhitePoint and PrimaryChromaticities of TIFF 6.0, section 20; those of sRGB say nothing new."""
+    for places, expected in (((0.64, 0.33, 0.21, 0.71, 0.15, 0.06), True), ((0.64, 0.33, 0.3, 0.6, 0.15, 0.06), False)):
+        tags = Image.Exif()
+        tags[318], tags[319] = (0.3127, 0.329), places
+        file = io.BytesIO()
+        Image.new("RGB", (16, 16), (60, 160, 80)).save(file, "TIFF", exif=tags)
+        data = encode(read(file.getvalue()), suffix)
+        with Image.open(io.BytesIO(data)) as image:
+            assert ("icc_profile" in image.info) == expected

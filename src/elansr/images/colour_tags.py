@@ -4,7 +4,7 @@ The strongest counts, as PNG and AVIF demand: two numbers of H.273, the profile,
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from elansr.images import cicp as h273
@@ -78,6 +78,12 @@ def is_linear(icc: bytes | None, tags: ColourTags) -> bool:
         return profiles.is_linear(icc)
     space = tags.space()
     return space is not None and space.curve == profiles.gamma(1.0)
+
+
+def at_places(numbers: Sequence[float]) -> ColourTags:
+    """The tags of a file that says where white, red, green and blue are and nothing else, as TIFF does."""
+    whole = len(numbers) == 8 and profiles.are_primaries(numbers)
+    return ColourTags(chromaticities=tuple(numbers) if whole else None)  # type: ignore[arg-type]
 
 
 def from_chunks(chunks: Mapping[bytes, bytes]) -> tuple[ColourTags, tuple[str, ...]]:

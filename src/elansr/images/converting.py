@@ -79,8 +79,8 @@ def _profile(picture: Picture, name: FormatName, channels: int) -> bytes | None:
     own, tags = picture.icc, picture.colour
     if own is not None and not fits(own, channels):
         own = None
-    if name == "png":  # gAMA and cHRM are chunks of their own; a profile serves those who do not know cICP
-        return own or (profile_of(None, tags, channels) if tags.cicp else None)
+    if name == "png":  # gAMA is a chunk of its own; a profile serves those who do not know cICP, or cHRM alone
+        return own or (profile_of(None, tags, channels) if tags.cicp or tags.gamma is None else None)
     if name == "avif" and tags.counts:
         return None
     return profile_of(own, tags, channels)

@@ -273,8 +273,8 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
     converted = image.interpretation in _CONVERTED or structure.lab8 is not None
     model = "CMYK" if image.interpretation == "cmyk" else "Lab"
     icc, colour = None if converted else structure.icc or _blob(image, "icc-profile-data"), structure.colour
-    if kind in ("avif", "heic") and icc and not colour.is_hdr:  # where `nclx` only says how the samples are stored
-        colour = ColourTags()
+    if converted or (kind in ("avif", "heic") and icc and not colour.is_hdr):
+        colour = ColourTags()  # `nclx` beside a profile only says how the samples are stored
     blobs = {name: _blob(image, name) for name in ("exif-data", "xmp-data")}
     found = metadata.read(kind, stream, structure.pages, blobs)
     if icc is None and not (converted or colour.counts) and is_adobe_rgb(found.exif):

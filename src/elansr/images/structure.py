@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 from elansr.errors import PictureError
 from elansr.images.boxes import Boxes, read_boxes
 from elansr.images.cicp import SRGB, is_known
-from elansr.images.colour_tags import ColourTags, from_chunks
+from elansr.images.colour_tags import ColourTags, at_places, from_chunks
 from elansr.images.formats import FormatName
 from elansr.images.heic import Heic
 from elansr.images.jpeg_tables import Table, quality_of, tables_in
@@ -222,11 +222,13 @@ def _tiff(stream: BinaryIO) -> Structure:
     if not pages or _DNG_VERSION in directories[0]:
         raise PictureError(_RAW)
     lossy = any(_number(directories[page], _COMPRESSION) in _LOSSY for page in pages)
-    lab8 = all(is_lab8(directories[page]) for page in pages)
-    return Structure(lossy, pages, lab8=_number(directories[pages[0]], _PHOTOMETRIC) if lab8 else None)
+    lab8, first = all(is_lab8(directories[page]) for page in pages), directories[pages[0]]
+    places = [value for tag in (_WHITE_POINT, _PRIMARIES) for value in _fractions(first, tag)]
+    return Structure(lossy, pages, colour=at_places(places), lab8=_number(first, _PHOTOMETRIC) if lab8 else None)
 
 
 _NEW_SUBFILE, _SUBFILE, _COMPRESSION, _PHOTOMETRIC, _DNG_VERSION = 254, 255, 259, 262, 50706
+_WHITE_POINT, _PRIMARIES, _RATIONAL = 318, 319, 5
 _LOSSY = (6, 7, 33003, 33005, 34712, 34892, 50001, 50002)  # JPEG old and new, JPEG 2000, lossy JPEG, WebP, JPEG XL
 
 
@@ -245,6 +247,12 @@ def _tiff_directories(file: TagFile) -> list[Directory]:
 
 def _is_secondary(page: Directory) -> bool:
     return bool(_number(page, _NEW_SUBFILE) & 0b101) or _number(page, _SUBFILE) == 2
+
+
+def _fractions(directory: Directory, tag: int) -> list[float]:
+    field = directory.get(tag)
+    numbers = field.numbers() if isinstance(field, Field) and field.kind == _RATIONAL else ()
+    return [top / max(bottom, 1) for top, bottom in zip(numbers[::2], numbers[1::2], strict=True)]
 
 
 def _number(directory: Directory, tag: int) -> int:
