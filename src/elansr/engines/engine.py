@@ -87,7 +87,7 @@ def open_engine(
         MissingExtraError: what the engine needs is not installed.
     """
     from elansr.engines.cpu import bindings
-    from elansr.engines.cpu.engine import NativeEngine, runs_natively
+    from elansr.engines.cpu.native_engine import NativeEngine, runs_natively
     from elansr.engines.device import pick_device, pick_precision, require_torch
     from elansr.engines.exported import choose, open_exported
 

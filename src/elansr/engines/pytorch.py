@@ -138,7 +138,7 @@ class FusedELAN(nn.Module):
 
     def _make_triton_body(self, device: torch.device) -> "TritonBody | None":
         from elansr.engines.cuda.body import TritonBody
-        from elansr.engines.cuda.layers import supports
+        from elansr.engines.cuda.launches import supports
 
         if not supports(self.config.channels, self.config.windows, self.dtype):
             return None

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elansr.engines.cpu.engine import NativeEngine, runs_natively
+from elansr.engines.cpu.native_engine import NativeEngine, runs_natively
 from elansr.engines.device import torchvision_remedy
 from elansr.engines.pytorch import DTYPES, FusedELAN
 from elansr.errors import MissingExtraError

@@ -4,7 +4,7 @@ import pytest
 
 from elansr.engines.cpu import bindings
 from elansr.engines.cpu.bindings import LEVELS, Level
-from elansr.engines.cpu.kernels import Run
+from elansr.engines.cpu.library_calls import Run
 
 
 def checked(level: Level) -> Level:

@@ -15,8 +15,8 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from elansr.engines.cuda import kernels
-from elansr.engines.cuda.layers import LOCAL_OPTIONS, LOCAL_OPTIONS_FLOAT32, LOCAL_TILE, MERGE_TILE, WARPS
+from elansr.engines.cuda import triton_kernels as kernels
+from elansr.engines.cuda.launches import LOCAL_OPTIONS, LOCAL_OPTIONS_FLOAT32, LOCAL_TILE, MERGE_TILE, WARPS
 
 NAMES = ("local_features", "attention", "merged")
 TYPES = {"fp16": "tf32", "bf16": "tf32", "fp32": "tf32x3"}

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def interpreter() -> Iterator[None]:
-    """Makes `elansr.engines.cuda.layers` work on the CPU; import it inside the test."""
+    """Makes `elansr.engines.cuda.launches` work on the CPU; import it inside the test."""
     if importlib.util.find_spec("triton") is None:
         pytest.skip("Triton is not installed")
     if os.environ.get("TRITON_INTERPRET") != "1":  # tests/conftest.py
@@ -19,7 +19,7 @@ def interpreter() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         from triton.runtime.interpreter import InterpreterBuilder
 
-        import elansr.engines.cuda.kernels  # noqa: F401
+        import elansr.engines.cuda.triton_kernels  # noqa: F401
 
         dot, cast = InterpreterBuilder.create_dot, InterpreterBuilder.cast_impl
         patch.setattr(InterpreterBuilder, "create_dot", lambda self, a, b, *rest: dot(self, wide(a), wide(b), *rest))

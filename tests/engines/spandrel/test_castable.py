@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from elansr.engines.cpu import bindings
-from elansr.engines.cpu.engine import NativeEngine, runs_natively
+from elansr.engines.cpu.native_engine import NativeEngine, runs_natively
 from elansr.engines.pytorch import FusedELAN, inference_form
 from elansr.nn.config import ELANConfig
 from tests.nn.networks import config_of, randomised

@@ -1,8 +1,8 @@
 """ELAN on a CPU in native code.
 
-engine.py      the whole network, from a picture to a picture
-kernels.py     its steps as calls of the library; weights packed for them
-bindings.py    the library itself: found, opened, its structures
-training/      layers with gradients
-source/        C++: `infer` and `train`, and what both have in `common`
+native_engine.py   the whole network, from a picture to a picture
+library_calls.py   its steps as calls of the library; weights packed for them
+bindings.py        the library itself: found, opened, its structures
+training/          layers with gradients
+source/            C++: `infer` and `train`, and what both have in `common`
 """

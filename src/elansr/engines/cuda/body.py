@@ -1,9 +1,9 @@
-"""The inference form's body on a GPU: three launches of Triton kernels a block (`elansr.engines.cuda.layers`)."""
+"""The inference form's body on a GPU: three launches of Triton kernels a block (`elansr.engines.cuda.launches`)."""
 
 import torch
 from torch import Tensor
 
-from elansr.engines.cuda.layers import QUERY_FACTOR, Linear, TritonLocalFeatures, TritonMerge, attention
+from elansr.engines.cuda.launches import QUERY_FACTOR, Linear, TritonLocalFeatures, TritonMerge, attention
 from elansr.weights.inference import Convolution, InferenceBlock, InferenceForm
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from elansr.engines.cuda import kernels
+from elansr.engines.cuda import triton_kernels as kernels
 from elansr.nn.config import SHIFT_GROUPS
 
 QUERY_FACTOR = math.sqrt(math.log2(math.e))

@@ -5,7 +5,7 @@ Two forms of features, both contiguous and of the type that is multiplied: pixel
 group then read whole runs of memory.
 
 `tl.dot` takes sides that are powers of two from 16: channels are padded with zeros, in registers and in the packed
-weights (`elansr.engines.cuda.layers`), never in the features. Sums, logits and softmax are float32. Only what Triton
+weights (`elansr.engines.cuda.launches`), never in the features. Sums, logits and softmax are float32. Only what Triton
 has had since 3.2 is used.
 """
 

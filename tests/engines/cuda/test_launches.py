@@ -67,7 +67,7 @@ def test_attention(
     closed: bool,
     dtype: torch.dtype,
 ) -> None:
-    from elansr.engines.cuda.layers import attention
+    from elansr.engines.cuda.launches import attention
 
     shape = (len(windows), *size, depth)
     queries, values = (torch.randn(shape) * FACTOR / depth**0.25).to(dtype), torch.randn(shape).to(dtype)
@@ -79,7 +79,7 @@ def test_attention(
 
 def test_attention_of_large_logits() -> None:
     """In the hundreds, which float16 neither adds nor exponentiates."""
-    from elansr.engines.cuda.layers import attention
+    from elansr.engines.cuda.launches import attention
 
     queries, values = torch.randn(1, 1, 16, 16, 20).mul(6).half(), torch.randn(1, 1, 16, 16, 20).half()
     room = Room(*queries.shape, dtype=torch.float16)
@@ -102,7 +102,7 @@ def test_attention_of_large_logits() -> None:
 def test_local_features_and_projections(
     size: tuple[int, int, int], channels: int, hidden: int, groups: int, own: bool, dtype: torch.dtype
 ) -> None:
-    from elansr.engines.cuda.layers import Linear, TritonLocalFeatures
+    from elansr.engines.cuda.launches import Linear, TritonLocalFeatures
 
     def linear(inputs: int, outputs: int) -> Linear:
         return Linear((torch.randn(outputs, inputs) / inputs**0.5).to(dtype), torch.randn(outputs).to(dtype))
@@ -133,7 +133,7 @@ def test_local_features_and_projections(
 @pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
 @pytest.mark.parametrize(("size", "channels", "groups"), [((1, 7, 23), 60, 3), ((2, 1, 1), 5, 1)], ids=str)
 def test_merge(size: tuple[int, int, int], channels: int, groups: int, dtype: torch.dtype) -> None:
-    from elansr.engines.cuda.layers import Linear, TritonMerge
+    from elansr.engines.cuda.launches import Linear, TritonMerge
 
     weight, bias = (torch.randn(channels, channels) / channels**0.5).to(dtype), torch.randn(channels).to(dtype)
     attended = torch.randn(groups, *size, channels // groups).to(dtype)
@@ -146,7 +146,7 @@ def test_merge(size: tuple[int, int, int], channels: int, groups: int, dtype: to
 
 
 def test_what_there_are_kernels_for() -> None:
-    from elansr.engines.cuda.layers import supports
+    from elansr.engines.cuda.launches import supports
 
     assert supports(60, (4, 8, 16), torch.float16)
     assert not supports(180, (4, 8, 16), torch.float16)
