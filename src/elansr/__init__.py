@@ -3,10 +3,10 @@
     >>> import elansr
     >>> elansr.upscale("photo.jpg", "photo_x4.png", scale=4)  # files, as the command line does
     >>> upscaler = elansr.load("elan-light-x4")
-    >>> large = upscaler(small)  # a NumPy array, a PIL.Image or a torch tensor: in and out of the same kind
+    >>> large = upscaler(small)  # a NumPy array, a PIL.Image or a torch tensor
 
-Names are looked up when they are first used, so that `import elansr` costs nothing, and PyTorch is imported only for
-what needs it. The errors are in `elansr.errors`, and `elansr.hub` is there without an import of its own.
+Names are loaded on first use, so `import elansr` is fast, and PyTorch is imported only when it is needed. The errors
+are in `elansr.errors`; `elansr.hub` needs no import of its own.
 """
 
 from typing import TYPE_CHECKING

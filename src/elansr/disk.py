@@ -1,7 +1,7 @@
 """Atomic file writes, temporary folders, and locks that end with their process.
 
 `takes_name`, `require_free`, `atomic_file`, `write_atomically`, `move_into_place`, `writing_errors`; `TemporaryFolder`;
-`WorkFolder`, with which an interrupted run goes on; `only_run`; `replace_bytes`, in the middle of a file.
+`WorkFolder`, from which an interrupted run continues; `only_run`; `replace_bytes`, in the middle of a file.
 """
 
 import errno
@@ -195,7 +195,7 @@ def _delete(root: Path, lock: IO[bytes]) -> None:
 
 
 class WorkFolder:
-    """A hidden folder beside a file that is being made, for finished parts of it: an interrupted run goes on from them.
+    """A hidden folder beside a file that is being made, for finished parts of it: an interrupted run resumes from them.
 
     Use it in a `with` statement. A subclass that keeps parts says so in `load` and `is_empty`; else nothing stays.
 

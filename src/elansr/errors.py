@@ -65,7 +65,7 @@ class MissingExtraError(ElansrError, ImportError):
 
 
 class TrainingError(ElansrError):
-    """A training run cannot go on."""
+    """A training run cannot continue."""
 
 
 class ExportError(ElansrError):

@@ -85,7 +85,7 @@ def _picture_rows(scores: SetScores) -> Iterator[tuple[str, ...]]:
 
 
 def _mean_rows(evaluation: Evaluation) -> Iterator[tuple[str, ...]]:
-    """Of each set a row a model, and under those the published ones."""
+    """For each set, one row per model, followed by the published results."""
     several = len(_models(evaluation)) > 1
     decimals = 2 if evaluation.protocol == "authors" else 3
     for first in _sets(evaluation):

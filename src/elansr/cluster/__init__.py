@@ -5,9 +5,9 @@ settings.py      what holds for every picture
 sources.py       the work list
 storage.py       folders, buckets and URLs
 ray_cluster.py   workers, and what each of them is given
-worker.py        pictures, tried again after a worker died; one that kills worker after worker is given up
+worker.py        a worker's pictures, retried after a worker died, but not for ever
 strips.py        one large picture on several workers
-manifest.py      a row a picture, from which a run goes on
+manifest.py      one row per picture, from which a run continues
 lock.py          one run at a time for an output
 """
 

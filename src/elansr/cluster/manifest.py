@@ -2,7 +2,7 @@
 
 OUTPUT/_elansr/settings.json       what decides the results; it marks the folder as one of `elansr batch`
 OUTPUT/_elansr/parts/*.parquet     rows of finished chunks, each part whole or not there
-OUTPUT/manifest.parquet            all rows, one a key: written at the end of every run, interrupted ones too
+OUTPUT/manifest.parquet            all rows, one per key: written at the end of every run, interrupted ones too
 """
 
 import io

@@ -142,7 +142,7 @@ class SplitPicture:
         return f"{self._folder}/{number:05}.rows"
 
     def _strips(self, number: int, upscaler: "TiledNetwork") -> Iterator[NDArray[Any]]:
-        """The strips of a share; those of the last one go on to the end of the picture."""
+        """The strips of a share; those of the last one extend to the end of the picture."""
         tile, dtype = _on_grid(tile_of(self._settings), upscaler), self._stream.picture.pixels.dtype
         tops = _tops(self._shape[0], tile, upscaler)
         first, stop = (len(tops) * n // self.count for n in (number, number + 1))

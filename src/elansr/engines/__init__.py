@@ -1,8 +1,8 @@
 """Engines, which run a network on a tile; `open_engine` chooses one.
 
-engine.py             what an engine is, and the choice
+engine.py             what an engine is, and choosing one
 cpu/                  the native library; needs no PyTorch
-pytorch.py            every device that PyTorch has
+pytorch.py            any device of PyTorch
 closed_attention.py   window attention that ends at the borders, for pytorch.py
 cuda/                 Triton kernels and CUDA graphs, for pytorch.py
 exported.py           files for ONNX Runtime and OpenVINO

@@ -1,6 +1,6 @@
 """Window attention with closed borders, in PyTorch: no window reaches from one border to the opposite one.
 
-The paper's shifted windows go on at the opposite border, so that what is there leaks in, and its pictures are padded to
+The paper's shifted windows continue at the opposite border, whose pixels leak in, and its pictures are padded to
 whole windows. Closed, every pixel attends to its own surroundings only, and nothing is padded (docs/tiling.md).
 """
 

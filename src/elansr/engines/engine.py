@@ -78,7 +78,7 @@ def open_engine(
             "onnx" and "openvino" run exported files; see `choose`.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
-        closed: whether attention windows end at a tile's border; else shifted ones go on at the opposite border.
+        closed: whether attention windows end at a tile's border; else shifted ones continue at the opposite border.
 
     Raises:
         WeightsError: an unknown name, or a file that is not a network of ours.

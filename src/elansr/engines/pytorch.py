@@ -94,7 +94,7 @@ class FusedELAN(nn.Module):
     Args:
         form: of the network.
         dtype: of the body: float32, bfloat16, float16 (or float64 for tests, then all is float64).
-        closed: whether windows end at the picture's border; else shifted ones go on at the opposite one, as in the
+        closed: whether windows end at the picture's border; else shifted ones continue at the opposite one, as in the
             paper.
     """
 

@@ -1,20 +1,20 @@
-"""Scores of models on benchmark sets, and pictures side by side.
+"""Scores models on benchmark sets, and shows pictures side by side.
 
 `evaluate` scores models under a protocol of the literature; `compare` brings files, and what models make of a photo, to
 one size, for `write_comparison` (an HTML page with a slider) and `write_sheet` (a picture).
 
     metrics.py             PSNR, SSIM, consistency
     perceptual.py          LPIPS, DISTS, NIQE, by pyiqa
-    datasets.py            which pictures a set has, and how they are read
+    datasets.py            the pictures of a set
     lr_check.py            whether LR files belong to their HR
-    models.py              what can be scored
+    models.py              models that can be scored
     scoring.py             the protocols, and `evaluate`
     outputs.py             SR pictures and CSV
-    published_results.py   what papers have
+    published_results.py   published results
     comparison.py          `compare`
     crops.py               where pictures differ most
     preview.py             a part of a photo with all weights
-    html_page.py, comparison_page.py, report_page.py, contact_sheet.py   what is written of both
+    html_page.py, comparison_page.py, report_page.py, contact_sheet.py   pages and sheets
 """
 
 from elansr.evaluation.comparison import ComparedPicture, Comparison, compare

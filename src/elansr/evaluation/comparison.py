@@ -133,7 +133,7 @@ def compare(
         precision: "auto", "fp32", "bf16" or "fp16".
         max_pixels: pictures with more are refused.
         check: called before the models run with (width, height) of the pictures and how many there will be; may raise.
-        progress: called as each model goes on.
+        progress: called during the work of each model.
 
     Raises:
         ConfigError: models without a photo, fewer than two pictures, or, with `hr`, models of several scales.

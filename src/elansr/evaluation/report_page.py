@@ -137,7 +137,7 @@ class ReportPage:
         )
 
     def _set_rows(self, results: Sequence[SetScores]) -> Iterator[str]:
-        """Of each set a row a model, and under those the published ones."""
+        """For each set, one row per model, followed by the published results."""
         for name in _sets(results):
             of_set = [scores for scores in results if scores.name == name]
             for scores in of_set:

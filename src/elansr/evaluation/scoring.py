@@ -175,25 +175,25 @@ def evaluate(
         models: one model or several of one scale: released names, weights files, exported files, "bicubic", see
             `elansr.evaluation.models.load_model`; or `Model`, which wraps any function.
         data: one folder or several, see `elansr.evaluation.datasets`; or the name of a set in ELANSR_DATA.
-        lr: a folder of LR pictures: alone, to measure consistency without HR; with one folder of data, its LR files.
+        lr: a folder of LR pictures. Alone: measure consistency without HR; with one folder of data: its LR files.
         scale: super-resolution factor; None takes that of the weights, and 4 where they have none.
         protocol: "paper" or "authors", see the module.
         metrics: "lpips", "dists", "niqe": measured too, with pyiqa, see `elansr.evaluation.perceptual`.
         download: whether pyiqa may download the weights that these metrics need.
-        check: whether LR files are compared with their HR first.
+        check: whether to compare LR files with their HR first.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         save: a folder for SR as PNG: SAVE/SET/PICTURE.png, with several models SAVE/MODEL/SET/PICTURE.png.
         csv: a file for the scores: a row for each picture and each mean.
         html: a file for a report with a crop of every picture, beside HR.
-        progress: called after each picture with what is at work and the number of pictures done and of all.
+        progress: called after each picture with the model and set, the number of pictures done and the total.
 
     Raises:
-        ConfigError: nothing to evaluate on, or a choice of models, sets or outputs that cannot be.
-        DataError: no pictures, LR that is not of its HR, or a model that gives another size or NaN.
+        ConfigError: nothing to evaluate on, or an impossible choice of models, sets or outputs.
+        DataError: no pictures, LR that does not belong to its HR, or a model that returns another size or NaN.
         WeightsError, DeviceError, MissingExtraError: see `load_model` and `load_metrics`.
         PictureError: a picture that cannot be read or written.
-        OutputExistsError: a file that exists where `overwrite` is off.
+        OutputExistsError: a file exists and `overwrite` is off.
     """
     from elansr.evaluation.outputs import Outputs
 

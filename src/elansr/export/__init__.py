@@ -1,9 +1,9 @@
 """Exports weights for other runtimes: ONNX, OpenVINO, and PyTorch's own archive.
 
-write.py        `export`: writes a file, tries it and puts it in place
+write.py        `export`: writes a file, checks it and puts it in place
 onnx_elan.py    ELAN as an ONNX graph, which OpenVINO files are made from; onnx_graph.py: such graphs in general
 archive.py      PyTorch's archive
-parity.py       whether the file computes what PyTorch computes
+parity.py       comparison with PyTorch
 """
 
 from elansr.export.write import ExportResult, Target, export, write_unchecked

@@ -34,7 +34,7 @@ def onnx_elan(
 
     Args:
         precision: of the body; logits and softmax are float32 always, and so are the ends of the network.
-        closed: whether attention windows end at the border, else they go on at the opposite one.
+        closed: whether attention windows end at the border, else they continue at the opposite one.
         size: height and width, multiples of `config.multiple`; the batch is 1 then. None leaves all three open.
     """
     graph = Graph()

@@ -95,7 +95,7 @@ class Windows:
     Args:
         window: side in pixels.
         shifted: whether they lie half a window further down and to the right.
-        closed: whether shifted ones end at the border, else they go on at the opposite one.
+        closed: whether shifted ones end at the border, else they continue at the opposite one.
     """
 
     def __init__(self, graph: Graph, sizes: Sizes, window: int, shifted: bool, closed: bool) -> None:

@@ -1,4 +1,4 @@
-"""Pictures as NumPy arrays: read and written, resized, in other colours. Nothing here knows a network.
+"""Pictures as NumPy arrays: reading, writing, metadata, colour and resizing.
 
 `read` gives a `Picture`: its `pages` are arrays; `with_pages` keeps the metadata with new ones; `write` and `encode`
 write a file or its bytes. `check_output` and `check_format` check before the work what these would refuse after it.
@@ -8,13 +8,13 @@ reading.py, writing.py   files and bytes
 converting.py            pixels as a format holds them
 formats.py               what each format can hold
 heic.py                  HEIC, through pillow-heif
-structure.py             what libvips does not report: pages, missing ends, the quality of a JPEG
+structure.py             what libvips does not report: pages, truncation, the quality of a JPEG
 incomplete.py            JPEGs whose end is missing
-jpeg_tables.py           the quality that a quantisation table stands for
-colour_tags.py           colours told other than by a profile; cicp.py: by H.273, and HDR to SDR; icc.py: profiles
+jpeg_tables.py           the quality of a quantisation table
+colour_tags.py           colour descriptions other than profiles; cicp.py: H.273, and HDR to SDR; icc.py: profiles
 lab.py                   CIELab of TIFF
 png_chunks.py, boxes.py  the parts of PNG and AVIF that libvips leaves out
-metadata.py              what travels beside the pixels: read, made true for other pixels, written
+metadata.py              metadata: reading, adjusting to other pixels, writing
 exif.py, xmp.py, iptc.py its parts; geometry.py: how pixels were turned and resized
 jpeg_segments.py         where they are in a file; also png_texts.py, tiff_tags.py, containers.py
 tags.py                  the directories of TIFF and EXIF; microscopy.py: sizes in their descriptions

@@ -1,4 +1,4 @@
-"""Colours told by two numbers, as AVIF (`nclx`) and PNG (`cICP`) do: ITU-T H.273, and HDR to SDR.
+"""Colour codes of ITU-T H.273, as in AVIF (`nclx`) and PNG (`cICP`), and HDR to SDR.
 
 `Cicp` is (primaries, transfer); how samples are stored besides, matrix and range, is settled when they are decoded.
 """

@@ -41,7 +41,7 @@ _NOTE_STARTS = (0, 6, 8, 10, 12, 14)  # where the directory may begin in a maker
 
 
 def adapted(exif: bytes, change: Change) -> tuple[bytes | None, tuple[str, ...]]:
-    """A block, made true for pixels that were turned or resized.
+    """A block, adjusted to pixels that were rotated or resized.
 
     Its tags of orientation and size, if it has them, become 1 and the size of now; places and lengths in pixels change
     with the picture. The thumbnail, which shows other pixels, is dropped.

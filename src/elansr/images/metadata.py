@@ -1,4 +1,4 @@
-"""What travels beside the pixels, from one file to another: read, made true for other pixels, written.
+"""Metadata: reading, adjusting to other pixels, and writing.
 
 What each format holds, of what `Picture` has:
 
@@ -74,7 +74,7 @@ def read(kind: FormatName, stream: BinaryIO, pages: tuple[int, ...], found: Mapp
 
 
 def adapted(found: Metadata, change: Change) -> Metadata:
-    """The same, made true for pixels that were turned or resized; what cannot be is left out and noted."""
+    """The same, adjusted to pixels that were rotated or resized; what cannot be adjusted is dropped and noted."""
     tags, lost = tiff_tags.adapted(found.page_tags, found.exif, change)
     notes = [*found.notes, *lost]
     exif, packet = found.exif, found.xmp

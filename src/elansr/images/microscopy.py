@@ -23,7 +23,7 @@ def is_calibrated(description: Field | None) -> bool:
 
 
 def adapted(description: Field, change: Change) -> tuple[Field, tuple[str, ...]]:
-    """The description, made true for pixels that were turned or resized, and what was dropped.
+    """The description, adjusted to pixels that were rotated or resized, and what was dropped.
 
     Any other text is left as it is. Regions of OME, which are in pixels, are dropped.
     """

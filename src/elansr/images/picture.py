@@ -41,10 +41,10 @@ class Picture:
         comments: Those of a JPEG or GIF, as they were stored.
         texts: Those of a PNG.
         page_tags: For each page the tags of a TIFF that have no place in EXIF: names, places on earth; or empty.
-        durations: Milliseconds that each frame of an animation shows; empty for pages that do not move.
-        loops: How often an animation plays; 0 is for ever.
+        durations: How long each frame of an animation is shown, in milliseconds; empty for pages.
+        loops: How often an animation plays; 0 is forever.
         dpi: Horizontal and vertical resolution in dots per inch; None where the file says nothing.
-        notes: What reading could not carry over, one short clause each, such as "gain map dropped"; see also `losses`.
+        notes: What was lost on reading, one short clause each, such as "gain map dropped"; see also `losses`.
 
     Raises:
         PictureError: The pages or durations break these rules.
@@ -80,7 +80,7 @@ class Picture:
 
     @property
     def pixels(self) -> Pixels:
-        """The one page of a still.
+        """The only page of a still picture.
 
         Raises:
             PictureError: There are several; use `pages`.
@@ -95,9 +95,9 @@ class Picture:
         return is_linear(self.icc, self.colour)
 
     def with_pages(self, pages: Sequence[Pixels]) -> "Picture":
-        """A picture of other pixels, such as the upscaled ones, with the same metadata.
+        """A picture with other pixels, such as the upscaled ones, and the same metadata.
 
-        Numbers that mean sizes and places in the picture are made true for the size of the new pages: in EXIF and XMP,
+        Sizes and positions in the metadata are adjusted to the size of the new pages: in EXIF and XMP,
         GeoTIFF, and the resolution of pictures from microscopes.
         """
         new = replace(self, pages=tuple(pages))

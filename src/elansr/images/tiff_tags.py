@@ -100,7 +100,7 @@ def _lost(page: Directory) -> list[str]:
 
 
 def adapted(pages: Sequence[Directory], exif: bytes | None, change: Change) -> tuple[tuple[Directory, ...], list[str]]:
-    """The tags of each page, made true for pixels that were turned or resized, and what was dropped.
+    """The tags of each page, adjusted to pixels that were rotated or resized, and what was dropped.
 
     Args:
         pages: As `read` returns them.

@@ -57,8 +57,8 @@ def write(
     """Writes a picture; the file appears whole or not at all.
 
     Args:
-        picture: What to write, with its profile, EXIF, XMP and resolution. Colours under alpha 0 become 0 where the
-            file is compressed without loss.
+        picture: What to write, with its profile, EXIF, XMP and resolution. In lossless files, colours under
+            alpha 0 become 0.
         path: The file; its suffix decides the format unless `format` does.
         format: A name such as "jpeg" or "tif".
         quality: 1-100 for JPEG (default 95, no chroma subsampling), WebP (95) and AVIF (90); 100 is lossless in WebP

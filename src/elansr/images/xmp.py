@@ -1,4 +1,4 @@
-"""XMP packets (ISO 16684): made true for the pixels they go with, and rid of what points to parts that are gone.
+"""XMP packets (ISO 16684): adjusted to upscaled pixels, and without references to dropped parts.
 
 The packet is parsed as XML and written again with its own prefixes and order, only where something changed.
 """
@@ -76,7 +76,7 @@ _SEMANTICS |= {"DepthMap": DEPTH_MAP}
 
 
 def adapted(packet: bytes, change: Change) -> tuple[bytes | None, tuple[str, ...]]:
-    """The packet, made true for pixels that were turned or resized, without what belongs to parts that are not there.
+    """The packet, adjusted to pixels that were rotated or resized, without references to dropped parts.
 
     Returns:
         The packet, None for one too damaged to read, and what was dropped.

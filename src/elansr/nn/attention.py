@@ -26,7 +26,7 @@ def group_attention(projected: Tensor, windows: Sequence[int], shifted: bool) ->
         projected: (N, H, W, 2C): group after group, its C/K queries and its C/K values; H and W are multiples of every
             window.
         windows: side of the windows of each of the K groups, in pixels.
-        shifted: whether the windows lie half a window further down and to the right; they go on at the opposite border.
+        shifted: whether windows lie half a window further down and right; they continue at the opposite border.
 
     Returns:
         The attended values (N, H, W, C), group after group, and the attention, for other values (N, H, W, C).

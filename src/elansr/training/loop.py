@@ -40,13 +40,13 @@ def train(  # noqa: C901 - one visible function, in the order in which things ha
     report: Callable[[LogEntry], None] = lambda entry: None,
     resume: Path | None = None,
 ) -> Path:
-    """Trains a network as the recipe says; goes on where an interrupted run of the same recipe was.
+    """Trains a network from a recipe; continues an interrupted run of the same recipe.
 
     Args:
         recipe: see `elansr.training.recipe`.
         progress: called with the steps done and in all.
         report: called with every line of the log.
-        resume: a checkpoint to go on from; by default the newest of the run's folder, if there is one.
+        resume: a checkpoint to continue from; by default the newest of the run's folder, if there is one.
 
     Returns:
         The weights file of the best validation (PSNR-Y of the EMA weights), or of the last in an adversarial stage.

@@ -93,7 +93,7 @@ class RunFolder:
 
         Args:
             digests: by path, see `data.digests`.
-            begun: whether there is a checkpoint to go on from.
+            begun: whether there is a checkpoint to continue from.
 
         Raises:
             DataError: they are not the same; the first few are named.
@@ -133,7 +133,7 @@ class RunFolder:
             file.write(_line(entry))
 
     def drop_after(self, step: int) -> None:
-        """Drops what an interrupted run logged after the checkpoint from which it goes on."""
+        """Drops what an interrupted run logged after the checkpoint from which it continues."""
         kept = "".join(_line(entry) for entry in self.entries() if entry.step <= step)
         if (self.path / LOG).exists():
             self.write(LOG, kept.encode())

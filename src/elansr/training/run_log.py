@@ -1,4 +1,4 @@
-"""The log of a run while it goes on: a line every few steps, TensorBoard, a picture of the curves, and a listener.
+"""The log of a run: a line every few steps, TensorBoard, a plot of the curves, and a listener.
 
 With `run.wandb` the lines also go to Weights & Biases, through Lightning's logger.
 """
@@ -60,7 +60,7 @@ class RunLog:
     """Writes what happens.
 
     Args:
-        step: from which the run goes on; what an interrupted run wrote after it is dropped.
+        step: where the run continues; later entries of an interrupted run are dropped.
         wandb: a project of Weights & Biases; "" for none.
 
     Raises:

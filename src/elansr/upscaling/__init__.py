@@ -1,14 +1,14 @@
 """Upscales pictures of any size: `Upscaler` takes arrays, `upscale_files` files.
 
-paths.py       `elansr.upscale`, which the command line calls
+paths.py       `elansr.upscale`
 fetch.py       addresses and streams -> temporary files
-plan.py        names of files -> jobs: read this, write that
-pipeline.py    jobs -> results, several at once
-files.py       one file in memory; on_disk.py: one that is larger; resume.py: what an interrupted run leaves
-choice.py      which weights; condition.py: noise and sharpness; final_size.py: how large the result
-upscaler.py    the public class; tiled_network.py: the same for arrays and rows, as the rest of the house uses it
+plan.py        file names -> jobs
+pipeline.py    jobs -> results, overlapping
+files.py       one file in memory; on_disk.py: larger than memory; resume.py: resuming
+choice.py      choice of weights; condition.py: noise and sharpness; final_size.py: size of the result
+upscaler.py    the public class; tiled_network.py: the same for arrays and rows, for use inside elansr
 rows.py        colour and alpha apart; tiling.py: tiles, halos, blending
-exact_tones.py  flat and neutral areas; linear_light.py: samples that are light
+exact_tones.py  flat and neutral areas; linear_light.py: linear samples
 """
 
 from elansr.upscaling.choice import CLEAN, REAL, Choice, ChosenUpscaler, Evidence, Upscalers, weights_for

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from elansr.upscaling.tiled_network import TiledNetwork
 
 CLEAN, REAL = "elan-light", "elan-light-real"
-"""The families that "auto" chooses from: for clean pictures and for photos as they are."""
+"""The families that "auto" chooses from: for clean pictures and for everyday photos."""
 
 CLEAN_FROM = 85
 """The JPEG quality from which on a file is as good as lossless.

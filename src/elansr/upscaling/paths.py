@@ -37,7 +37,7 @@ class Observer:
         """Called before that: how many pictures of which kinds were found and are not read, {"camera raw": 3}."""
 
     def progress(self, job: Job, done: int, total: int) -> None:
-        """Called as a file goes on: pixels of its source done and in all; first with 0."""
+        """Called during the work on a file, first with 0, with the pixels of its source done and in total."""
 
     def finished(self, result: FileResult) -> None:
         """Called when a file is done, skipped or failed."""
@@ -77,31 +77,31 @@ def upscale(
             are open for reading bytes.
         output: file or folder to write, or a stream for the bytes of one result; None writes beside a file, for a
             folder into a new one, "photos_x4", and what was downloaded into the working directory.
-        scale: of the network, 2, 3 or 4; None takes the smallest that reaches the final size, else the largest.
+        scale: of the network, 2, 3 or 4; None takes the smallest that reaches the final size, or the largest.
         model: released name, family, path, or "auto", which chooses for each picture by its compression, noise
             and sharpness.
         strength: between the weights for clean pictures (0) and those for everyday photos (1), see `elansr.load`; with
             "auto" it holds for every file. None takes weights as they are.
-        recursive: whether folders inside folders count.
+        recursive: whether to include subfolders.
         outscale, width, height: final size, as a factor or in pixels; at most one.
         ext: extension of the results; "auto" keeps that of the input.
         quality: of lossy formats, 1 to 100.
-        pyramid: whether a TIFF gets smaller copies for viewers.
-        suffix: added to the names of results; None is the enlargement, "_x4".
-        existing: what happens to a result that exists already: "refuse" is an error, "auto" refuses for one file and
-            skips for several.
+        pyramid: whether to write TIFFs with smaller copies, for viewers.
+        suffix: added to the names of results; None means the enlargement, such as "_x4".
+        existing: what to do with existing results: "refuse" (an error), "skip", "replace", or "auto", which refuses
+            for a single file and skips for several.
         tta, border, margin, tile, device, precision, engine: as in `elansr.load`.
         threads: of the CPU; 0 leaves their number as it is.
-        max_pixels: refuse pictures with more pixels; None is the limit of the house.
-        observer: is called as the work goes on.
+        max_pixels: refuse pictures with more pixels; None is the default limit.
+        observer: called during the work.
 
     Returns:
-        One result a file, in order. Of several files, those that fail are among them.
+        One result per file, in order; with several files, failed ones are included.
 
     Raises:
         ConfigError: an argument of a wrong type or value.
-        ElansrError: one file was given, and failed; or weights, device or output cannot be used.
-        KeyboardInterrupt: what is done stays; the same call goes on from there.
+        ElansrError: a single file failed; or the weights, device or output cannot be used.
+        KeyboardInterrupt: finished results stay, and the same call continues from there.
     """
     observer = observer or Observer()
     require_choice("existing", existing, get_args(ExistingPolicy))

@@ -33,28 +33,28 @@ class Upscaler:
 
     Args:
         network: released weights ("elan-light-x4"), a family ("elan-light-real") together with `scale`, the path of a
-            weights file or of what `elansr export` wrote ("model.onnx", "model.xml"); or an ELAN, see
+            weights file or of an exported file ("model.onnx", "model.xml"); or an ELAN, see
             `elansr.load_network`.
         scale: super-resolution factor that the weights must have.
-        strength: between the released weights for clean pictures (0) and -real weights, or those of a file that were
-            trained from them (1); None takes the weights as they are.
+        strength: 0 to 1, between the released weights for clean pictures (0) and -real weights, or weights from a file
+            that were trained from them (1); None uses the weights as they are.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
-        tile: side of a tile in LR pixels; 0 chooses by the memory that is free.
-        border: "closed" ends the attention windows at the picture's border; "cyclic", the paper's form, has shifted
-            ones go on at the opposite border, which then leaks in (docs/tiling.md).
-        margin: reflected pixels around the picture, at most 256, cut away after; rounded up to the window grid.
-            Pictures of fewer than 8 pixels on a side get some anyway.
-        tta: average over the eight flips and transpositions: eight times slower, a little better.
+        tile: side of a tile in LR pixels; 0 chooses by free memory.
+        border: "closed" ends attention windows at the picture's border; "cyclic", the paper's form, continues shifted
+            windows at the opposite border, which leaks in (docs/tiling.md).
+        margin: reflected pixels around the picture, at most 256, cut away afterwards; rounded up to the window grid.
+            Pictures with a side below 8 pixels always get a margin.
+        tta: average over eight flips and transpositions: slightly better, eight times slower.
         engine: "auto" runs weights in the native library or PyTorch, and exported files in ONNX Runtime or OpenVINO;
-            "torch", "onnx" and "openvino" have to fit the file.
+            "torch", "onnx" and "openvino" must fit the file.
 
     Raises:
-        WeightsError: an unknown name, or a file that is not a network of ours.
-        DeviceError: a device or precision that is unknown or not there.
-        ConfigError: a value that cannot be, an engine that does not run such a file, or what contradicts how the file
-            was exported.
-        MissingExtraError: what runs the network is not installed.
+        WeightsError: an unknown name, or a file that is not an ELAN.
+        DeviceError: an unknown or missing device, or an unknown precision.
+        ConfigError: an invalid value, an engine that cannot run this file, or an argument that contradicts how the
+            file was exported.
+        MissingExtraError: a package that is needed to run the network is not installed.
     """
 
     def __init__(
@@ -152,12 +152,12 @@ class Upscaler:
                 a `PIL.Image` of any mode; palettes, CMYK, YCbCr ... are converted to RGB or RGBA as Pillow does, and
                 an EXIF orientation is applied as `ImageOps.exif_transpose` does;
                 a torch tensor (3, H, W) or (N, 3, H, W) on any device, RGB, floating in [0, 1] or uint8.
-            progress: called with the LR pixels done and in all.
+            progress: called with the number of LR pixels done and the total.
 
         Returns:
             The same kind, H * scale high and W * scale wide, clipped to its range: an array or a tensor of the same
             dtype (a tensor on the same device, without a gradient), or an image. Grey stays grey; alpha is
-            super-resolved as a picture of its own, and invisible colours do not bleed into visible ones.
+            super-resolved separately, and invisible colours do not bleed into visible ones.
 
         Raises:
             PictureError: another shape, dtype or type, floats outside [0, 1], several frames, or a damaged image.

@@ -4,8 +4,8 @@
     caller's thread   the network on frame k; a frame equal to the one before takes its result
     writing thread    YUV, encode frame k - 1
 
-Results are encoded in segments that stand alone and are kept beside the target, so that an interrupted run goes on with
-the first unfinished one. When all are there, they are joined without being encoded again.
+Results are encoded in independent segments, which are kept beside the target, so that an interrupted run continues with
+the first unfinished one. At the end, they are joined without encoding them again.
 """
 
 import logging

@@ -66,14 +66,14 @@ def from_pretrained(
         scale: super-resolution factor that the weights must have, see `elansr.load_network`.
         file: which file of the folder or the repository.
         token: for a private repository; None takes the one of `hf auth login`.
-        cache_dir: where downloads are kept; None is the library's own place.
-        offline: whether to take only what was downloaded before.
+        cache_dir: folder for downloads; None is the library's default.
+        offline: whether to use only what was downloaded before.
 
     Returns:
         The network in eval mode, float32, on the CPU.
 
     Raises:
-        WeightsError: a name of none of these, unusable weights, or the Hub does not give them.
+        WeightsError: an unknown name, unusable weights, or the Hub refuses.
         MissingExtraError: a repository is asked for without `huggingface_hub`.
     """
     path = find_weights(
@@ -113,9 +113,9 @@ def save_pretrained(
 
     Args:
         network: on any device, of any float type; stored in float32.
-        folder: made if it is not there; other files in it stay.
-        provenance: where the weights come from; what it says stands in the card.
-        overwrite: whether the two files may be replaced.
+        folder: created if missing; other files in it stay.
+        provenance: where the weights come from; shown in the card.
+        overwrite: whether to replace the two files.
 
     Returns:
         The folder.
@@ -138,16 +138,16 @@ def push_to_hub(
     token: str | None = None,
     message: str = "Upload weights with elansr",
 ) -> str:
-    """Uploads weights and their model card as one commit; the repository is made if it is not there.
+    """Uploads weights and their model card in one commit, and creates the repository if needed.
 
-    What the repository had under these two names stays in its history. Other files stay as they are.
+    Earlier versions of the two files stay in the repository's history; other files are not touched.
 
     Args:
         source: a network, or a folder that `save_pretrained` wrote.
         repo_id: "owner/name".
         provenance: where the weights come from; for a network, a folder has it already.
-        private: whether a new repository is private; None leaves that to the Hub. With True, one that is public
-            already is refused.
+        private: whether a new repository is private; None leaves that to the Hub. With True, an existing public
+            repository is refused.
         token: with the right to write; None takes the one of `hf auth login`.
         message: of the commit.
 
@@ -156,7 +156,7 @@ def push_to_hub(
 
     Raises:
         ConfigError: neither an ELAN nor a folder, or no `Provenance`.
-        WeightsError: unusable weights, a network without provenance, or the Hub refuses or is not reached.
+        WeightsError: unusable weights, a network without provenance, or the Hub refuses or cannot be reached.
         MissingExtraError: `huggingface_hub` is not installed.
     """
     from elansr.nn.elan import ELAN

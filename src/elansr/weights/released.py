@@ -29,7 +29,7 @@ AUTO = "auto"
 
 Degradation = Literal["bicubic", "real"]
 """What made the LR pictures that weights were trained on: MATLAB's bicubic alone, for clean pictures; or also blur,
-noise and JPEG at random (docs/degradation.md), for photos as people have them."""
+noise and JPEG at random (docs/degradation.md), for everyday photos."""
 
 
 @dataclass(frozen=True)

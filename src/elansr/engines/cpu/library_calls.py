@@ -222,7 +222,7 @@ def attention(
         out: room for C channels, group after group.
         windows: side of the windows of each group, in pixels; at most `MOST_GROUPS`.
         shifted: whether windows lie half a window further down and to the right.
-        closed: whether windows end at the picture's border; else shifted ones go on at the opposite border, and the
+        closed: whether windows end at the picture's border; else shifted ones continue at the opposite border, and the
             picture's sides are multiples of every window.
     """
     count, words = len(windows), out.words.shape[2] // len(windows)

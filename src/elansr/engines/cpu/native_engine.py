@@ -32,7 +32,7 @@ class NativeEngine:
     Args:
         form: of the network.
         precision: "fp32" or "bf16", of the features.
-        closed: whether attention windows end at a tile's border; else shifted ones go on at the opposite border, and
+        closed: whether attention windows end at a tile's border; else shifted ones continue at the opposite border, and
             tiles are padded to whole windows by reflection, as in the paper.
         level: instructions to use instead of those that `bindings.level` names.
 

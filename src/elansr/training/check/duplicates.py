@@ -107,5 +107,5 @@ def _fewest(turns: Sequence[PackedHashes], crops: Sequence[PackedHashes]) -> NDA
 
 
 def _signs(hashes: PackedHashes) -> NDArray[np.float32]:
-    """Bits as -1 and 1, a row a hash."""
+    """Bits as -1 and 1, one row per hash."""
     return np.unpackbits(hashes, axis=1).astype(np.float32) * 2 - 1

@@ -2,7 +2,7 @@
 
 The model follows BSRGAN (Zhang et al., "Designing a Practical Degradation Model for Deep Blind Image Super-Resolution",
 arXiv 2103.14006): blur, resizing, noise and JPEG in random order; with `rounds = 2` also Real-ESRGAN's second order
-(Wang et al., arXiv 2107.10833). The ranges are our own and mild: photos as people have them, not ruins.
+(Wang et al., arXiv 2107.10833). The ranges are our own, and mild: for everyday photos.
 """
 
 from typing import Annotated, Literal

@@ -78,7 +78,7 @@ def random_jpeg(picture: Tensor, recipe: DegradationRecipe, generator: torch.Gen
 
 
 def gaussian_blur(picture: Tensor, blur: BlurDraw, unit: float) -> Tensor:
-    """Blurs each picture with its own Gaussian; beyond the borders the edge pixels go on.
+    """Blurs each picture with its own Gaussian; beyond the borders, edge pixels are repeated.
 
     A product with the Gaussian's transfer function in Fourier space: exact for every sigma, centred, and of the same
     cost for a small blur and a large one.
