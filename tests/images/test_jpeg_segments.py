@@ -140,6 +140,16 @@ def test_a_second_picture_goes_with_what_announces_it(tmp_path: Path, exiftool) 
     assert not [tag for tag in exiftool(tmp_path / "out.jpg") if tag.startswith("MPF")]
 
 
+@pytest.mark.parametrize(("kind", "notes"), [(0x010002, ()), (0x020002, (xmp.PICTURES,))])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_the_preview_of_a_camera_is_no_loss(kind: int, notes: tuple[str, ...], order: str) -> None:
+    """A "large thumbnail" of CIPA DC-007, and the other eye of a stereo pair."""
+    entries = struct.pack(order + "IIIHH", 0x030000, 9, 0, 0, 0) + struct.pack(order + "IIIHH", kind, 9, 9, 0, 0)
+    index = struct.pack(order + "HI", 42, 8) + struct.pack(order + "HHHIII", 1, 0xB002, 7, len(entries), 26, 0)
+    data = with_segments(segment(0xE2, b"MPF\0" + (b"II" if order == "<" else b"MM") + index + entries), behind=jpeg())
+    assert read(data).notes == notes
+
+
 def test_other_segments_are_named() -> None:
     credentials = b"JP\0\1\0\0\0\1" + struct.pack(">I4sI4s", 64, b"jumb", 32, b"jumd") + b"c2pa"
     data = with_segments(segment(0xE1, b"FLIR\0\1\0\0"), segment(0xEB, credentials))

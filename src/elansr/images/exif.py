@@ -203,16 +203,22 @@ def _self_contained(note: Field) -> bool:
 
 
 def _stays(note: Field) -> bool:
-    """Whether a maker note can keep its place, and none of its values lies outside it."""
+    """Whether a maker note can keep its place, and none of its values lies outside it.
+
+    Their offsets may count from the header of the block or from the note.
+    """
     if note.at is None or note.at < _HEADER or note.at + len(note.value) > MOST_IN_JPEG - len(PREFIX):
         return False
     for start in _NOTE_STARTS:
         for order in "<>":
             places = _places(note.value, start, order)
             if places is not None:
-                end = note.at + len(note.value)
-                return all(note.at <= at and at + size <= end for at, size in places)
+                return any(_inside(places, base, base + len(note.value)) for base in (note.at, 0))
     return True
+
+
+def _inside(places: list[tuple[int, int]], start: int, end: int) -> bool:
+    return all(start <= at and at + size <= end for at, size in places)
 
 
 def _places(note: bytes, start: int, order: str) -> list[tuple[int, int]] | None:

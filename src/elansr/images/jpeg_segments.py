@@ -4,6 +4,7 @@ Sources: ITU T.81, JFIF 1.02, EXIF 3.0, XMP part 3 (packets of more than 64 KiB)
 """
 
 import hashlib
+import io
 import mmap
 import re
 import struct
@@ -14,6 +15,7 @@ from xml.dom.minidom import Document, Element
 from xml.parsers.expat import ExpatError
 
 from elansr.images import iptc, xmp
+from elansr.images.tags import Field, TagError, TagFile
 
 _XMP, _EXTENSION = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _MOST = 65533  # bytes that one segment holds
@@ -35,6 +37,7 @@ _OWN = (
     b"Ducky",
     b"MPF\0",
 )
+_MP_ENTRIES, _LARGE_THUMBNAILS = 0xB002, (0x010001, 0x010002)
 _GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"urn:iso:std:iso:ts:21496", b"hdrgainmap", b"HDRGainMap")
 _DEPTH_MAPS = (b"apple.com:photo:2018:aux:portraiteffectsmatte", b"aux:depth", b"aux:disparity", b"DepthMap")
 _VIDEOS = (b"ftypmp4", b"ftypisom", b"ftypqt", b"ftypMSNV", b"ftypavc", b"ftyphev", b"MotionPhoto_Data")
@@ -51,6 +54,7 @@ class JpegSegments:
         comments: The comments, as they are stored.
         notes: What was found and is not among these.
         resolution: Whether JFIF says a resolution in a unit.
+        previews: Whether the other pictures in the file are smaller copies, as many cameras write them.
     """
 
     exif: bytes | None = None
@@ -59,6 +63,7 @@ class JpegSegments:
     comments: tuple[bytes, ...] = ()
     notes: tuple[str, ...] = ()
     resolution: bool = False
+    previews: bool = False
 
 
 def read(stream: BinaryIO) -> JpegSegments:
@@ -76,7 +81,7 @@ def read(stream: BinaryIO) -> JpegSegments:
     if found.xmp and several[_EXTENSION]:
         found.xmp, whole = _with_extension(found.xmp, several[_EXTENSION])
         notes += [] if whole else ["extended XMP dropped"]
-    notes += _behind(stream, at)
+    notes += [note for note in _behind(stream, at) if not (found.previews and note == xmp.PICTURES)]
     found.notes = tuple(dict.fromkeys(notes))
     return found
 
@@ -89,6 +94,8 @@ def _application(found: JpegSegments, several: dict[bytes, list[bytes]], marker:
         found.xmp = found.xmp or data.removeprefix(_XMP)
     elif data.startswith(b"JFIF\0") and len(data) >= 12:
         found.resolution = data[7] in (1, 2)
+    elif data.startswith(b"MPF\0"):
+        found.previews = _are_previews(data.removeprefix(b"MPF\0"))
     elif kind := next((kind for kind in several if data.startswith(kind)), None):
         several[kind].append(data.removeprefix(kind))
     elif not data.startswith(_OWN) and (note := _foreign(marker, data)):
@@ -111,6 +118,19 @@ def _walk(stream: BinaryIO) -> Iterator[tuple[int, int, int]]:
         if head[1] == _START_OF_SCAN:
             return
         at += 2 + size
+
+
+def _are_previews(index: bytes) -> bool:
+    """Whether an index of several pictures (MPF) calls all but the first "large thumbnails"."""
+    try:
+        file = TagFile(io.BytesIO(index))
+        entries = file.directory(file.first())[0].get(_MP_ENTRIES)
+    except TagError:
+        return False
+    if not isinstance(entries, Field) or len(entries.value) < 32 or len(entries.value) % 16:
+        return False
+    kinds = [kind & 0xFFFFFF for kind, _, _, _, _ in struct.iter_unpack(file.layout.order + "IIIHH", entries.value)]
+    return all(kind in _LARGE_THUMBNAILS for kind in kinds[1:])
 
 
 def _foreign(marker: int, data: bytes) -> str:
