@@ -115,3 +115,15 @@ def test_without_pillow_heif_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 def test_it_is_imported_only_for_heic() -> None:
     code = "import sys, elansr.images; sys.exit('pillow_heif' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_boxes_without_a_picture_are_one_line() -> None:
+    data = bytearray(saved(smooth()))
+    at = data.index(b"ispe") + 8  # version and flags, then width and height
+    for size in (bytes(8), bytes(4) + b"\xff" * 4, b"\xff" * 8):
+        with pytest.raises(PictureError) as caught:
+            read(bytes(data[:at] + size + data[at + 8 :]))
+        assert "\n" not in str(caught.value)
+    for brand in (b"pitm", b"iinf", b"iloc"):
+        with pytest.raises(PictureError):
+            read(bytes(data).replace(brand, b"none"))

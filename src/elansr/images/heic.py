@@ -41,7 +41,11 @@ class Heic:
         stream.seek(0)
         try:
             file = pillow_heif.open_heif(stream, convert_hdr_to_8bit=False, remove_stride=True)
+            if not len(file):
+                raise ValueError("no picture in it")
             self._image: Any = file[file.primary_index]
+            if 0 in self._image.size:
+                raise ValueError("a picture without pixels")
         except _DAMAGE as error:
             raise _damaged(error) from error
         self.notes = tuple(self._notes(len(file)))
