@@ -1,4 +1,4 @@
-"""ELAN for `torch.hub.load("OWNER/elansr", "elan_light", scale=4)`; elansr itself need not be installed."""
+"""ELAN for `torch.hub.load("OWNER/elansr", "elan_light", scale=4)`; elansr need not be installed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 dependencies = ["numpy", "safetensors", "torch"]
 
-# The package is that of this clone, so that code and weights are of one version. Its modules find each other through
-# the package from here on, so the path need not stay.
+# Import the package from this clone, so that code and weights have the same version. Its modules find each other
+# through the package afterwards, so the path can be removed.
 _SOURCE = str(Path(__file__).resolve().parent / "src")
 sys.path.insert(0, _SOURCE)
 try:
@@ -26,20 +26,20 @@ def elan_light(scale: int = 4, pretrained: bool = True) -> ELAN:
 
     Args:
         scale: super-resolution factor, 2, 3 or 4; untrained 1 to 8.
-        pretrained: whether with the released weights, in eval mode; else untrained, in training mode.
+        pretrained: whether to load the released weights (eval mode) or none (training mode).
 
     Returns:
         A network from float (N, 3, H, W), RGB in [0, 1], to (N, 3, H * scale, W * scale), not clamped.
 
     Raises:
-        elansr.ElansrError: a scale that there is not.
+        elansr.ElansrError: the scale is not available.
     """
     _require_number(scale)
     return _fast(_elansr.load_network("elan-light", scale) if pretrained else _elansr.create_model("elan-light", scale))
 
 
 def elan_light_real(scale: int = 4) -> ELAN:
-    """ELAN-light with the released weights for photos as people have them: mild blur, noise, JPEG.
+    """ELAN-light with the released weights for everyday photos: mild blur, noise, JPEG.
 
     Args:
         scale: super-resolution factor, 2 or 4.

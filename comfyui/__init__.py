@@ -1,7 +1,7 @@
-"""Lets ComfyUI's "Load Upscale Model" node open ELAN's files; adds no node of its own.
+"""Lets ComfyUI's "Load Upscale Model" node load ELAN files; adds no node of its own.
 
-ComfyUI opens upscale models with spandrel, and this teaches spandrel the network. elansr is the installed one or, if
-this folder is a link into a clone of elansr, the clone's.
+ComfyUI loads upscale models with spandrel; this adds ELAN to spandrel. It uses the installed elansr or, if this folder
+is a link into a clone of elansr, the clone.
 """
 
 import sys
