@@ -90,6 +90,7 @@ def test_one_of_several_is_removed_and_every_result_is_compared(tab: Tab) -> Non
         page.click(f".compare >> nth={number}")
         page.wait_for_function(f"document.querySelector('#slider img')?.naturalWidth === {width}")
     page.click("button[aria-label='Remove 0.png']")
+    page.wait_for_selector("#size :text('2 pictures')")
     page.click("button[aria-label='Remove 2.png']")
     page.wait_for_selector("#size :text('50 x 20 becomes 100 x 40 pixels')")
     page.click("button[aria-label='Remove 3.png']")
