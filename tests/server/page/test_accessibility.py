@@ -122,9 +122,7 @@ def test_the_focus_stays_on_something(site: Site, tab: Tab, held: Held) -> None:
     held.go.set()
     page.keyboard.press("Enter")
     page.wait_for_selector(".download")
-    page.wait_for_function(
-        "document.activeElement.matches('.download, #go')"
-    )  # back there if it was quick
+    page.wait_for_function("document.activeElement.matches('.download, #go')")  # back there if it was quick
     page.focus(".remove")
     page.keyboard.press("Enter")
     page.wait_for_selector(".chosen", state="detached")
