@@ -267,6 +267,14 @@ def test_only_what_is_read_takes_a_name(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["IMG_1_x4.png"]
 
 
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_1.NEF", "IMG_1.unknown"])
+def test_a_picture_by_name_goes_before_what_may_be_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"no picture")
+    found = find_files([tmp_path / name, picture(tmp_path / "IMG_1.png")])
+    results = run(plan_jobs(found, tmp_path / "out", extension="png"))
+    assert [result.status for result in results] == ["failed", "done"]
+
+
 def test_a_folder_of_nothing_that_is_read_says_what_is_there(tmp_path: Path) -> None:
     for number in range(3):
         raw(tmp_path / f"in/{number}.NEF")

@@ -15,6 +15,8 @@ from elansr.errors import PictureError
 
 HEIC_SUFFIXES = (".heic", ".heif", ".hif")
 _DAMAGE = (OSError, ValueError, RuntimeError, EOFError, SyntaxError)
+_LONGEST = 10_000_000
+"""Pixels of a side, where libvips stops."""
 _GAIN_MAP = "hdrgainmap"
 
 
@@ -44,8 +46,8 @@ class Heic:
             if not len(file):
                 raise ValueError("no picture in it")
             self._image: Any = file[file.primary_index]
-            if 0 in self._image.size:
-                raise ValueError("a picture without pixels")
+            if not all(0 < side <= _LONGEST for side in self._image.size):
+                raise ValueError("sides of {} x {} pixels".format(*self._image.size))
         except _DAMAGE as error:
             raise _damaged(error) from error
         self.notes = tuple(self._notes(len(file)))

@@ -271,7 +271,8 @@ def _checked(jobs: Sequence[Job], suffix: str) -> list[Job]:
         unique.setdefault((_identity(job.source), _identity(job.target)), job)
     planned = [(paths, job) for paths, job in unique.items() if job.status == "planned"]
     sources = {source for (source, _), _ in planned}
-    first = sorted(planned, key=lambda item: bool(unread_kind(item[1].source)))  # what is read takes the names
+    # What is surely read takes the names: a raw file and its JPEG, a phone's HEIC and its JPEG.
+    first = sorted(planned, key=lambda item: not _has_picture_extension(item[1].source))
     writers = {target: job for (_, target), job in reversed(first)}
     return [_judged(job, *paths, sources, writers, suffix) for paths, job in unique.items()]
 
