@@ -1,10 +1,9 @@
 """Measures how the time and memory of `elansr upscale` grow with picture size: `python -m tools.growth PHOTO -s 2`.
 
 Pictures of several sizes are made from one photo, mirrored at its borders so that no line is cut, and written as
-lossless TIFFs. Each goes through `elansr upscale` in a process of its own; kept are the seconds that the command
-reports, which leave the start of Python out, and the most memory that the process held. What was measured before at
-that scale stays until it is measured again, so that large pictures can have a run of their own (`--smallest 100`). The
-kept figures become the plot that docs/performance.md shows.
+lossless TIFFs. Each goes through `elansr upscale` in a process of its own, whose reported seconds (without starting
+Python) and peak memory are kept in growth.json; growth.png is the plot. Earlier measurements at that scale stay until
+they are repeated, so large pictures can be measured separately (`--smallest 100`).
 """
 
 import json
@@ -26,8 +25,8 @@ from matplotlib.figure import Figure
 from elansr.benchmark.machine import machine
 from elansr.errors import DataError, ElansrError
 
-FIGURES = Path("docs/growth.json")
-PLOT = Path("docs/images/growth.png")
+FIGURES = Path("growth.json")
+PLOT = Path("growth.png")
 MEGAPIXELS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 MEGA = 1e6
 GIBI = 2**30
