@@ -107,6 +107,11 @@ def test_what_a_request_asks_for() -> None:
     scales = {2: "elan-light-x2", 4: "elan-light-x4"}
     by_scale = Choices("elan-light", 4, 300, PERCENT, "png", 90).options(scales)
     assert by_scale == RequestOptions("elan-light-x4", 4, extension="png", quality=90)
+    assert by_scale.strength is None
+    real = Choices("elan-light-real", 4, None, PERCENT, strength=0.5).options({4: "elan-light-x4-real"})
+    assert real == RequestOptions("elan-light-x4-real", 4, strength=0.5)
+    assert Choices("elan-light-real", OWN_SIZE, 300, PERCENT, strength=0.5).options({}).strength == 0.5
+    assert Choices("auto", 4, None, PERCENT, strength=0.5).options({4: "auto"}).strength is None
     by_size = Choices("elan-light", OWN_SIZE, 300, PERCENT).options(scales)
     assert by_size == RequestOptions("elan-light", size=FinalSize(outscale=3.0))
     with pytest.raises(PageError):

@@ -15,7 +15,7 @@ from elansr.server.page.actions import Actions, Sent, listed
 from elansr.server.page.page_files import MOST_PICTURES, ChosenPicture, KeptResult
 from elansr.server.page.runs import HIGH, OWN_SIZE, PERCENT, WIDE, BeforeAfter, Choices, View
 from elansr.server.page.words import CHINESE, ENGLISH, Words, words_for
-from elansr.upscaling import Extension
+from elansr.upscaling import REAL, Extension
 
 ASSETS = Path(__file__).parent / "static"
 TITLE = "elansr: larger pictures"
@@ -129,6 +129,17 @@ class PageLayout:
             filterable=False,
             elem_id="model",
         )
+        self._strength = gr.Slider(
+            0,
+            1,
+            1,
+            step=0.05,
+            label=label("Strength"),
+            info=label("0 changes least, as elan-light does; 1 is the model as it is."),
+            visible=self._first.name == REAL,
+            buttons=[],
+            elem_id="strength",
+        )
         with gr.Accordion(label("More"), open=False, elem_id="more"):
             self._format = gr.Dropdown(
                 [(label("same as the picture"), "auto"), *((name, value) for value, name in RESULTS.items())],
@@ -205,6 +216,7 @@ class PageLayout:
             **PRIVATE,
         ).then(**fit)
         self._kind.input(**fit)
+        self._kind.input(_strength_of, self._kind, self._strength, **PRIVATE)
         for control in (self._scale, *size):
             control.input(
                 self._sized,
@@ -213,7 +225,7 @@ class PageLayout:
                 trigger_mode="always_last",
                 **PRIVATE,
             )
-        choices = [self._kind, self._scale, *size, self._format, self._quality]
+        choices = [self._kind, self._scale, *size, self._format, self._quality, self._strength]
         compared = [self._slider, self._zoom, self._overview, self._made, self._closer]
         shown = [self._status, self._card, self._go, self._stop, *compared]
         self._go.click(
@@ -276,9 +288,10 @@ class PageLayout:
         unit: str,
         extension: Extension,
         quality: int,
+        strength: float,
         request: gr.Request,
     ) -> AsyncIterator[tuple[Any, ...]]:
-        choices = Choices(kind, scale, number, unit, extension, quality)
+        choices = Choices(kind, scale, number, unit, extension, quality, strength)
         async for shown in _changes(self._actions.upscale(_session(request), sent, choices, _words(request))):
             yield shown
 
@@ -293,10 +306,10 @@ class PageLayout:
         """The page was opened or refreshed: what was chosen for the last run of the tab, if there is one."""
         run = self._actions.arrived(_session(request), tab)
         if not run:
-            return _unchanged(9)
+            return _unchanged(10)
         it = run.choices
-        about = listed(run.chosen, _words(request))
-        return about, run.chosen, it.scale, it.kind, it.scale, it.number, it.unit, it.extension, it.quality
+        about, strength = listed(run.chosen, _words(request)), gr.update(value=it.strength, visible=it.kind == REAL)
+        return about, run.chosen, it.scale, it.kind, it.scale, it.number, it.unit, it.extension, it.quality, strength
 
     async def _look_on(self, tab: str, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
         run = self._actions.arrived(_session(request), tab)
@@ -345,6 +358,11 @@ def word(say: Words, text: str) -> str:
 def both(text: str) -> str:
     """HTML of a text in both languages, of which the style sheet shows one."""
     return word(ENGLISH, escape(text)) + word(CHINESE, escape(CHINESE(text)))
+
+
+def _strength_of(kind: str) -> Any:
+    """The slider is there for the weights that have a strength."""
+    return gr.update(visible=kind == REAL)
 
 
 def _session(request: gr.Request) -> str:

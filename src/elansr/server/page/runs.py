@@ -17,7 +17,7 @@ from elansr.server.page.words import PageError, Words
 from elansr.server.processing import RequestOptions
 from elansr.server.service import QueuedRequest
 from elansr.server.throughput import Throughput
-from elansr.upscaling import MAX_FACTOR, Extension, FinalSize
+from elansr.upscaling import MAX_FACTOR, REAL, Extension, FinalSize
 
 LOOKED_AT = 0.1
 """Seconds between two looks at how far a request is."""
@@ -37,6 +37,7 @@ class Choices:
         kind: name of the model's row.
         scale: of the network, or `OWN_SIZE`.
         number, unit: the size, where the scale is `OWN_SIZE`.
+        strength: 0 to 1, of `REAL` alone, see `RequestOptions`.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Choices:
     unit: str
     extension: Extension = "auto"
     quality: int | None = None
+    strength: float = 1.0
 
     @property
     def size(self) -> FinalSize:
@@ -72,12 +74,15 @@ class Choices:
         Raises:
             PageError: a scale that the model does not have, or a size that cannot be.
         """
+        strength = self.strength if self.kind == REAL and self.strength < 1 else None
         if not isinstance(self.scale, int):
-            return RequestOptions(self.kind, None, self.size, self.extension, self.quality)
+            return RequestOptions(self.kind, None, self.size, self.extension, self.quality, strength)
         if self.scale not in scales:
             text = "{model} does not enlarge {scale} times: choose another scale"
             raise PageError(text, model=self.kind, scale=self.scale)
-        return RequestOptions(scales[self.scale], self.scale, extension=self.extension, quality=self.quality)
+        return RequestOptions(
+            scales[self.scale], self.scale, extension=self.extension, quality=self.quality, strength=strength
+        )
 
 
 class BeforeAfter(NamedTuple):

@@ -68,6 +68,8 @@ _TEXTS = {
     "{name}: for clean pictures": "{name}：适合清晰的图片",
     "{name}: for photos with noise or JPEG": "{name}：适合有噪点或 JPEG 压缩的照片",
     "{name}: chosen by the operator": "{name}：服务器管理员选定",
+    "Strength": "强度",
+    "0 changes least, as elan-light does; 1 is the model as it is.": "0 改动最少，与 elan-light 相同；1 为模型本身。",
     "More": "更多",
     "File format": "文件格式",
     "same as the picture": "与原图相同",
