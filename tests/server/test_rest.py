@@ -130,6 +130,8 @@ def test_a_strength_is_between_the_weights(client: TestClient, file_of: FileOf) 
     asked = [post(client, file_of(), model="elan-light-real", scale=2, strength=s).content for s in ("0", "0.5", "1")]
     assert [asked[0], asked[2]] == ends
     assert asked[1] not in ends
+    headers = post(client, file_of(), model="elan-light-real", scale=2, strength="0.5").headers
+    assert (headers["x-elansr-model"], headers["x-elansr-reason"]) == ("elan-light-x2-real", "strength 0.5")
 
 
 def test_a_file_name_cannot_add_a_header(client: TestClient, file_of: FileOf) -> None:

@@ -63,7 +63,7 @@ def picture_response() -> dict[str, Any]:
     headers = {
         "Content-Disposition": "The name of the result: photo.jpg becomes photo_x4.jpg.",
         "X-Elansr-Model": "The weights used.",
-        "X-Elansr-Reason": "Why they were chosen; empty where the request named them.",
+        "X-Elansr-Reason": "Why they were chosen, or their strength; empty where the request named them.",
         "X-Elansr-Notes": "What the result lacks of the upload, such as a kind of metadata; empty where nothing.",
         "X-Elansr-Seconds": "Of work, without waiting.",
     }

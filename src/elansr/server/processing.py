@@ -11,7 +11,7 @@ from typing import get_args
 from elansr.errors import ConfigError, DeviceError, PictureError, TooManyPixelsError, WeightsError
 from elansr.images import Picture, Pixels, check_format, encode, format_of_suffix, read
 from elansr.server.limits import Limits, Rejected, result_too_large, too_many_pixels
-from elansr.upscaling import Extension, FinalSize, TiledNetwork, Upscalers, fit, notes_on, result_name
+from elansr.upscaling import Choice, Extension, FinalSize, TiledNetwork, Upscalers, fit, notes_on, result_name
 
 LIBVIPS = Lock()
 """libvips keeps one error text for all threads: decoders and encoders work one at a time."""
@@ -61,7 +61,7 @@ class UpscaledFile:
     Attributes:
         file_name: as `elansr upscale` names it: "photo.jpg" -> "photo_x4.jpg".
         width, height: of a page, in pixels.
-        reason: why "auto" chose them; "" where they were named.
+        reason: why "auto" chose them, or their strength; "" where they were named.
         seconds: of work, without waiting for its turn.
         notes: as in `FileResult`.
         pixels: of the source, all pages counted.
@@ -123,7 +123,7 @@ def upscale_bytes(
     media_type = f"image/{format_of_suffix(target)}"
     notes = notes_on(picture, target)
     seconds, pixels = time.perf_counter() - started, width * height * len(picture.pages)
-    return UpscaledFile(encoded, target, media_type, *size, choice.model, choice.reason, seconds, pixels, notes)
+    return UpscaledFile(encoded, target, media_type, *size, choice.model, _note(choice), seconds, pixels, notes)
 
 
 def _final_size(
@@ -161,6 +161,10 @@ def _upscaled(
         return fit(upscaler(picture.pages[number], progress=report), *size)
 
     return picture.with_pages([page(number) for number in range(pages)])
+
+
+def _note(choice: Choice) -> str:
+    return choice.reason if choice.strength is None else f"strength {choice.strength:g}"
 
 
 class _UnfitError(PictureError):
