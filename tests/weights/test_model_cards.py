@@ -330,7 +330,10 @@ def test_a_measurement_is_what_evaluate_says(data_dir: Path, tmp_path: Path, mon
     assert found.sets["Set5"].ssim == pytest.approx(0.8111, abs=1e-4)
 
 
-def test_a_measurement_that_fails(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_measurement_that_fails(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELANSR_DATA", str(tmp_path))  # where `elansr evaluate` looks for Set5 too
     with pytest.raises(DataError, match="--json: ended with exit code 2"):
         measuring.measure(X4, "bicubic", tmp_path)
     assert "Set5: not a folder" in capfd.readouterr().err
