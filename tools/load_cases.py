@@ -22,7 +22,7 @@ from elansr.upscaling import (
     TiledNetwork,
     Upscalers,
     plan_jobs,
-    upscale_file,
+    upscale_files,
 )
 
 PHOTO = Path(__file__).resolve().parents[1] / "examples" / "otter.jpg"
@@ -111,7 +111,9 @@ def good(folder: Path, tile: int) -> list[Case]:
         upscalers = Upscalers(fields.get("model", "auto"), _whole(fields, "scale"), size, cached)
         extension: Extension = fields.get("format", "auto")  # type: ignore[assignment]
         [job] = plan_jobs([InputFile(source)], place / "results", upscalers.label, extension=extension)
-        upscale_file(job, upscalers, Options(size, quality=_whole(fields, "quality")), lambda *_: None)
+        [result] = upscale_files([job], upscalers, Options(size, quality=_whole(fields, "quality")))
+        if result.status != "done":
+            raise ValueError(result.reason)
         asked = " ".join(f"{key}={value}" for key, value in fields.items())
         label = f"{name} {pages[0].shape[1]}x{pages[0].shape[0]} {asked}".strip()
         found.append(Case(label, source.read_bytes(), name, "200", fields, job.target.read_bytes()))

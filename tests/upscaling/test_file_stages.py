@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from elansr.errors import DeviceError
-from elansr.images import Picture, Pixels, read, write
+from elansr.images import Picture, PictureFile, Pixels, open_picture, read, write
 from elansr.upscaling import (
     Choice,
     ChosenUpscaler,
@@ -18,6 +18,7 @@ from elansr.upscaling import (
     FinalSize,
     Job,
     Options,
+    files,
     pipeline,
     upscale_files,
 )
@@ -151,17 +152,26 @@ def test_large_pictures_are_not_read_ahead(tmp_path: Path, monkeypatch: pytest.M
     """They come one at a time, in the caller's thread, and with nothing else under way."""
     monkeypatch.setattr(pipeline, "AHEAD", 300)
     jobs = pictures(tmp_path, [(4, 6), (20, 20), (4, 6), (30, 30), (30, 30)])
-    in_worker = list[int]()
+    opened, in_worker = list[int](), list[bool]()
 
-    def reading(path: Path, name: str | None, max_pixels: int) -> Picture:
-        in_worker.append(int(path.stem))
+    def opening(path: Path, name: str | None) -> PictureFile:
         assert threading.current_thread() is not threading.main_thread()
-        return read(path, name=name, max_pixels=max_pixels)
+        opened.append(int(path.stem))
+        return open_picture(path, name=name)
 
-    monkeypatch.setattr(pipeline, "read", reading)
+    def reading(file: PictureFile, max_pixels: int) -> Picture:
+        in_worker.append(threading.current_thread() is not threading.main_thread())
+        return decode(file, max_pixels=max_pixels)
+
+    decode = PictureFile.read
+    monkeypatch.setattr(files, "open_picture", opening)
+    monkeypatch.setattr(PictureFile, "read", reading)
     upscaler = Repeat()
     assert {outcome.status for outcome in run(jobs, upscaler)} == {"done"}
-    assert in_worker == [0, 1, 2, 3, 4]
+    assert opened == [0, 1, 2, 3, 4], "each header once"
+    assert in_worker == [True, False, True, False, False]
+    monkeypatch.undo()
+    monkeypatch.setattr(pipeline, "AHEAD", 300)
     assert values(tmp_path / "out") == {f"{number:02}": number for number in range(5)}
     refused = list(
         upscale_files(
@@ -174,10 +184,10 @@ def test_large_pictures_are_not_read_ahead(tmp_path: Path, monkeypatch: pytest.M
 
 def test_large_results_do_not_wait_to_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = pictures(tmp_path, [(4, 6)] * 3)
-    stages = pipeline.FileStages(lambda picture: None, Options(size=FinalSize(outscale=12)), None, None)  # type: ignore[arg-type, return-value]
+    stages = pipeline.FileStages(lambda picture: None, Options(size=FinalSize(outscale=12)), None)  # type: ignore[arg-type, return-value]
     for limit, ahead in ((24 * 9, True), (24 * 9 - 1, False)):
         monkeypatch.setattr(pipeline, "AHEAD", limit)
-        assert bool(stages.read(jobs[0])) == ahead
+        assert isinstance(stages.read(jobs[0]), pipeline.DecodedFile) == ahead
 
 
 def test_one_file_takes_no_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

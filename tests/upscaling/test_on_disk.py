@@ -29,7 +29,7 @@ from elansr.upscaling import (
     Options,
     TiledNetwork,
     on_disk,
-    upscale_file,
+    upscale_files,
 )
 
 RNG = np.random.default_rng(5)
@@ -69,7 +69,11 @@ def upscale(
     **options: object,
 ) -> FileResult:
     ready = ChosenUpscaler(upscaler, Choice("tiny", ""))
-    return upscale_file(Job(source, target), lambda _: ready, Options(**options), on_progress)  # type: ignore[arg-type]
+    jobs, choices = [Job(source, target)], Options(**options)  # type: ignore[arg-type]
+    [result] = upscale_files(jobs, lambda _: ready, choices, on_progress)
+    if result.error:
+        raise result.error
+    return result
 
 
 def in_memory(source: Path, target: Path, upscaler: TiledNetwork, monkeypatch: pytest.MonkeyPatch) -> Picture:
@@ -250,7 +254,7 @@ def test_killed_and_taken_up_it_is_the_same(tmp_path: Path, network: ELAN) -> No
     program = f"""
 import time, torch
 from pathlib import Path
-from elansr.upscaling import Choice, ChosenUpscaler, Job, Options, TiledNetwork, on_disk, upscale_file
+from elansr.upscaling import Choice, ChosenUpscaler, Job, Options, TiledNetwork, on_disk, upscale_files
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 torch.set_num_threads(1)
@@ -259,7 +263,7 @@ network = ELAN(ELANConfig(scale=2, channels=6, blocks=2, n_share=1)).eval()
 network.load_state_dict(torch.load({str(tmp_path / "tiny.pt")!r}, weights_only=True))
 ready = ChosenUpscaler(TiledNetwork.open(network, device="cpu", precision="fp32", tile=32), Choice("tiny", ""))
 job = Job(Path({str(source)!r}), Path({str(target)!r}))
-upscale_file(job, lambda _: ready, Options(), lambda job, done, total: time.sleep(0.02))
+list(upscale_files([job], lambda _: ready, Options(), lambda job, done, total: time.sleep(0.02)))
 """
     environment = os.environ | {"PYTHONPATH": str(Path(elansr.__file__).parents[1])}
     process = subprocess.Popen([sys.executable, "-c", program], env=environment)

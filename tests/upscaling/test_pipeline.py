@@ -12,7 +12,7 @@ import pytest
 
 from elansr.upscaling import pipeline
 from elansr.upscaling.files import FileResult
-from elansr.upscaling.pipeline import WINDOW, overlapped
+from elansr.upscaling.pipeline import WINDOW, Alone, overlapped
 from elansr.upscaling.plan import Job
 
 
@@ -42,11 +42,11 @@ class Books:
     def jobs(self) -> list[Job]:
         return [Job(Path(str(number)), Path("out")) for number in range(len(self.sizes))]
 
-    def read(self, job: Job) -> int | None:
+    def read(self, job: Job) -> int | Alone:
         self.read_by.add(threading.current_thread().name)
         number = int(job.source.name)
         if self.sizes[number] < 0:
-            return None
+            return Alone(partial(self._alone, job))
         self._linger("reading")
         self.read_so_far.append(number)
         self.ahead.append(len(self.read_so_far) - len(self.upscaled))
@@ -74,7 +74,7 @@ class Books:
         if stage == self.slow:
             time.sleep(0.02)
 
-    def alone(self, job: Job) -> FileResult:
+    def _alone(self, job: Job) -> FileResult:
         assert threading.current_thread() is threading.main_thread()
         assert len(self.written) == len(self.upscaled) == len(self.read_so_far), "something else is under way"
         return FileResult(job.source, job.target, "failed")

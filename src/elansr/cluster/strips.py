@@ -22,7 +22,7 @@ from elansr.cluster.sources import Item
 from elansr.cluster.storage import Store, fetch
 from elansr.errors import DeviceError, PictureError
 from elansr.images import FORMATS, Plane, blank, format_of_suffix, open_picture, write_rows
-from elansr.upscaling import Axis, FileResult, Job, ResumePoint, notes_on
+from elansr.upscaling import Axis, FileResult, Job, OpenedFile, ResumePoint, notes_on
 
 if TYPE_CHECKING:
     from elansr.upscaling import TiledNetwork, Upscalers
@@ -45,21 +45,17 @@ def shares(height: int, settings: Settings) -> int:
     return height // (ROWS_OF_TILES * tile_of(settings))
 
 
-def split_size(job: Job, settings: Settings, longest: int) -> tuple[int, int] | None:
+def split_size(opened: OpenedFile, settings: Settings, longest: int) -> tuple[int, int] | None:
     """Width and height of a picture that is left to several workers; None for one that is not.
 
     Those are stills without alpha that can be read and written in rows, with more pixels than `split_pixels`, not more
     than `longest`, and high enough for two shares.
-
-    Raises:
-        PictureError: the file is not a picture.
     """
     if not settings.split_pixels or settings.pyramid or settings.size.label:
         return None
-    stream = open_picture(job.content, name=job.source_name)
-    if stream.obstacle or not FORMATS[format_of_suffix(job.target)].rows:
+    if opened.file.obstacle or not FORMATS[format_of_suffix(opened.job.target)].rows:
         return None
-    height, width, channels = stream.picture.pixels.shape
+    height, width, channels = opened.file.picture.pixels.shape
     wide = width * tile_of(settings) * (settings.scale or 4) ** 2 * channels * 4 > WIDEST
     small = height * width <= settings.split_pixels or shares(height, settings) < 2
     return None if wide or small or channels not in (1, 3) or height * width > longest else (width, height)

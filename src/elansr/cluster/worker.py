@@ -28,7 +28,7 @@ from elansr.engines.device import set_cpu_threads
 from elansr.errors import ElansrError, PictureError
 from elansr.images import set_threads
 from elansr.text import shown
-from elansr.upscaling import DecodedFile, FileResult, FileStages, Job, attempt, overlapped, upscale_file
+from elansr.upscaling import Alone, DecodedFile, FileResult, FileStages, Job, OpenedFile, attempt, overlapped, settled
 
 ATTEMPTS = 2
 """How many workers may die of one picture, after the one that died of its chunk."""
@@ -64,7 +64,7 @@ class TransferStages:
         fetched: Mapping[Path, "Future[bytes | None]"],
         output: Store,
         targets: Mapping[Path, str],
-        split_size: Callable[[Job], tuple[int, int] | None],
+        split_size: Callable[[OpenedFile], tuple[int, int] | None],
     ) -> None:
         self._inner, self._fetched, self._output = inner, fetched, output
         self._targets, self._split_size = targets, split_size
@@ -76,35 +76,28 @@ class TransferStages:
         """See `Stages`."""
         return self._inner.most
 
-    def read(self, job: Job) -> DecodedFile | None:
-        """See `Stages`; what could not be fetched fails with its reason in `alone`."""
-        try:
-            job = self._complete(job)
-            if self._split_size(job):
-                return None
-        except (ElansrError, OSError):
-            return None
-        return self._inner.read(job)
-
-    def pixels(self, opened: DecodedFile) -> int:
+    def read(self, job: Job) -> DecodedFile | Alone:
         """See `Stages`."""
-        return self._inner.pixels(opened)
+        try:
+            opened = self._inner.open(self._complete(job))
+        except (ElansrError, OSError) as error:
+            return settled(FileResult(job.source, job.target, "failed", str(error)))
+        if isinstance(opened, FileResult):
+            return settled(opened)
+        if size := self._split_size(opened):
+            self.split[job.source] = size
+            return settled(FileResult(job.source, job.target, "skipped"))
+        decoded = self._inner.decode(opened)
+        return Alone(partial(self._delivered, decoded.work)) if isinstance(decoded, Alone) else decoded
+
+    def pixels(self, decoded: DecodedFile) -> int:
+        """See `Stages`."""
+        return self._inner.pixels(decoded)
 
     def upscale(self, window: Sequence[DecodedFile]) -> Iterator[tuple[int, Callable[[], FileResult]]]:
         """See `Stages`."""
         for position, finish in self._inner.upscale(window):
             yield position, partial(self._delivered, finish)
-
-    def alone(self, job: Job) -> FileResult:
-        """See `Stages`."""
-        try:
-            job = self._complete(job)
-            if size := self._split_size(job):
-                self.split[job.source] = size
-                return FileResult(job.source, job.target, "skipped")
-        except (ElansrError, OSError) as error:
-            return FileResult(job.source, job.target, "failed", str(error))
-        return self._delivered(lambda: self._inner.alone(job))
 
     def _complete(self, job: Job) -> Job:
         """The job with the bytes of its picture, whose result goes to the store; waits until they are here."""
@@ -299,15 +292,12 @@ class Worker:
         return row
 
     def _stages(self, items: Sequence[Item], jobs: Sequence[Job], pool: ThreadPoolExecutor) -> TransferStages:
-        def alone(job: Job) -> FileResult:
-            return attempt(job, self.options, partial(upscale_file, job, self.upscalers, self.options, no_progress))
-
         both = list(zip(jobs, items, strict=True))
         fetched: dict[Path, Future[bytes | None]] = {
             job.source: pool.submit(self.fetched, item, job.source) for job, item in both
         }
         targets = {job.target: item.target for job, item in both}
-        stages = FileStages(self.upscalers, self.options, no_progress, alone)
+        stages = FileStages(self.upscalers, self.options, no_progress)
         split = partial(split_size, settings=self.settings, longest=self.options.max_streamed)
         return TransferStages(stages, fetched, self.output, targets, split)
 

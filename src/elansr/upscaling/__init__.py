@@ -16,7 +16,16 @@ from elansr.upscaling.condition import Condition, measure
 from elansr.upscaling.files import Existing, FileResult, Options, attempt, notes_on
 from elansr.upscaling.final_size import MAX_FACTOR, SCALES, FinalSize, fit
 from elansr.upscaling.paths import Observer, upscale
-from elansr.upscaling.pipeline import DecodedFile, FileStages, has_work, overlapped, upscale_file, upscale_files
+from elansr.upscaling.pipeline import (
+    Alone,
+    DecodedFile,
+    FileStages,
+    OpenedFile,
+    has_work,
+    overlapped,
+    settled,
+    upscale_files,
+)
 from elansr.upscaling.plan import (
     FALLBACK_EXTENSION,
     Extension,
@@ -38,6 +47,7 @@ __all__ = [
     "MAX_FACTOR",
     "REAL",
     "SCALES",
+    "Alone",
     "Axis",
     "Border",
     "Choice",
@@ -54,6 +64,7 @@ __all__ = [
     "Job",
     "Network",
     "Observer",
+    "OpenedFile",
     "Options",
     "ResumePoint",
     "Samples",
@@ -71,8 +82,8 @@ __all__ = [
     "overlapped",
     "plan_jobs",
     "result_name",
+    "settled",
     "upscale",
-    "upscale_file",
     "upscale_files",
     "weights_for",
 ]

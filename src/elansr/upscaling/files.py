@@ -1,7 +1,8 @@
 """One picture file: the job, and its result.
 
-begin     a picture that was read -> the work on it: weights, final size, a place for the result
-attempt   runs work on a file; a failure becomes the result of that file
+open_source   the header of the file that a job reads
+begin         a picture that was read -> the work on it: weights, final size, a place for the result
+attempt       runs work on a file; a failure becomes the result of that file
 """
 
 import os
@@ -23,6 +24,7 @@ from elansr.images import (
     encode,
     format_of_suffix,
     losses,
+    open_picture,
     write,
 )
 from elansr.text import shown
@@ -155,14 +157,16 @@ Choose = Callable[[Picture | PictureFile], ChosenUpscaler]
 """Gives the upscaler for a picture, or for one that is read in rows."""
 
 
-def check_target(job: Job, options: Options) -> None:
-    """Checks, before anything is read, whether the result may be written.
+def open_source(job: Job, options: Options) -> PictureFile:
+    """Reads the header of the source, if the result may be written.
 
     Raises:
         OutputExistsError: the target exists and `options.existing` is not "replace".
+        PictureError: see `open_picture`.
     """
     if os.path.lexists(job.target):
         check_output(job.target, overwrite=options.existing == "replace", name=job.target_name)
+    return open_picture(job.content, name=job.source_name)
 
 
 @dataclass(frozen=True)

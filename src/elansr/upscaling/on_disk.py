@@ -1,7 +1,7 @@
 """Pictures larger than memory: read in rows, upscaled in strips on disk, and encoded from there.
 
-work_on_disk   the work on a file, if it is one of them
-OnDiskWork     that work; interrupted at any time, it goes on after the last finished strip
+begin_opened   begins the work on a file, which is in memory unless it is one of them
+OnDiskWork     the work on one of them; interrupted at any time, it goes on after the last finished strip
 
 The memory it takes grows with the width of a picture, not with its height (docs/performance.md).
 """
@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,25 +46,31 @@ _SETTINGS = {"source": "the picture", "result": "the kind of the result", "tta":
 _LOG = logging.getLogger(__name__)
 
 
-def work_on_disk(file: PictureFile, job: Job, choose: Choose, options: Options) -> "OnDiskWork | None":
-    """The work on a picture whose result is made on disk; None if it is made in memory.
+def begin_opened(file: PictureFile, job: Job, choose: Choose, options: Options) -> "FileTask | OnDiskWork":
+    """Begins the work on a picture: in memory, which it is read into, or on disk if its result is large.
 
     Raises:
         ElansrError: the picture is larger than the limit of those that are read in rows; or, where it or its result
-            cannot be handled in rows, of those that are held in memory; or as `begin` does.
+            cannot be handled in rows, of those that are held in memory; or as `PictureFile.read` and `begin` do.
     """
-    if not FORMATS[file.picture.format].rows or len(file.picture.pages) > 1:
-        return None
-    if file.picture.pixels.nbytes * _HIGHEST_SCALE**2 <= LARGE:
-        return None
-    _require(file, options.max_streamed, "")
+    if not _may_be_large(file):
+        return begin(job, file.read(max_pixels=options.max_pixels), choose, options)
+    _require(file, options.max_streamed)
+    if file.obstacle:
+        _require(file, options.max_pixels, file.obstacle)
+        return begin(job, file.read(max_pixels=options.max_pixels), choose, options)
     task = begin(job, file, choose, options)
-    if file.picture.pixels.nbytes * task.upscaler.scale**2 <= LARGE and task.area <= DEFAULT_MAX_PIXELS:
-        return None
-    if obstacle := file.obstacle or _obstacle(task):
-        _require(file, options.max_pixels, f" of pictures that are held in memory whole, as this one is: {obstacle}")
-        return None
-    return OnDiskWork(file, task)
+    if file.picture.pixels.nbytes * task.upscaler.scale**2 > LARGE or task.area > DEFAULT_MAX_PIXELS:
+        if not (obstacle := _obstacle(task)):
+            return OnDiskWork(file, task)
+        _require(file, options.max_pixels, obstacle)
+    return replace(task, picture=file.read(max_pixels=options.max_pixels))
+
+
+def _may_be_large(file: PictureFile) -> bool:
+    """Whether the result may be one that is made on disk, as far as the header of the source tells."""
+    in_rows = FORMATS[file.picture.format].rows and len(file.picture.pages) == 1
+    return in_rows and file.picture.pixels.nbytes * _HIGHEST_SCALE**2 > LARGE
 
 
 def _obstacle(task: FileTask) -> str:
@@ -78,9 +85,11 @@ def _obstacle(task: FileTask) -> str:
     return ""
 
 
-def _require(file: PictureFile, limit: int, which: str) -> None:
+def _require(file: PictureFile, limit: int, obstacle: str = "") -> None:
+    """Refuses more pixels than the limit, which is that of pictures in memory if there is an obstacle to others."""
     height, width = file.picture.pixels.shape[:2]
     if height * width > limit:
+        which = f" of pictures that are held in memory whole, as this one is: {obstacle}" if obstacle else ""
         raise TooManyPixelsError(f"{file.name}: {width} x {height} = {height * width:,}", limit, which)
 
 

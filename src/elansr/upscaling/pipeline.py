@@ -1,7 +1,6 @@
 """Many files: reading and writing overlap with the network, and a bad file does not stop the others.
 
 upscale_files  jobs -> results, one for each file, in order
-upscale_file   one file; its errors are raised
 
     the caller's thread     the network on window k
     the worker              read and decode window k + 1; encode and write window k - 1, and what is done of k
@@ -18,17 +17,17 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from threading import Event
 from typing import Generic, Protocol, TypeVar
 
 from elansr.errors import ElansrError
-from elansr.images import Picture, open_picture, read
-from elansr.upscaling.files import Choose, FileProgress, FileResult, FileTask, Options, attempt, begin, check_target
+from elansr.images import Picture, PictureFile
+from elansr.upscaling.files import Choose, FileProgress, FileResult, FileTask, Options, attempt, begin, open_source
 from elansr.upscaling.final_size import SCALES, fit
-from elansr.upscaling.on_disk import work_on_disk
+from elansr.upscaling.on_disk import OnDiskWork, begin_opened
 from elansr.upscaling.plan import Job
 
 AHEAD = 2**21
@@ -59,71 +58,50 @@ def upscale_files(
     Yields:
         One result for each job.
     """
-    jobs = list(jobs)
-
-    def alone(job: Job) -> FileResult:
-        return _attempt(job, choose, options, on_progress or _silent)
-
+    jobs, stages = list(jobs), FileStages(choose, options, on_progress or _silent)
     if sum(job.status == "planned" for job in jobs) > 1:
-        yield from overlapped(jobs, FileStages(choose, options, on_progress or _silent, alone))
+        yield from overlapped(jobs, stages)
     else:
-        yield from map(alone, jobs)
-
-
-def upscale_file(job: Job, choose: Choose, options: Options, on_progress: FileProgress) -> FileResult:
-    """Upscales one file; the result is written whole or not at all.
-
-    Raises:
-        OutputExistsError: the target exists and `options.existing` is not "replace".
-        ElansrError: the picture cannot be read, upscaled or written.
-    """
-    started = time.perf_counter()
-    check_target(job, options)
-    file = open_picture(job.content, name=job.source_name)
-    if work := work_on_disk(file, job, choose, options):
-        if job.data is not None:
-            job.source.write_bytes(job.data)  # an interrupted run is recognised by its file
-        return work.upscale(on_progress)
-    task = begin(job, file.read(max_pixels=options.max_pixels), choose, options)
-    task.write(task.upscaled(on_progress))
-    return task.done(time.perf_counter() - started)
-
-
-def _attempt(job: Job, choose: Choose, options: Options, on_progress: FileProgress) -> FileResult:
-    """The result of a job, also of one that is not planned or fails."""
-    if job.status != "planned":
-        return FileResult(job.source, job.target, job.status, job.reason)
-    return attempt(job, options, lambda: upscale_file(job, choose, options, on_progress))
+        yield from map(stages.alone, jobs)
 
 
 def _silent(_job: Job, _done: int, _total: int) -> None:
     """Ignores progress."""
 
 
-Opened = TypeVar("Opened")
+@dataclass(frozen=True)
+class Alone:
+    """A file that is processed in the caller's thread while nothing else is under way."""
+
+    work: Callable[[], FileResult]
 
 
-class Stages(Protocol[Opened]):
+def settled(result: FileResult) -> Alone:
+    """A file on which no work is left."""
+    return Alone(lambda: result)
+
+
+Decoded = TypeVar("Decoded")
+
+
+class Stages(Protocol[Decoded]):
     """The work on a file, split where threads change."""
 
     @property
     def most(self) -> int:
         """How many files the next window may have."""
 
-    def read(self, job: Job) -> Opened | None:
-        """In the worker: the picture; None if the job has to be done alone."""
+    def read(self, job: Job) -> Decoded | Alone:
+        """In the worker: the picture, unless it has to be processed alone."""
 
-    def pixels(self, opened: Opened) -> int:
+    def pixels(self, decoded: Decoded) -> int:
         """Of what was read."""
 
-    def upscale(self, window: Sequence[Opened]) -> Iterator[tuple[int, Callable[[], FileResult]]]:
+    def upscale(self, window: Sequence[Decoded]) -> Iterator[tuple[int, Callable[[], FileResult]]]:
         """In the caller's thread: for every picture its position, and a function that the worker calls to finish it."""
 
-    def alone(self, job: Job) -> FileResult:
-        """In the caller's thread: the whole of a job."""
 
-
-def overlapped(jobs: Sequence[Job], stages: Stages[Opened]) -> Iterator[FileResult]:
+def overlapped(jobs: Sequence[Job], stages: Stages[Decoded]) -> Iterator[FileResult]:
     """Processes jobs and yields their results in order.
 
     After an interrupt, finished results are still written and yielded; files that were read ahead are dropped.
@@ -149,7 +127,7 @@ def overlapped(jobs: Sequence[Job], stages: Stages[Opened]) -> Iterator[FileResu
 
 
 def _windows(
-    worker: ThreadPoolExecutor, reader: "_Reader[Opened]", stages: Stages[Opened], pending: "_PendingWrites"
+    worker: ThreadPoolExecutor, reader: "_Reader[Decoded]", stages: Stages[Decoded], pending: "_PendingWrites"
 ) -> Iterator[FileResult]:
     coming = worker.submit(reader.window, stages.most)
     for number in count():
@@ -165,28 +143,30 @@ def _windows(
             yield from pending.finished(before=number)
         if alone:
             yield from pending.finished()
-            yield stages.alone(alone)
+            yield alone.work()
             coming = worker.submit(reader.window, stages.most)
     yield from pending.finished()
 
 
-class _Reader(Generic[Opened]):
+class _Reader(Generic[Decoded]):
     """Takes the jobs in their order, a window at a time."""
 
-    def __init__(self, jobs: Sequence[Job], stages: Stages[Opened], stopped: Event) -> None:
+    def __init__(self, jobs: Sequence[Job], stages: Stages[Decoded], stopped: Event) -> None:
         self._jobs, self._stages, self._stopped = iter(jobs), stages, stopped
 
-    def window(self, most: int) -> tuple[list[Opened], Job | None]:
-        """The pictures of the next window, `most` at most, and the job that ended it because it is to be done alone."""
-        window: list[Opened] = []
+    def window(self, most: int) -> tuple[list[Decoded], Alone | None]:
+        """The pictures of the next window, `most` at most, and what ended it because it is processed alone."""
+        window: list[Decoded] = []
         pixels = 0
         while len(window) < most and pixels < WINDOW and not self._stopped.is_set():
             job = next(self._jobs, None)
-            opened = None if job is None else self._stages.read(job)
-            if opened is None:
-                return window, job
-            window.append(opened)
-            pixels += self._stages.pixels(opened)
+            if job is None:
+                break
+            decoded = self._stages.read(job)
+            if isinstance(decoded, Alone):
+                return window, decoded
+            window.append(decoded)
+            pixels += self._stages.pixels(decoded)
         return window, None
 
 
@@ -230,6 +210,15 @@ def _write(finish: Callable[[], FileResult], file: Future[FileResult]) -> None:
 
 
 @dataclass(frozen=True)
+class OpenedFile:
+    """A picture of which the header was read, and the seconds that this took."""
+
+    job: Job
+    file: PictureFile
+    seconds: float
+
+
+@dataclass(frozen=True)
 class DecodedFile:
     """A picture that was read ahead, and the seconds that reading took."""
 
@@ -245,50 +234,80 @@ class FileStages:
         choose: gives the upscaler for a picture.
         options: of the run.
         on_progress: called as the network goes on.
-        alone: processes a job from start to end.
 
     Attributes:
         most: files of the next window: as many as the last picture's upscaler takes together of its size.
     """
 
-    def __init__(
-        self, choose: Choose, options: Options, on_progress: FileProgress, alone: Callable[[Job], FileResult]
-    ) -> None:
-        self._choose, self._options, self._on_progress, self.alone = choose, options, on_progress, alone
-        self._ahead = replace(options, max_pixels=min(options.max_pixels, AHEAD))
+    def __init__(self, choose: Choose, options: Options, on_progress: FileProgress) -> None:
+        self._choose, self._options, self._on_progress = choose, options, on_progress
         self.most = 1
 
-    def read(self, job: Job) -> DecodedFile | None:
-        """See `Stages`. An error is left to `alone`, which raises it again."""
-        started = time.perf_counter()
+    def read(self, job: Job) -> DecodedFile | Alone:
+        """See `Stages`."""
+        opened = self.open(job)
+        return settled(opened) if isinstance(opened, FileResult) else self.decode(opened)
+
+    def open(self, job: Job) -> OpenedFile | FileResult:
+        """The header, or the result of a job that is not planned or fails."""
         if job.status != "planned":
-            return None
-        try:
-            check_target(job, self._ahead)
-            picture = read(job.content, name=job.source_name, max_pixels=self._ahead.max_pixels)
-            opened = DecodedFile(job, picture, time.perf_counter() - started)
-            return opened if self._result_may_wait(opened) else None
-        except (ElansrError, OSError, MemoryError):
-            return None
+            return FileResult(job.source, job.target, job.status, job.reason)
+        started = time.perf_counter()
+        file = attempt(job, self._options, lambda: open_source(job, self._options))
+        return file if isinstance(file, FileResult) else OpenedFile(job, file, time.perf_counter() - started)
 
-    def _result_may_wait(self, opened: DecodedFile) -> bool:
-        """Whether the result is at most as large as x4 makes the largest picture that is read ahead."""
-        page, *more = opened.picture.pages
-        width, height = self._options.size.of(page.shape[1], page.shape[0], SCALES[-1])
-        return width * height * (1 + len(more)) <= SCALES[-1] ** 2 * AHEAD
+    def decode(self, opened: OpenedFile) -> DecodedFile | Alone:
+        """The picture, unless it or its result is too large to be in memory beside others."""
 
-    def pixels(self, opened: DecodedFile) -> int:
+        def work() -> DecodedFile | Alone:
+            if self._is_large(opened.file.picture):
+                return Alone(lambda: self._upscale_alone(opened))
+            started = time.perf_counter()
+            picture = opened.file.read(max_pixels=self._options.max_pixels)
+            return DecodedFile(opened.job, picture, opened.seconds + time.perf_counter() - started)
+
+        found = attempt(opened.job, self._options, work, opened.seconds)
+        return settled(found) if isinstance(found, FileResult) else found
+
+    def alone(self, job: Job) -> FileResult:
+        """The whole of a job, in the caller's thread."""
+        opened = self.open(job)
+        return opened if isinstance(opened, FileResult) else self._upscale_alone(opened)
+
+    def _upscale_alone(self, opened: OpenedFile) -> FileResult:
+        started, job = time.perf_counter(), opened.job
+
+        def work() -> FileResult:
+            task = begin_opened(opened.file, job, self._choose, self._options)
+            if isinstance(task, OnDiskWork):
+                if job.data is not None:
+                    job.source.write_bytes(job.data)  # an interrupted run is recognised by its file
+                return task.upscale(self._on_progress)
+            task.write(task.upscaled(self._on_progress))
+            return task.done(opened.seconds + time.perf_counter() - started)
+
+        return attempt(job, self._options, work, opened.seconds)
+
+    def _is_large(self, picture: Picture) -> bool:
+        """Whether it has more pixels than are read ahead, or its result more than x4 makes of so many."""
+        pages, (height, width) = len(picture.pages), picture.pages[0].shape[:2]
+        if height * width * pages > AHEAD:
+            return True
+        longer, higher = self._options.size.of(width, height, SCALES[-1])
+        return longer * higher * pages > SCALES[-1] ** 2 * AHEAD
+
+    def pixels(self, decoded: DecodedFile) -> int:
         """Over all pages."""
-        height, width = opened.picture.pages[0].shape[:2]
-        return height * width * len(opened.picture.pages)
+        height, width = decoded.picture.pages[0].shape[:2]
+        return height * width * len(decoded.picture.pages)
 
     def upscale(self, window: Sequence[DecodedFile]) -> Iterator[tuple[int, Callable[[], FileResult]]]:
         """Picture by picture, and those of one kind together; a group that fails is done one by one."""
         groups: dict[object, list[_Part]] = {}
-        for position, opened in enumerate(window):
-            part = self._begun(position, opened)
+        for position, decoded in enumerate(window):
+            part = self._begun(position, decoded)
             if isinstance(part, FileResult):
-                yield position, partial(_as_it_is, part)
+                yield position, settled(part).work
             else:
                 groups.setdefault(part.kind, []).append(part)
                 self.most = part.task.together
@@ -296,14 +315,14 @@ class FileStages:
             for part, (result, spent) in zip(parts, self._results(parts), strict=True):
                 yield part.position, partial(_finished, part.task, result, spent)
 
-    def _begun(self, position: int, opened: DecodedFile) -> "_Part | FileResult":
+    def _begun(self, position: int, decoded: DecodedFile) -> "_Part | FileResult":
         started = time.perf_counter()
 
         def work() -> _Part:
-            task = begin(opened.job, opened.picture, self._choose, self._options)
-            return _Part(position, task, opened.seconds + time.perf_counter() - started)
+            task = begin(decoded.job, decoded.picture, self._choose, self._options)
+            return _Part(position, task, decoded.seconds + time.perf_counter() - started)
 
-        return attempt(opened.job, self._options, work, opened.seconds)
+        return attempt(decoded.job, self._options, work, decoded.seconds)
 
     def _results(self, parts: "list[_Part]") -> "Iterator[tuple[Picture | FileResult, float]]":
         """The results in order, or the failure of a file, each with the seconds that it took so far."""
@@ -363,7 +382,3 @@ def _finished(task: FileTask, result: Picture | FileResult, spent: float) -> Fil
         return task.done(spent + time.perf_counter() - started)
 
     return attempt(task.job, task.options, work, spent)
-
-
-def _as_it_is(result: FileResult) -> FileResult:
-    return result
