@@ -40,7 +40,7 @@ def error(actual: np.ndarray, expected: np.ndarray) -> float:
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 9), (17, 33)], ids=str)
 def test_it_is_the_plain_loops(run: Run, closed: bool, size: tuple[int, int]) -> None:
     model = randomised(LIGHT)
-    engine = NativeEngine(form_of(model), run.precision, closed, level=run.level)
+    engine = NativeEngine(form_of(model), run.precision, closed)
     x = random_picture(LIGHT, *size).numpy()
     loops = elan_closed_naive if closed else elan_naive
     state = {name: value.numpy() for name, value in model.state_dict().items()}
@@ -58,14 +58,14 @@ def test_other_networks(level: Level, changes: dict[str, object]) -> None:
     model = randomised(config_of(**({"elabs": 3, "n_share": 0} | changes)))
     x = random_picture(model.config, 7, 10).numpy()
     state = {name: value.numpy() for name, value in model.state_dict().items()}
-    result = NativeEngine(form_of(model), "fp32", True, level=level)(x.astype(np.float32))
+    result = NativeEngine(form_of(model), "fp32", True)(x.astype(np.float32))
     assert error(result[0], elan_closed_naive(x[0], state, model.config)) < MOST["fp32"]
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["cyclic", "closed"])
 def test_pictures_side_by_side_are_computed_one_by_one(run: Run, closed: bool) -> None:
     """All pictures of a tile are more than one, and summed up in the same order."""
-    engine = NativeEngine(form_of(randomised(LIGHT)), run.precision, closed, level=run.level)
+    engine = NativeEngine(form_of(randomised(LIGHT)), run.precision, closed)
     tiles = np.random.default_rng(0).random((3, 6, 9, 20), np.float32)
     together = engine(tiles.reshape(1, 18, 9, 20))
     assert together.shape == (1, 18, 18, 40)
@@ -135,6 +135,6 @@ def test_bfloat16_needs_whole_words(level: Level) -> None:
     assert runs_natively(odd, "fp32")
     assert not runs_natively(odd, "bf16")
     assert not runs_natively(LIGHT, "fp16")
-    assert native._runs(LIGHT, "bf16", level) == (level == "avx512bf16")
+    assert native.runs_natively(LIGHT, "bf16") == (level == "avx512bf16")
     with pytest.raises(DeviceError):
-        NativeEngine(form_of(randomised(odd)), "bf16", True, level=level)
+        NativeEngine(form_of(randomised(odd)), "bf16", True)

@@ -192,22 +192,12 @@ def _chosen() -> Level | str:
     library = load()
     if isinstance(library, str):
         return library
-    return library.levels[-1] if wanted == "auto" else checked_level(wanted)
-
-
-def checked_level(level: str) -> Level:
-    """The level of this name.
-
-    Raises:
-        ConfigError: there is no such level, or this processor or build does not have it.
-    """
-    library = load()
-    if isinstance(library, str):
-        raise ConfigError(f"native level {level!r}: {library}")
-    for known in library.levels:
-        if level == known:
-            return known
-    raise ConfigError(f"native level {level!r}: this machine and build have {', '.join(library.levels)}")
+    found = (
+        library.levels[-1] if wanted == "auto" else next((known for known in library.levels if known == wanted), None)
+    )
+    if found is None:
+        raise ConfigError(f"{ENVIRONMENT}={wanted!r}: this machine and build have {', '.join(library.levels)}")
+    return found
 
 
 def available() -> bool:

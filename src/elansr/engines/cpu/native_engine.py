@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.engines.cpu import bindings, library_calls
-from elansr.engines.cpu.bindings import MOST_GROUPS, Level
+from elansr.engines.cpu.bindings import MOST_GROUPS
 from elansr.engines.cpu.library_calls import QUERY_FACTOR, Features, PackedLayer, from_bfloat16, pack, to_bfloat16
 from elansr.engines.device import cpu_threads
 from elansr.errors import DeviceError
@@ -34,7 +34,6 @@ class NativeEngine:
         precision: "fp32" or "bf16", of the features.
         closed: whether attention windows end at a tile's border; else shifted ones continue at the opposite border, and
             tiles are padded to whole windows by reflection, as in the paper.
-        level: instructions to use instead of those that `bindings.level` names.
 
     Raises:
         DeviceError: the library is not available, or not for this network in this precision.
@@ -42,16 +41,16 @@ class NativeEngine:
 
     device = "cpu"
 
-    def __init__(self, form: InferenceForm, precision: str, closed: bool, *, level: Level | None = None) -> None:
-        chosen = bindings.level() if level is None else level
-        if chosen is None or not _runs(form.config, precision, chosen):
-            reason = bindings.reason() or f"{precision} at level {chosen}: has no kernels for this network"
+    def __init__(self, form: InferenceForm, precision: str, closed: bool) -> None:
+        level = bindings.level()
+        if level is None or not runs_natively(form.config, precision):
+            reason = bindings.reason() or f"{precision} at level {level}: has no kernels for this network"
             raise DeviceError(f"native engine: {reason}")
-        self.form, self.config, self.precision, self.closed, self.level = form, form.config, precision, closed, chosen
+        self.form, self.config, self.precision, self.closed, self.level = form, form.config, precision, closed, level
         self.size: tuple[int, int] | None = None
         self.bytes_per_pixel = BYTES_PER_CHANNEL * form.config.channels // (2 if precision == "bf16" else 1)
         head = form.head
-        self._heads = [pack(head.weight, head.bias, "fp32", chosen, by_color) for by_color in (False, True)]
+        self._heads = [pack(head.weight, head.bias, "fp32", level, by_color) for by_color in (False, True)]
         self._blocks = [self._packed_block(block) for block in form.blocks]
         self._tail = self._packed_tail()
 
@@ -122,14 +121,12 @@ class NativeEngine:
 
 
 def runs_natively(config: ELANConfig, precision: str) -> bool:
-    """Whether `NativeEngine` can run a network in a precision on this machine."""
+    """Whether `NativeEngine` can run a network in a precision on this machine.
+
+    The level must have kernels for the precision, and no word of two channels may straddle two groups.
+    """
     level = bindings.level()
-    return level is not None and _runs(config, precision, level)
-
-
-def _runs(config: ELANConfig, precision: str, level: Level) -> bool:
-    """Whether the level has kernels for the precision, and no word of two channels straddles two groups."""
-    if not bindings.has_type(level, precision) or len(config.windows) > MOST_GROUPS:
+    if level is None or not bindings.has_type(level, precision) or len(config.windows) > MOST_GROUPS:
         return False
     hidden = config.channels * config.expansion
     groups = (

@@ -74,13 +74,8 @@ class NativeGroupwiseSelfAttention(GroupwiseSelfAttention):
         """As `GroupwiseSelfAttention.attend`."""
         if not takes(projected):
             return super().attend(projected)
-        groups, depth = len(self.windows), projected.shape[-1] // (2 * len(self.windows))
-        queries = [2 * depth * group for group in range(groups)]
-        own_values = [first + depth for first in queries]
-        other_values = [depth * group for group in range(groups)]
 
-        def attended(values: Tensor, first_channels: list[int]) -> Tensor:
-            values = values.to(projected.dtype)
-            return attend(projected, values, queries, first_channels, depth, self.windows, self.shifted)
+        def attended(values: Tensor) -> Tensor:
+            return attend(projected, values, self.windows, self.shifted)
 
-        return attended(projected, own_values), lambda values: attended(values, other_values)
+        return attended(projected), lambda values: attended(values.to(projected.dtype))
