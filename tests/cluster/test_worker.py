@@ -1,5 +1,6 @@
 """A worker without a cluster: what it writes, and what a second one makes of what a first has left."""
 
+import platform
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_what_is_not_there_fails_alone(
     (folder / "01.png").unlink()
     rows = {row.key: row for row in worker(url, tmp_path / "out").chunk("p", wanted)}
     assert rows["sub folder/00.png"].status == "upscaled"
-    assert rows["01.png"].error == f"{url}/01.png: no such file or folder; check the name"
+    assert str(rows["01.png"].error).startswith(f"{url}/01.png: ")
 
 
 def test_the_cells_of_parquet_become_files(
@@ -128,7 +129,7 @@ def test_the_cells_of_parquet_become_files(
     columns = Columns(None, "id")
     rows = list(worker(tmp_path, tmp_path / "out", columns).chunk("p", items(tmp_path / "t.parquet", columns)))
     assert results(f"{tmp_path}/out") == expected(folder)
-    assert rows[3].error == f"{tmp_path}/t.parquet#image[3]: the cell is empty; leave the row out or fill it"
+    assert str(rows[3].error).startswith(f"{tmp_path}/t.parquet#image[3]: ")
 
 
 def test_a_parcel_that_is_on_record_is_not_done_again(
@@ -193,7 +194,7 @@ def test_after_a_worker_died_of_a_parcel_each_picture_is_on_record_by_itself(
 
 
 def test_a_machine_that_lacks_the_folder_says_so(worker: Callable[..., Worker], tmp_path: Path) -> None:
-    with pytest.raises(ElansrError, match=r"/missing: the machine .* does not see this folder: name one that all"):
+    with pytest.raises(ElansrError, match=f"/missing: .*{platform.node()}"):
         worker(tmp_path / "missing", tmp_path)
 
 

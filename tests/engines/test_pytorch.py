@@ -161,7 +161,7 @@ def test_the_network_it_is_made_from_stays_as_it_is() -> None:
 def test_what_is_no_batch_is_refused() -> None:
     fused = FusedELAN(inference_form(randomised(TINY)), closed=True)
     for shape in [(3, 8, 8), (1, 1, 8, 8), (1, 3, 0, 8), (0, 3, 8, 8)]:
-        with pytest.raises(PictureError, match="a batch of shape"):
+        with pytest.raises(PictureError, match="shape"):
             fused(torch.zeros(shape))
 
 

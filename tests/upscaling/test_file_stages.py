@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elansr.errors import DeviceError
+from elansr.errors import DeviceError, TooManyPixelsError
 from elansr.images import Picture, PictureFile, Pixels, open_picture, read, write
 from elansr.upscaling import (
     Choice,
@@ -117,7 +117,7 @@ def test_what_is_bad_in_the_middle_keeps_nobody(tmp_path: Path) -> None:
         assert [outcome.source for outcome in outcomes] == [job.source for job in jobs]
         assert [outcomes[number].status for number in (3, 5, 8, 10)] == ["failed", "failed", eighth, "skipped"]
         assert str(jobs[3].source) in outcomes[3].reason
-        assert "no such file" in outcomes[5].reason
+        assert outcomes[5].reason.startswith(f"{jobs[5].source}: ")
         good = {f"{number:02}": number for number in (0, 1, 2, 4, 6, 7, 9, 11)}
         assert values(tmp_path / "out") == good | {"08": 99}
         for number in set(range(12)) - {3, 5, 8, 10}:
@@ -128,7 +128,7 @@ def test_a_group_that_fails_is_done_one_by_one(tmp_path: Path) -> None:
     jobs, upscaler = pictures(tmp_path, [(4, 6)] * 8), Repeat(fails=lambda page: page[0, 0, 0] == 5)
     outcomes = run(jobs, upscaler)
     assert [outcome.status for outcome in outcomes] == ["done"] * 5 + ["failed"] + ["done"] * 2
-    assert "not enough memory" in outcomes[5].reason
+    assert isinstance(outcomes[5].error, DeviceError)
     assert {"05"} == {f"{number:02}" for number in range(8)} - set(values(tmp_path / "out"))
     assert any(5 in group for group in upscaler.grouped)
 
@@ -145,7 +145,7 @@ def test_a_result_that_cannot_be_written_is_its_own_failure(tmp_path: Path, monk
     monkeypatch.setattr(pipeline.FileTask, "write", write_but_third)
     outcomes = run(jobs, Repeat())
     assert [outcome.status for outcome in outcomes] == ["done"] * 3 + ["failed"] + ["done"] * 2
-    assert outcomes[3].reason.startswith(f"{jobs[3].source}: OSError: [Errno 28] No space left")
+    assert outcomes[3].reason.startswith(f"{jobs[3].source}: OSError: [Errno 28]")
 
 
 def test_large_pictures_are_not_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +179,8 @@ def test_large_pictures_are_not_read_ahead(tmp_path: Path, monkeypatch: pytest.M
         )
     )  # type: ignore[arg-type]
     assert [outcome.status for outcome in refused] == ["done", "failed", "done", "failed", "failed"]
-    assert "400 pixels are more than the limit of 30;" in refused[1].reason
+    assert isinstance(refused[1].error, TooManyPixelsError)
+    assert refused[1].error.limit == 30
 
 
 def test_large_results_do_not_wait_to_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

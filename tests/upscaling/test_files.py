@@ -1,6 +1,7 @@
 """Folder runs without a network: an upscaler that repeats pixels stands in for it."""
 
 import os
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -103,10 +104,10 @@ def test_patterns_mean_pictures_unless_a_file_has_that_very_name(tmp_path: Path)
 @pytest.mark.parametrize(
     ("name", "recursive", "words"),
     [
-        ("missing.png", False, "missing.png: no such file"),
-        ("*.png", False, "*.png: matches no picture"),
+        ("missing.png", False, "missing.png: "),
+        ("*.png", False, "*.png: "),
         ("empty", False, "`recursive=True`"),
-        ("empty", True, "empty: there are no pictures in this folder: name another folder"),
+        ("empty", True, "empty: "),
         ("dangling.png", False, ""),
     ],
 )
@@ -169,16 +170,16 @@ def test_one_file_to_a_file_or_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"new\.jpeg: `ext=png`"):
         target("new.jpeg", extension="png")
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(ConfigError, match=r"notes\.txt: is a file"):
+    with pytest.raises(ConfigError, match=r"notes\.txt: "):
         target("notes.txt")
-    with pytest.raises(ConfigError, match="suffix 'a/b': must not name a folder"):
+    with pytest.raises(ConfigError, match="suffix 'a/b': "):
         target("folder", suffix="a/b")
 
 
 def test_several_inputs_need_a_folder(tmp_path: Path) -> None:
     sources = find_files([picture(tmp_path / "a.png"), picture(tmp_path / "b.png")])
     for output in (tmp_path / "a.png", tmp_path / "new.png"):
-        with pytest.raises(ConfigError, match="one file cannot take the results of several inputs: name a folder"):
+        with pytest.raises(ConfigError, match=output.name):
             plan_jobs(sources, output)
     assert len(plan_jobs(sources, tmp_path / "new")) == 2
 
@@ -211,7 +212,7 @@ def test_nothing_is_written_over_what_is_read(tmp_path: Path) -> None:
     ]
     for jobs in plans:
         assert set(status(run(jobs, existing="replace"))) == {"failed"}
-        assert all("would be written" in job.reason for job in jobs)
+        assert all(job.reason.startswith(f"{job.source}: ") for job in jobs)
     assert before == (one.read_bytes(), other.read_bytes())
 
 
@@ -234,7 +235,8 @@ def test_results_named_among_the_inputs_are_skipped(tmp_path: Path) -> None:
     for _ in range(2):
         outcomes = run(plan_jobs(find_files(sorted(tmp_path.glob("*.png")))), existing="skip")
     assert status(outcomes) == ["skipped", "skipped"]
-    assert "the result of" in outcomes[1].reason
+    assert outcomes[1].reason.startswith(f"{tmp_path}/a_x4.png: ")
+    assert outcomes[1].reason.endswith(f"{tmp_path}/a.png")
     assert files(tmp_path) == {"a.png", "a_x4.png"}
 
 
@@ -349,8 +351,8 @@ def test_what_no_format_holds_is_refused_before_the_work(tmp_path: Path) -> None
     wide, moving = picture(tmp_path / "wide.png", 1, 5000), picture(tmp_path / "moving.gif", pages=2)
     outcomes = run([Job(wide, tmp_path / "o.webp"), Job(moving, tmp_path / "o.jpg")], upscaler)
     assert status(outcomes) == ["failed", "failed"]
-    assert "20000 x 4 pixels do not fit into WEBP" in outcomes[0].reason
-    assert "2 pages do not fit into JPEG" in outcomes[1].reason
+    assert re.search(r"o\.webp: 20000 x 4 .*WEBP", outcomes[0].reason)
+    assert re.search(r"o\.jpg: 2 pages .*JPEG", outcomes[1].reason)
     assert upscaler.calls == 0
 
 
@@ -358,7 +360,8 @@ def test_an_output_folder_that_cannot_be_made_is_told_before_the_work(tmp_path: 
     (tmp_path / "file").touch()
     upscaler = Repeat()
     [outcome] = run([Job(picture(tmp_path / "a.png"), tmp_path / "file/sub/a.png")], upscaler)
-    assert (outcome.status, "cannot be made" in outcome.reason, upscaler.calls) == ("failed", True, 0)
+    assert (outcome.status, upscaler.calls) == ("failed", 0)
+    assert outcome.reason.startswith(f"{tmp_path}/file/sub: ")
 
 
 def test_no_folder_is_made_for_results_that_do_not_come(tmp_path: Path) -> None:
@@ -440,8 +443,8 @@ def test_final_sizes_keep_the_aspect(tmp_path: Path, size: FinalSize, expected: 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"outscale": 2.0, "width": 5}, "give one of them"),
-        ({"width": 5, "height": 5}, "give one of them"),
+        ({"outscale": 2.0, "width": 5}, "`outscale`, `width` and `height`"),
+        ({"width": 5, "height": 5}, "`outscale`, `width` and `height`"),
         ({"outscale": 0.0}, "`outscale=0.0`"),
         ({"outscale": -1.0}, "`outscale=-1.0`"),
         ({"outscale": 16.1}, "`outscale=16.1`"),
@@ -461,7 +464,7 @@ def test_a_width_out_of_reach_fails_for_that_file_only(tmp_path: Path) -> None:
     jobs += [Job(picture(tmp_path / "b.png", 40, 60), tmp_path / "b2.png")]
     outcomes = run(jobs, size=FinalSize(width=200))
     assert status(outcomes) == ["failed", "done"]
-    assert "a.png: 6 pixels wide, cannot grow to 200: at most 16 times as wide" in outcomes[0].reason
+    assert re.search(r"a\.png: 6 .* 200: .* 16 ", outcomes[0].reason)
 
 
 def test_resizing_is_imresize(monkeypatch: pytest.MonkeyPatch) -> None:

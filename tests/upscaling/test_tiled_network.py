@@ -70,7 +70,7 @@ def test_pictures_of_different_kinds_are_refused(small: ELAN) -> None:
     one, page = TiledNetwork.open(small, device="cpu"), np.zeros((4, 5, 3), np.uint8)
     assert one.many([]) == []
     for other in (page[:3], page[..., :1], page.astype(np.uint16)):
-        with pytest.raises(PictureError, match="must be of one shape and dtype"):
+        with pytest.raises(PictureError, match=r"\(.*\) .* and \(.*\)"):
             one.many([page, page, other])
     with pytest.raises(PictureError):
         one.many([page, np.zeros(4, np.uint8)])

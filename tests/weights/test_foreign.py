@@ -55,12 +55,12 @@ EXPAND = "body.0.modules_lfe.lfe_0.conv0.shift_conv.conv1x1.weight"
         ({"body.7.modules_lfe.extra": torch.ones(1)}, "'body.2.modules_gmsa.gmsa_0.project_inp.0.bias'"),
         ({f"extra.{i}": torch.ones(1) for i in range(9)}, "'extra.0', 'extra.1', 'extra.2' and 6 more unknown"),
         ({"extra\n\x1b[31m": torch.ones(1)}, r"'extra\n\x1b[31m' unknown"),
-        ({"tail.0.bias": [1.0] * 12}, "'tail.0.bias' is no plain tensor"),
-        ({"tail.0.bias": torch.ones(12).to_sparse()}, "'tail.0.bias' is no plain tensor"),
-        ({"tail.0.bias": torch.ones(1).expand(12)}, "'tail.0.bias' is no plain tensor"),
-        ({"tail.0.bias": torch.ones(12, device="meta")}, "'tail.0.bias' is no plain tensor"),
-        ({"head.0.weight": torch.ones(1).expand(10**9 * 3, 3, 3, 3)}, "'head.0.weight' is no plain tensor"),
-        ({3: torch.ones(1)}, "3 is no plain tensor"),
+        ({"tail.0.bias": [1.0] * 12}, "'tail.0.bias'"),
+        ({"tail.0.bias": torch.ones(12).to_sparse()}, "'tail.0.bias'"),
+        ({"tail.0.bias": torch.ones(1).expand(12)}, "'tail.0.bias'"),
+        ({"tail.0.bias": torch.ones(12, device="meta")}, "'tail.0.bias'"),
+        ({"head.0.weight": torch.ones(1).expand(10**9 * 3, 3, 3, 3)}, "'head.0.weight'"),
+        ({3: torch.ones(1)}, ": 3 "),
     ],
 )
 def test_a_wrong_checkpoint_is_refused(changes: dict[Any, Any], says: str, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_wrong_checkpoint_is_refused(changes: dict[Any, Any], says: str, tmp_p
 @pytest.mark.parametrize("content", [torch.ones(3), [torch.ones(3)], {}, {"model_state_dict": {}}, 5, None])
 def test_a_file_without_a_network_is_refused(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "w.pt")
-    with pytest.raises(WeightsError, match=r"w\.pt: (holds a|not an ELAN)"):
+    with pytest.raises(WeightsError, match=r"w\.pt: "):
         read_weights(tmp_path / "w.pt")
 
 
@@ -89,13 +89,13 @@ def test_the_authors_wrapping_always_has_the_mean_shift(tmp_path: Path) -> None:
 
 def test_windows_must_fit_the_channels(tmp_path: Path) -> None:
     torch.save(official_state(), tmp_path / "w.pt")
-    with pytest.raises(WeightsError, match="channels=6: must be at least 5 and a multiple of the 4 windows"):
+    with pytest.raises(WeightsError, match="channels=6: .* 5 .* 4 windows"):
         read_weights(tmp_path / "w.pt", windows=(2, 4, 8, 16))
 
 
 def test_a_mean_that_the_file_could_not_tell_is_refused(tmp_path: Path) -> None:
     network = ELAN(dataclasses.replace(TINY, rgb_mean=(0.001, 0.001, 0.001)))
-    with pytest.raises(WeightsError, match="would be read as .*: keep the weights as elansr"):
+    with pytest.raises(WeightsError, match="elansr"):
         write_foreign(Contents.of(network), tmp_path / "w.pt", "official")
     assert not list(tmp_path.iterdir())
 
@@ -103,10 +103,10 @@ def test_a_mean_that_the_file_could_not_tell_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "to", "says"),
     [
-        ("w.pth", "elansr", "a file of layout elansr ends in .safetensors"),
-        ("w.safetensors", "official", "a file of layout official ends in .pt or .pth"),
-        ("w.pt", "trainner", "a file of layout trainner ends in .pth or .safetensors"),
-        ("w.pth", "swinir", "unknown layout 'swinir': choose one of elansr, official, basicsr, trainner"),
+        ("w.pth", "elansr", r"w\.pth: .*elansr .*\.safetensors"),
+        ("w.safetensors", "official", r"w\.safetensors: .*official .*\.pt or \.pth"),
+        ("w.pt", "trainner", r"w\.pt: .*trainner .*\.pth or \.safetensors"),
+        ("w.pth", "swinir", "'swinir'.*elansr, official, basicsr, trainner"),
     ],
 )
 def test_outputs_that_no_program_would_open(output: str, to: Any, says: str, tmp_path: Path) -> None:
@@ -118,15 +118,15 @@ def test_outputs_that_no_program_would_open(output: str, to: Any, says: str, tmp
 
 def test_paths_that_are_no_weights(tmp_path: Path) -> None:
     for name in "missing.pt", "missing.safetensors", "missing":
-        with pytest.raises(WeightsError, match="No such file"):
+        with pytest.raises(WeightsError, match=name):
             read_weights(tmp_path / name)
-    with pytest.raises(WeightsError, match="not a file"):
+    with pytest.raises(WeightsError, match=str(tmp_path)):
         read_weights(tmp_path)
     (tmp_path / "w.bin").write_bytes(b"x")
-    with pytest.raises(WeightsError, match=r"weights files end in \.safetensors, \.pth, \.pt"):
+    with pytest.raises(WeightsError, match=r"w\.bin: .*\.safetensors, \.pth, \.pt"):
         read_weights(tmp_path / "w.bin")
     (tmp_path / "w.onnx").write_bytes(b"x")
-    with pytest.raises(WeightsError, match="an exported model, .*: name the weights it was made from"):
+    with pytest.raises(WeightsError, match=r"w\.onnx: "):
         read_weights(tmp_path / "w.onnx")
 
 
@@ -134,5 +134,5 @@ def test_another_network_is_refused(data_dir: Path) -> None:
     path = data_dir / "checkpoints" / "IMDN_x2.pth"
     if not path.exists():
         pytest.skip(f"{path} is absent")
-    with pytest.raises(WeightsError, match=r"not an ELAN: no .*'head\.0\.weight'.*, but 'IMDB1\.c1\.bias'.* more"):
+    with pytest.raises(WeightsError, match=r"'head\.0\.weight'.*'IMDB1\.c1\.bias'"):
         load_network(path)

@@ -66,12 +66,12 @@ def changed(**values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("state", "complaint"),
     [
-        (changed(epoch=3), "'epoch' is no plain tensor"),
+        (changed(epoch=3), "'epoch'"),
         (changed(extra=torch.zeros(1)), "'extra' unknown"),
-        (changed(head__weight=torch.zeros(6)), "no convolution"),
-        (changed(head__weight=torch.zeros(6, 1, 3, 3)), "weights for 1 colours"),
-        (changed(head__weight=torch.zeros(7, 3, 3, 3)), "channels=7: must be"),
-        (changed(tail__0__weight=torch.zeros(13, 6, 3, 3)), "tail.0.weight has the shape"),
+        (changed(head__weight=torch.zeros(6)), "head.*weight"),
+        (changed(head__weight=torch.zeros(6, 1, 3, 3)), "1 colours"),
+        (changed(head__weight=torch.zeros(7, 3, 3, 3)), "channels=7: "),
+        (changed(tail__0__weight=torch.zeros(13, 6, 3, 3)), r"tail\.0\.weight .*\[13, 6, 3, 3\].*\[12, 6, 3, 3\]"),
         (changed(head__bias=torch.full((6,), torch.nan)), "head.bias has NaN"),
     ],
 )
@@ -91,7 +91,7 @@ def test_more_blocks_than_tensors_are_never_made(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ELAN, "__init__", lambda *_: pytest.fail("made a network"))
     names = [f"body.{i}.x" for i in range(300)] + [f"body.0.shared.{i}.x" for i in range(300)]
     sized = dict.fromkeys(names, torch.zeros(1))
-    with pytest.raises(WeightsError, match="is larger than"):
+    with pytest.raises(WeightsError, match="blocks="):
         contents_of(changed_without_network() | sized, TINY.windows)
 
 

@@ -142,31 +142,31 @@ def test_nothing_is_replaced_unasked(folder: Path) -> None:
 def test_only_an_elan_with_its_story_is_written(tmp_path: Path) -> None:
     other: Any = torch.nn.Linear(1, 1)
     for call, where in ((hub.save_pretrained, str(tmp_path / "x1")), (hub.push_to_hub, "owner/x1")):
-        with pytest.raises(ConfigError, match="must be an elansr ELAN.*, not a Linear"):
+        with pytest.raises(ConfigError, match="ELAN.* Linear"):
             call(other, where, PROVENANCE)
-        with pytest.raises(ConfigError, match="provenance: must be an elansr Provenance, not a dict"):
+        with pytest.raises(ConfigError, match="Provenance.* dict"):
             call(random_network(), where, {"name": "x1"})  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_made(folder: Path) -> None:
-    with pytest.raises(WeightsError, match=r"README\.md/below: cannot be written"):
+    with pytest.raises(WeightsError, match=r"README\.md/below: "):
         hub.save_pretrained(random_network(), folder / hub.CARD / "below", PROVENANCE)
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"name_or_repo": "elan-light-x5"}, "unknown weights"),
-        ({"name_or_repo": "elan-light"}, "no scale given"),
-        ({"name_or_repo": "./nothing"}, "'./nothing': no folder here, and .*: write OWNER/NAME"),
-        ({"name_or_repo": "a b/c d"}, "'a b/c d': no folder here, and .*: write OWNER/NAME"),
-        ({"name_or_repo": "a/b/c"}, "write OWNER/NAME"),
-        ({"name_or_repo": "https://huggingface.co/a/b"}, "write OWNER/NAME"),
-        ({"name_or_repo": ""}, "unknown weights"),
-        ({"name_or_repo": "owner/nothing.safetensors"}, "cannot be read"),
-        ({"name_or_repo": "elan-light-x2", "revision": "main"}, "revision='main'.*leave it out"),
-        ({"name_or_repo": "elan-light-x2", "scale": 3}, "not x3"),
+        ({"name_or_repo": "elan-light-x5"}, "'elan-light-x5'"),
+        ({"name_or_repo": "elan-light"}, "elan-light: .*scale"),
+        ({"name_or_repo": "./nothing"}, "'./nothing': .*OWNER/NAME"),
+        ({"name_or_repo": "a b/c d"}, "'a b/c d': .*OWNER/NAME"),
+        ({"name_or_repo": "a/b/c"}, "OWNER/NAME"),
+        ({"name_or_repo": "https://huggingface.co/a/b"}, "OWNER/NAME"),
+        ({"name_or_repo": ""}, "''"),
+        ({"name_or_repo": "owner/nothing.safetensors"}, r"owner/nothing\.safetensors: "),
+        ({"name_or_repo": "elan-light-x2", "revision": "main"}, "revision='main'"),
+        ({"name_or_repo": "elan-light-x2", "scale": 3}, "x3"),
     ],
 )
 def test_what_is_refused_here(arguments: dict[str, Any], complaint: str) -> None:
@@ -176,12 +176,12 @@ def test_what_is_refused_here(arguments: dict[str, Any], complaint: str) -> None
 
 def test_only_our_safetensors_are_opened(folder: Path) -> None:
     pickled = convert(folder / hub.WEIGHTS, folder / "model.pth", to="basicsr")
-    with pytest.raises(WeightsError, match=r"only \.safetensors files are opened here"):
+    with pytest.raises(WeightsError, match=r"model\.pth: .*\.safetensors .*`elansr convert`"):
         hub.from_pretrained(pickled)
     foreign = convert(folder / hub.WEIGHTS, folder / "foreign.safetensors", to="trainner")
-    with pytest.raises(WeightsError, match="not of elansr: convert it"):
+    with pytest.raises(WeightsError, match=r"foreign\.safetensors: .*`elansr convert`"):
         hub.from_pretrained(foreign)
-    with pytest.raises(WeightsError, match="weights for x2, not x3"):
+    with pytest.raises(WeightsError, match="x2.*x3"):
         hub.from_pretrained(folder, scale=3)
 
 
@@ -198,11 +198,11 @@ def test_a_repository_is_downloaded_once(server: type[FakeHub]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"name_or_repo": "owner/nothing"}, "owner/nothing: neither here nor a repository on the Hub"),
-        ({"name_or_repo": "owner/gated"}, "owner/gated: its owner grants access one by one"),
-        ({"name_or_repo": "owner/elan", "revision": "v2"}, "has no such revision"),
-        ({"name_or_repo": "owner/elan", "file": "other.safetensors"}, r"has no file other\.safetensors"),
-        ({"name_or_repo": "owner/elan", "offline": True}, "neither here nor downloaded before"),
+        ({"name_or_repo": "owner/nothing"}, "owner/nothing: .*`hf auth login`"),
+        ({"name_or_repo": "owner/gated"}, "owner/gated: .*`hf auth login`"),
+        ({"name_or_repo": "owner/elan", "revision": "v2"}, "owner/elan: .*revision="),
+        ({"name_or_repo": "owner/elan", "file": "other.safetensors"}, r"owner/elan: .*other\.safetensors.*file="),
+        ({"name_or_repo": "owner/elan", "offline": True}, "owner/elan: "),
         ({"name_or_repo": "owner/a--b"}, "owner/a--b: "),
     ],
 )
@@ -214,7 +214,7 @@ def test_what_the_hub_does_not_give(arguments: dict[str, Any], complaint: str) -
 
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(
-    ("token", "complaint"), [(None, "does not know who asks: log in"), ("reader", "no right to do this")]
+    ("token", "complaint"), [(None, "owner/elan: .*`hf auth login`"), ("reader", "owner/elan: .*token")]
 )
 def test_who_may_not_push(folder: Path, token: str | None, complaint: str) -> None:
     with pytest.raises(WeightsError, match=complaint):
@@ -225,9 +225,9 @@ def test_without_a_connection(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     point_to("http://127.0.0.1:9", monkeypatch, tmp_path)  # nobody listens there
-    with no_waiting(monkeypatch), pytest.raises(WeightsError, match="the Hub was not reached"):
+    with no_waiting(monkeypatch), pytest.raises(WeightsError, match="owner/elan: "):
         hub.from_pretrained("owner/elan")
-    with no_waiting(monkeypatch), pytest.raises(WeightsError, match="owner/elan: the Hub did not answer as it should"):
+    with no_waiting(monkeypatch), pytest.raises(WeightsError, match="owner/elan: "):
         hub.push_to_hub(folder, "owner/elan")
     assert not caplog.records, "the library says every retry"
     huggingface_hub.close_session()
@@ -285,22 +285,22 @@ def test_a_folder_is_pushed_as_it_is(uploads: dict[str, dict[str, bytes]], folde
 
 
 def test_nothing_private_becomes_public(uploads: dict[str, dict[str, bytes]], folder: Path) -> None:
-    with pytest.raises(WeightsError, match="is public already"):
+    with pytest.raises(WeightsError, match="owner/public: "):
         hub.push_to_hub(folder, "owner/public", private=True)
     assert uploads["owner/public"] == {}
 
 
 def test_what_is_not_pushed(uploads: dict[str, dict[str, bytes]], folder: Path) -> None:
     (folder / hub.CARD).unlink()
-    with pytest.raises(WeightsError, match=r"has no README\.md"):
+    with pytest.raises(WeightsError, match=r"README\.md.*save_pretrained"):
         hub.push_to_hub(folder, "owner/new")
     (folder / hub.WEIGHTS).write_bytes(b"nothing")
-    with pytest.raises(WeightsError, match="not a complete safetensors file"):
+    with pytest.raises(WeightsError, match=r"model\.safetensors: "):
         hub.push_to_hub(folder, "owner/new")
-    with pytest.raises(WeightsError, match="write owner/name"):
+    with pytest.raises(WeightsError, match="'new': .*owner/name"):
         hub.push_to_hub(folder, "new")
     for source, provenance in ((random_network(), None), (folder, PROVENANCE)):
-        with pytest.raises(WeightsError, match="a network needs its provenance, and a folder has it"):
+        with pytest.raises(WeightsError, match="owner/new: .*provenance"):
             hub.push_to_hub(source, "owner/new", provenance)
     assert uploads == {"owner/public": {}}
 

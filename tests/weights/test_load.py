@@ -244,7 +244,7 @@ def test_describe_ours_and_theirs(tmp_path: Path) -> None:
 def test_weights_of_another_scale_are_refused(tmp_path: Path) -> None:
     save(ELAN(TINY), tmp_path / "w.safetensors", Provenance())
     assert load_network(tmp_path / "w.safetensors", scale=2).config == TINY
-    with pytest.raises(WeightsError, match="weights for x2, not x4: leave the scale out"):
+    with pytest.raises(WeightsError, match="x2.*x4"):
         load_network(tmp_path / "w.safetensors", scale=4)
 
 

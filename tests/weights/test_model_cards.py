@@ -155,7 +155,7 @@ def test_a_replaced_file_is_refused_until_it_is_measured_again(root: Path) -> No
     assert "figures.json is not of this elan-light-x2.safetensors" in found[1]
     assert "'sha256' is" in found[2]
     assert "'steps' is" in found[3]
-    with pytest.raises(WeightsError, match="another file than released.py says: if it is meant, make figures ACCEPT=1"):
+    with pytest.raises(WeightsError, match="make figures ACCEPT=1"):
         releasing.release(root, own_rows(root, X2, X4), measured, accept=False)
 
 
@@ -202,7 +202,7 @@ def test_a_file_that_changes_while_it_is_measured(root: Path) -> None:
 
     replace_file(root, X2)
     before = (root / "README.md").read_bytes()
-    with pytest.raises(WeightsError, match="was replaced while it was measured"):
+    with pytest.raises(WeightsError, match="elan-light"):
         releasing.release(root, own_rows(root, X2, X4), replacing, accept=True)
     assert stored.load(root)["elan-light-x2"].measurements == {}
     assert (root / "README.md").read_bytes() == before
@@ -300,7 +300,7 @@ def test_a_hash_is_set_in_its_own_row() -> None:
 
 @pytest.mark.parametrize("name", ["twice", "a-x3", "a"])
 def test_a_hash_without_a_row_of_its_own(name: str) -> None:
-    with pytest.raises(WeightsError, match="must be one"):
+    with pytest.raises(WeightsError, match=name):
         releasing.with_sha256(SOURCE, name, "ab")
 
 
@@ -334,11 +334,11 @@ def test_a_measurement_that_fails(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ELANSR_DATA", str(tmp_path))  # where `elansr evaluate` looks for Set5 too
-    with pytest.raises(DataError, match="--json: ended with exit code 2"):
+    with pytest.raises(DataError, match="elansr evaluate .* 2"):
         measuring.measure(X4, "bicubic", tmp_path)
     assert "Set5: not a folder" in capfd.readouterr().err
 
 
 def test_no_benchmark_sets(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="benchmark/Set5: there is no such set: give --data, or set ELANSR_DATA"):
+    with pytest.raises(DataError, match="benchmark/Set5: .*--data.*ELANSR_DATA"):
         measuring.benchmarks(ROOT, tmp_path)

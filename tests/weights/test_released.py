@@ -78,9 +78,9 @@ def test_families_do_not_mix(installed: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "scale", "says"),
     [
-        ("elan-light-x4-real", 2, "weights for x4, not x2: choose "),
-        ("elan-light-real", 3, "elan-light-real: no weights for x3: choose "),
-        ("elan-light-real", None, "elan-light-real: no scale given: choose "),
+        ("elan-light-x4-real", 2, "elan-light-x4-real: .*x4.*x2: choose "),
+        ("elan-light-real", 3, "elan-light-real: .*x3: choose "),
+        ("elan-light-real", None, "elan-light-real: .*scale.*: choose "),
     ],
 )
 def test_the_choices_are_those_of_the_family(name: str, scale: int | None, says: str) -> None:
@@ -91,7 +91,7 @@ def test_the_choices_are_those_of_the_family(name: str, scale: int | None, says:
 
 
 def test_auto_is_for_files_only() -> None:
-    says = "^auto: only `elansr upscale` chooses weights, by the format of each file: name them here: elan-light-x2, "
+    says = "^auto: .*`elansr upscale`.*elan-light-x2, "
     for use in (resolve, load_network, upscaler.load):
         with pytest.raises(WeightsError, match=says):
             use("auto")
@@ -109,14 +109,14 @@ def test_paths_are_taken_as_they_are(path: str) -> None:
 @pytest.mark.parametrize(
     ("name", "scale", "says"),
     [
-        ("elan-light-x4", 2, "weights for x4, not x2: choose elan-light-x2$"),
-        ("elan-light", None, "no scale given: choose elan-light-x2"),
-        ("elan-light", 5, "no weights for x5: choose elan-light-x2"),
-        ("elan-lihgt-x4", None, "did you mean elan-light-x4"),
-        ("elan-lite", 2, "did you mean elan-light"),
-        ("elan", 4, "there are elan-light-x2, elan-light-x3, elan-light-x4"),
-        ("", None, "unknown weights ''"),
-        ("photo", None, r"a file needs its path, e\.g\. \./photo"),
+        ("elan-light-x4", 2, "x4.*x2: choose elan-light-x2$"),
+        ("elan-light", None, "scale.*: choose elan-light-x2"),
+        ("elan-light", 5, "x5: choose elan-light-x2"),
+        ("elan-lihgt-x4", None, "'elan-lihgt-x4': .* elan-light-x4\\?"),
+        ("elan-lite", 2, "'elan-lite': .* elan-light\\?"),
+        ("elan", 4, "'elan': .*elan-light-x2, elan-light-x3, elan-light-x4"),
+        ("", None, "'': "),
+        ("photo", None, r"'photo': .* \./photo"),
     ],
 )
 def test_names_that_mean_nothing(name: str, scale: int | None, says: str, installed: Path) -> None:
@@ -126,7 +126,7 @@ def test_names_that_mean_nothing(name: str, scale: int | None, says: str, instal
 
 def test_a_row_without_its_file(installed: Path) -> None:
     (installed / "elan-light-x2.safetensors").unlink()
-    with pytest.raises(WeightsError, match="is missing: install elansr again"):
+    with pytest.raises(WeightsError, match=r"elan-light-x2: .*elan-light-x2\.safetensors"):
         load_network("elan-light-x2")
 
 
