@@ -75,6 +75,20 @@ def test_other_parts_are_named(tmp_path: Path) -> None:
         assert read(tmp_path / f"out-{name}").notes == ()
 
 
+@pytest.mark.parametrize(("kind", "note"), [(b"pasp", xmp.ASPECT_RATIO), (b"clli", xmp.LIGHT_LEVELS)])
+def test_properties_of_avif_are_named(kind: bytes, note: str) -> None:
+    """In place of one that decoders do without."""
+    assert read(encode(Picture((NOISE,)), "avif").replace(b"pixi", kind)).notes == (note,)
+
+
+def test_other_blocks_of_gif_are_named() -> None:
+    data = encode(Picture((NOISE, NOISE[::-1].copy()), durations=(50, 60)), "gif")
+    text = b"\x21\x01\x0c" + bytes(12) + b"\x03abc\0"
+    data = data[:12] + b"\x11" + data[13:-1] + b"\x21\xff\x0bACMEAPP\n1.0\x03abc\0" + text + b";"
+    assert len(read(data).notes) == 3
+    assert all(note.isprintable() for note in read(data).notes)
+
+
 def test_a_gain_map_in_avif_is_named() -> None:
     """Its kind, as Apple writes it, in place of that of an alpha plane."""
     data = encode(Picture((ALPHA,)), "avif")

@@ -311,6 +311,9 @@ ROWS = {
     "ICC profile": Row(with_option(HOLD_EXIF, icc_profile=P3), profile, P3, None),
     "AVIF nclx, PNG cICP": in_h273(12, 13, STRONG, srgb_of(STRONG, srgb_to_light, DISPLAY_P3)),
     "HDR: PQ, HLG": in_h273(9, 16, PAPER, srgb_of(PAPER, pq_as_paper, BT2020)),
+    "Light levels of HDR (cLLI, mDCV)": Row(
+        {"PNG": lambda: png_with((b"cLLI", bytes(8)))}, lambda path, _: b"cLLI" in path.read_bytes() or None
+    ),
     "PNG gAMA, cHRM": in_png(
         "chromaticity",
         ADOBE_PLACES,
@@ -346,6 +349,9 @@ ROWS = {
     ),
     "Text of a PNG: any other": Row({"PNG": lambda: with_text("workflow")}, tag("PNG:Workflow"), "an otter"),
     "Resolution": Row({"JPEG": lambda: saved("JPEG", dpi=(300, 300))}, resolution, 300),
+    "Pixels that are not square": Row(
+        {"PNG": lambda: png_with((b"pHYs", struct.pack(">IIB", 2, 1, 0)))}, tag("PNG-pHYs:PixelsPerUnitX")
+    ),
     "Resolution of ImageJ, sizes of OME": Row({"TIFF": imagej}, of_imagej, true=10),
     "Page names": Row({"TIFF": lambda: saved("TIFF", tiffinfo={285: "cover"})}, tag("IFD0:PageName"), "cover"),
     "GeoTIFF": Row({"TIFF": geotiff}, tag("IFD0:PixelScale"), true="0.25 0.25 0"),

@@ -51,6 +51,22 @@ def test_it_is_upright_once(orientation: int) -> None:
     assert (found.get(0x0112, 1), found[0x013B]) == (1, "A. Painter")
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_places_turn_with_pixels_that_the_decoder_turns(orientation: int) -> None:
+    """The brightest pixel is the subject of EXIF, whose places are those of before, as phones write them."""
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[8:16, 16:24] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif.get_ifd(0x8769)[0x9214] = (20, 12)
+    picture = read(saved(Image.fromarray(pixels), exif=exif.tobytes()))
+    found = Image.Exif()
+    found.load(picture.exif or b"")
+    x, y = found.get_ifd(0x8769)[0x9214]
+    rows, columns = np.nonzero(picture.pixels[..., 0] > 128)
+    assert (x, y) == (pytest.approx(columns.mean() + 0.5, abs=1), pytest.approx(rows.mean() + 0.5, abs=1))
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_channels(mode: str) -> None:
     image = smooth().convert(mode)

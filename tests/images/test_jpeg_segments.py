@@ -156,6 +156,13 @@ def test_other_segments_are_named() -> None:
     assert read(data).notes == ("segment APP1 (FLIR) dropped", xmp.CREDENTIALS)
 
 
+@pytest.mark.parametrize(("sides", "notes"), [((1, 1), ()), ((2, 1), (xmp.ASPECT_RATIO,))])
+def test_pixels_that_are_not_square_are_named(sides: tuple[int, int], notes: tuple[str, ...]) -> None:
+    data = jpeg()
+    at = data.index(b"JFIF") + 7
+    assert read(data[:at] + struct.pack(">BHH", 0, *sides) + data[at + 5 :]).notes == notes
+
+
 def test_a_picture_of_one_part_gets_no_note() -> None:
     for options in (
         {},

@@ -116,6 +116,8 @@ def with_chunk(kind: bytes, data: bytes) -> bytes:
         (b"caBX", b"anything", (xmp.CREDENTIALS,)),
         (b"abCd", b"anything", ("chunk abCd dropped",)),
         (b"tIME", bytes(7), ()),
+        (b"cLLI", bytes(8), (xmp.LIGHT_LEVELS,)),
+        (b"pHYs", struct.pack(">IIB", 2, 1, 0), (xmp.ASPECT_RATIO,)),
     ],
 )
 def test_what_cannot_be_read_is_named(kind: bytes, data: bytes, notes: tuple[str, ...]) -> None:
@@ -126,6 +128,13 @@ def test_what_cannot_be_read_is_named(kind: bytes, data: bytes, notes: tuple[str
 def test_a_text_that_would_fill_the_memory_is_dropped() -> None:
     bomb = zlib.compress(bytes(2**26 + 1))
     assert read(with_chunk(b"zTXt", b"Title\0\0" + bomb)).notes == ("damaged text dropped",)
+
+
+def test_a_note_is_one_line() -> None:
+    texts = tuple(Text(f"a\rb\n{number}", "x") for number in range(100))
+    [note] = losses(Picture((RGB,), texts=texts), "jpeg")
+    assert note.isprintable()
+    assert len(note) < 300
 
 
 def test_a_text_of_other_letters_is_one_of_utf_8() -> None:

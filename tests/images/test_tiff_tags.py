@@ -100,8 +100,15 @@ def test_imagej(tmp_path: Path) -> None:
         assert file.imagej_metadata is not None
         assert file.imagej_metadata["unit"] == "um"
         assert file.series[0].shape == (2, 60, 80)
-        tags = file.pages[0].tags
-        assert [tags[tag].value for tag in (282, 283, 296)] == [(10, 1), (10, 1), 1]
+        for page in file.pages:
+            tags = page.aspage().tags
+            assert [tags[tag].value for tag in (282, 283, 296)] == [(10, 1), (10, 1), 1]
+
+
+@pytest.mark.parametrize("unit", [2, 3])
+def test_a_resolution_keeps_its_unit(tmp_path: Path, unit: int) -> None:
+    with again(tmp_path, resolution=(118, 118), resolutionunit=unit) as file:
+        assert [file.pages[0].tags[tag].value for tag in (282, 283, 296)] == [(118, 1), (118, 1), unit]
 
 
 def test_ome(tmp_path: Path) -> None:

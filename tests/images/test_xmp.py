@@ -188,6 +188,14 @@ def test_the_subject_of_exif() -> None:
     assert adapted(packet("", body), Change((40, 30), (60, 80), 6))["rdf:li"] == ["48", "20", "4", "8"]
 
 
+@pytest.mark.parametrize(("orientation", "expected"), [(1, ("2000/1", "8000/3")), (6, ("8000/3", "2000/1"))])
+def test_pixels_of_the_sensor(orientation: int, expected: tuple[str, str]) -> None:
+    data = packet('exif:FocalPlaneXResolution="1000/1" exif:FocalPlaneYResolution="4000/3"')
+    after = (60, 80) if orientation == 6 else (80, 60)
+    values = adapted(data, Change((40, 30), after, orientation))
+    assert (*values["exif:FocalPlaneXResolution"], *values["exif:FocalPlaneYResolution"]) == expected
+
+
 @pytest.mark.parametrize(
     ("attributes", "body", "note"),
     [

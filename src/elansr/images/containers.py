@@ -1,6 +1,6 @@
-"""What the containers of WebP, AVIF and GIF hold beside the pixels, where libvips does not read or write it untouched.
+"""What the containers of WebP and GIF hold beside the pixels, where libvips does not read or write it untouched.
 
-Sources: WebP Container Specification, ISO 14496-12 and 23008-12 (items of AVIF), GIF89a, XMP part 3.
+Sources: WebP Container Specification, GIF89a, XMP part 3.
 """
 
 import io
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from elansr.images import exif as exif_blocks
 from elansr.images import xmp
-from elansr.images.tags import Field
+from elansr.text import shown
 
 # --- WebP ---
 
@@ -62,111 +62,21 @@ def add_exif_to_webp(file: BinaryIO, exif: bytes, size: tuple[int, int], alpha: 
     file.write(struct.pack("<I", whole))
 
 
-# --- AVIF ---
-
-PLACEHOLDER = exif_blocks.block({exif_blocks.ORIENTATION: Field.short(1)})
-"""A block that libvips puts into an AVIF, so that there is an item for `replace_exif_of_avif`."""
-_AUXILIARY = {b"hdrgainmap": xmp.GAIN_MAP, b"aux:depth": xmp.DEPTH_MAP, b"auxid:2": xmp.DEPTH_MAP}
-_DESCRIPTIONS = (b"Exif", b"mime", b"uri ")
-_CONTAINERS = {b"meta": 12, b"iinf": 14, b"iprp": 8, b"ipco": 8}
-
-
-def avif_notes(stream: BinaryIO) -> Iterator[str]:
-    """What an AVIF holds besides one picture."""
-    boxes = list(_boxes(_meta(stream)))
-    kinds = [data[8:12] for kind, data, _ in boxes if kind == b"infe" and len(data) >= 12]
-    for kind, data, _ in boxes:
-        if kind == b"auxC":
-            yield from (what for mark, what in _AUXILIARY.items() if mark in data)
-    if b"tmap" in kinds:
-        yield xmp.GAIN_MAP
-    stream.seek(0)
-    at = 0
-    while len(head := stream.read(24)) >= 8:
-        size = int.from_bytes(head[:4], "big")
-        if head[4:8] == b"uuid" and head[8:12] == b"\xd8\xfe\xc3\xd6":
-            yield xmp.CREDENTIALS
-        if size < 8:
-            return
-        at += size
-        stream.seek(at)
-
-
-def replace_exif_of_avif(file: BinaryIO, exif: bytes) -> None:
-    """Puts a block, untouched, behind the end of an AVIF and has its EXIF item point there."""
-    meta = _meta(file)
-    boxes = list(_boxes(meta))
-    item = next(data[4:6] for kind, data, _ in boxes if kind == b"infe" and data[8:12] == b"Exif")
-    locations, at = next((data, at) for kind, data, at in boxes if kind == b"iloc")
-    content = bytes(4) + exif.removeprefix(exif_blocks.PREFIX)
-    end = file.seek(0, io.SEEK_END)
-    file.write(struct.pack(">I", len(content) + 8) + b"mdat" + content)
-    patched = _relocated(locations, item, end + 8, len(content))
-    file.seek(_meta_at(file) + at)
-    file.write(patched)
-
-
-def _relocated(locations: bytes, item: bytes, at: int, size: int) -> bytes:
-    """The item locations as libheif writes them, with another place for one item."""
-    found = bytearray(locations)
-    if found[0] != 0 or found[4:6] != b"\x44\x40":
-        raise ValueError("item locations of another form than libheif's")
-    place = 8
-    for _ in range(int.from_bytes(found[6:8], "big")):
-        if found[place : place + 2] == item:
-            found[place + 4 : place + 18] = struct.pack(">IHII", at, 1, 0, size)
-        place += 10 + 8 * int.from_bytes(found[place + 8 : place + 10], "big")
-    return bytes(found)
-
-
-def _meta_at(stream: BinaryIO) -> int:
-    """Where the box with the items starts; -1 if there is none."""
-    at = 0
-    while True:
-        stream.seek(at)
-        head = stream.read(8)
-        size = int.from_bytes(head[:4], "big")
-        if head[4:] == b"meta":
-            return at
-        if len(head) < 8 or size < 8:
-            return -1
-        at += size
-
-
-def _meta(stream: BinaryIO) -> bytes:
-    at = _meta_at(stream)
-    if at < 0:
-        return b""
-    stream.seek(at)
-    size = int.from_bytes(stream.read(4), "big")
-    stream.seek(at)
-    return stream.read(size)
-
-
-def _boxes(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[bytes, bytes, int]]:
-    """Type, contents and place of the contents of every box, at every depth."""
-    end = len(data) if end is None else end
-    while at + 8 <= end:
-        size, kind = struct.unpack_from(">I4s", data, at)
-        if size < 8 or at + size > end:
-            return
-        yield kind, data[at + 8 : at + size], at + 8
-        if kind in _CONTAINERS:
-            yield from _boxes(data, at + _CONTAINERS[kind], at + size)
-        at += size
-
-
 # --- GIF ---
 
 _XMP_BLOCK = b"\x21\xff\x0bXMP DataXMP"
+_SQUARE = 49  # the pixel's shape: width / height is (49 + 15) / 64
+_READ_BY_DECODER = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
 _MAGIC = b"\x01" + bytes(range(255, -1, -1)) + b"\0"  # so that readers that do not know XMP find the end of the block
 
 
-def read_gif(stream: BinaryIO) -> tuple[bytes | None, tuple[bytes, ...]]:
-    """The XMP packet and the comments."""
+def read_gif(stream: BinaryIO) -> tuple[bytes | None, tuple[bytes, ...], tuple[str, ...]]:
+    """The XMP packet, the comments, and what is lost with other blocks."""
     stream.seek(0)
     data = stream.read()
-    packet, comments = None, list[bytes]()
+    packet, comments, notes = None, list[bytes](), dict[str, None]()
+    if data[12] not in (0, _SQUARE):
+        notes[xmp.ASPECT_RATIO] = None
     try:
         at = 13 + _table(data[10])
         while data[at] != 0x3B:
@@ -179,11 +89,15 @@ def read_gif(stream: BinaryIO) -> tuple[bytes | None, tuple[bytes, ...]]:
                 start, at = at, _skip(data, at + 2)
                 if data[start + 1] == 0xFE:
                     comments.append(_joined(data, start + 2))
+                elif data[start + 1] == 0x01:
+                    notes["text over the frames dropped"] = None
+                elif data[start + 1] == 0xFF and (name := data[start + 3 : start + 14]) not in _READ_BY_DECODER:
+                    notes[f"block {shown(name.decode('latin-1'))} dropped"] = None
             else:
                 break
     except (IndexError, ValueError):
         pass  # whether the file is whole is found out elsewhere
-    return packet, tuple(comments)
+    return packet, tuple(comments), tuple(notes)
 
 
 def gif_blocks(packet: bytes | None, comments: Sequence[bytes]) -> bytes:

@@ -12,6 +12,7 @@ import numpy as np
 import pyvips
 
 from elansr.errors import PictureError
+from elansr.images import xmp
 
 HEIC_SUFFIXES = (".heic", ".heif", ".hif")
 _DAMAGE = (OSError, ValueError, RuntimeError, EOFError, SyntaxError)
@@ -87,9 +88,9 @@ class Heic:
     def _notes(self, count: int) -> list[str]:
         info = self._image.info
         found = {
-            "gain map dropped": any(_GAIN_MAP in str(kind) for kind in info.get("aux") or {}),
-            "depth map dropped": bool(info.get("depth_images")),
-            f"{count - 1} more pictures in the file dropped": count > 1,
+            xmp.GAIN_MAP: any(_GAIN_MAP in str(kind) for kind in info.get("aux") or {}),
+            xmp.DEPTH_MAP: bool(info.get("depth_images")),
+            xmp.PICTURES: count > 1,
         }
         return [text for text, lost in found.items() if lost]
 

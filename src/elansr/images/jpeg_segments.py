@@ -94,6 +94,8 @@ def _application(found: JpegSegments, several: dict[bytes, list[bytes]], marker:
         found.xmp = found.xmp or data.removeprefix(_XMP)
     elif data.startswith(b"JFIF\0") and len(data) >= 12:
         found.resolution = data[7] in (1, 2)
+        if not found.resolution and data[8:10] != data[10:12]:
+            yield xmp.ASPECT_RATIO
     elif data.startswith(b"MPF\0"):
         found.previews = _are_previews(data.removeprefix(b"MPF\0"))
     elif kind := next((kind for kind in several if data.startswith(kind)), None):

@@ -28,8 +28,8 @@ def losses(picture: Picture, format: FormatName) -> tuple[str, ...]:  # noqa: A0
         "alpha laid on white": page.shape[2] in (2, 4) and not row.alpha,
         "alpha reduced to on and off": page.shape[2] in (2, 4) and format == "gif" != picture.format,
         "colours reduced to 256": format == "gif" != picture.format,
-        "16 bits rounded to 8": page.dtype == np.uint16 and row.bits == 8,
-        "16 bits rounded to 12": page.dtype == np.uint16 and row.bits == 12 and picture.format != format,
+        "samples rounded to 8 bits": page.dtype == np.uint16 and row.bits == 8,
+        "samples rounded to 12 bits": page.dtype == np.uint16 and row.bits == 12 and picture.format != format,
         "resolution dropped": picture.dpi is not None and format == "gif",
         "times of the frames dropped": bool(picture.durations) and format == "tiff",
     }

@@ -19,17 +19,19 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from elansr.disk import replace_bytes
-from elansr.images import containers, jpeg_segments, png_texts, tiff_tags, xmp
+from elansr.images import boxes, containers, jpeg_segments, png_texts, tiff_tags, xmp
 from elansr.images import exif as exif_blocks
 from elansr.images.formats import FormatName
 from elansr.images.geometry import Change
 from elansr.images.png_chunks import set_chunks
 from elansr.images.png_texts import Text
 from elansr.images.tags import EXIF_POINTER, PLAIN, Directory, Field
+from elansr.text import shown
 
 _EXIF_TAGS = {"Description": 0x010E, "Author": 0x013B, "Software": 0x0131, "Copyright": 0x8298}
 _PARAMETERS, _COMMENT = "parameters", "Comment"
 _USER_COMMENT = 0x9286
+_MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,12 @@ def read(kind: FormatName, stream: BinaryIO, pages: tuple[int, ...], found: Mapp
         png = png_texts.read(stream)
         return Metadata(png.exif, png.xmp, png.iptc, (), png.texts, notes=png.notes, resolution=png.resolution)
     if kind == "tiff":
-        exif, tags, records, notes = tiff_tags.read(stream, pages)
-        return Metadata(exif, packet, records, page_tags=tags, notes=tuple(notes))
+        exif, tags, records, lost = tiff_tags.read(stream, pages)
+        return Metadata(exif, packet, records, page_tags=tags, notes=tuple(lost))
     if kind == "gif":
-        packet, comments = containers.read_gif(stream)
-        return Metadata(xmp=packet, comments=comments)
-    others = {"webp": containers.webp_notes, "avif": containers.avif_notes}.get(kind)
-    return Metadata(exif, packet, notes=tuple(others(stream)) if others else ())
+        packet, comments, notes = containers.read_gif(stream)
+        return Metadata(xmp=packet, comments=comments, notes=notes)
+    return Metadata(exif, packet, notes=tuple(containers.webp_notes(stream)) if kind == "webp" else ())
 
 
 def adapted(found: Metadata, change: Change) -> Metadata:
@@ -90,6 +91,11 @@ def adapted(found: Metadata, change: Change) -> Metadata:
 def resolution(exif: bytes) -> tuple[float, float] | None:
     """See `exif.resolution`."""
     return exif_blocks.resolution(exif)
+
+
+def orientation(exif: bytes) -> int:
+    """See `exif.orientation`."""
+    return exif_blocks.orientation(exif)
 
 
 def held(found: Metadata, kind: FormatName) -> tuple[Metadata, tuple[str, ...]]:
@@ -112,7 +118,7 @@ def held(found: Metadata, kind: FormatName) -> tuple[Metadata, tuple[str, ...]]:
     lost["IPTC dropped"] = found.iptc is not None and kind not in ("jpeg", "png", "tiff")
     lost["comments dropped"] = bool(comments) and kind not in ("jpeg", "gif")
     left = [text.keyword for text in texts] if kind != "png" else []
-    lost[f"texts dropped ({', '.join(left)})"] = bool(left)
+    lost[f"texts dropped ({_some(left)})"] = bool(left)
     lost |= dict.fromkeys(tiff_tags.names(found.page_tags) if kind != "tiff" else (), True)
     what = Metadata(
         exif=exif if exif_fits else None,
@@ -123,6 +129,12 @@ def held(found: Metadata, kind: FormatName) -> tuple[Metadata, tuple[str, ...]]:
         page_tags=found.page_tags if kind == "tiff" else (),
     )
     return what, tuple(text for text, is_lost in lost.items() if is_lost)
+
+
+def _some(names: list[str]) -> str:
+    """The first names, each short and on one line."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(shown(name)[:80] for name in names[:_MOST_NAMES]) + more
 
 
 def _texts_in_exif(exif: bytes | None, texts: tuple[Text, ...]) -> tuple[bytes | None, tuple[Text, ...]]:
@@ -179,7 +191,7 @@ def write(
     """Adds to a file what libvips does not write, or not untouched: all but colours, and XMP in WebP, AVIF and TIFF.
 
     Args:
-        file: Open for reading and writing, as libvips wrote it; an AVIF with `containers.PLACEHOLDER` if it gets EXIF.
+        file: Open for reading and writing, as libvips wrote it; an AVIF with `boxes.PLACEHOLDER` if it gets EXIF.
         kind: Its format.
         what: As `held` and `exif_for` return it.
         size: Width and height of the pixels.
@@ -206,4 +218,4 @@ def write(
     elif kind == "webp" and what.exif:
         containers.add_exif_to_webp(file, what.exif, size, alpha)
     elif kind == "avif" and what.exif:
-        containers.replace_exif_of_avif(file, what.exif)
+        boxes.set_exif(file, what.exif)

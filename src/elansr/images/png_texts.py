@@ -10,15 +10,15 @@ from typing import BinaryIO, NamedTuple
 from elansr.images import exif as exif_blocks
 from elansr.images import iptc, xmp
 from elansr.images.png_chunks import Chunk, headers
+from elansr.text import shown
 
 _XMP = "XML:com.adobe.xmp"
 _RAW_PROFILE = "Raw profile type "
 _MOST_TEXT = 2**26  # bytes that a compressed text may become
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_LIGHT = (b"mDCV", b"cLLI", b"mDCv", b"cLLi")
 # PngTexts that describe samples and colours, or the file, and not what the picture shows.
-_QUIET = (
-    "tIME vpAg iDOT orNT caNv oFFs sPLT hIST bKGD sBIT pHYs tRNS gAMA cHRM sRGB iCCP cICP mDCv cLLi mDCV cLLI acTL eXIf"
-)
+_QUIET = "tIME vpAg iDOT orNT caNv oFFs sPLT hIST bKGD sBIT pHYs tRNS gAMA cHRM sRGB iCCP cICP acTL eXIf"
 
 
 class Text(NamedTuple):
@@ -62,21 +62,37 @@ def read(stream: BinaryIO) -> PngTexts:
         elif kind == b"pHYs":
             found.resolution = stream.read(size)[8:] == b"\1"
         elif kind in _TEXTS:
-            text = _text(kind, stream.read(size))
-            if text is None:
-                notes["damaged text dropped"] = None
-            elif text.keyword == _XMP:
-                found.xmp = text.text.encode()
-            elif text.keyword.startswith(_RAW_PROFILE):
-                _take_profile(found, text, notes)
-            else:
-                found.texts += (text,)
-        elif kind == b"caBX":
-            notes[xmp.CREDENTIALS] = None
-        elif kind[:1].islower() and (name := kind.decode("latin-1")) not in _QUIET:
-            notes[f"chunk {name} dropped"] = None
+            _take_text(found, _text(kind, stream.read(size)), notes)
+        if note := _lost(kind, stream, at):
+            notes[note] = None
     found.notes = tuple(notes)
     return found
+
+
+def _take_text(found: PngTexts, text: Text | None, notes: dict[str, None]) -> None:
+    if text is None:
+        notes["damaged text dropped"] = None
+    elif text.keyword == _XMP:
+        found.xmp = text.text.encode()
+    elif text.keyword.startswith(_RAW_PROFILE):
+        _take_profile(found, text, notes)
+    else:
+        found.texts += (text,)
+
+
+def _lost(kind: bytes, stream: BinaryIO, at: int) -> str:
+    """What is lost with a chunk; "" for one that is read, or says nothing of what the picture shows."""
+    if kind == b"pHYs":
+        stream.seek(at)
+        across, down, unit = stream.read(4), stream.read(4), stream.read(1)
+        return xmp.ASPECT_RATIO if unit == b"\0" and across != down else ""
+    if kind in _LIGHT:
+        return xmp.LIGHT_LEVELS
+    if kind == b"caBX":
+        return xmp.CREDENTIALS
+    name = kind.decode("latin-1")
+    known = not kind[:1].islower() or kind in _TEXTS or name in _QUIET
+    return "" if known else f"chunk {shown(name)} dropped"
 
 
 def _text(kind: bytes, data: bytes) -> Text | None:

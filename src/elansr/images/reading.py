@@ -285,8 +285,7 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
         dpi = None
     if converted:
         notes.append(f"{model} converted to sRGB")
-    stored, upright = (image.width, _page_height(image, kind)), (pages[0].shape[1], pages[0].shape[0])
-    found = metadata.adapted(found, Change(stored, upright, _field(image, "orientation", 1)))
+    found = metadata.adapted(found, _turn(pages[0], _field(image, "orientation", 1), structure.turned, found.exif))
     picture = Picture(
         pages=tuple(pages),
         format=kind,
@@ -306,6 +305,21 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
     if kind not in _ANIMATED or len(pages) == 1:
         return picture
     return replace(picture, durations=tuple(_field(image, "delay", ())), loops=_field(image, "loop", 0))
+
+
+def _turn(page: Pixels, orientation: int, turned: int, exif: bytes | None) -> Change:
+    """What happened to the pixels since the metadata was written.
+
+    Args:
+        page: The upright pixels.
+        orientation: How they are turned here.
+        turned: How the decoder turned them; the metadata is of before if its EXIF says the same, as phones write it.
+        exif: The block of the file.
+    """
+    if exif and turned != 1 and turned == metadata.orientation(exif):
+        orientation = turned
+    height, width = page.shape[:2]
+    return Change((height, width) if orientation in (5, 6, 7, 8) else (width, height), (width, height), orientation)
 
 
 def _headers(stream: BinaryIO, kind: FormatName, structure: Structure, fail_on: str) -> list[Any]:

@@ -37,6 +37,7 @@ class Structure(NamedTuple):
         icc: The profile of a GIF or BMP.
         notes: What is in the file and not read, as in `Picture.notes`.
         orientation: How the pixels are to be turned, where libvips does not find it: in the texts of a PNG; else 1.
+        turned: How the decoder turns the pixels of an AVIF or HEIC, as EXIF counts.
     """
 
     lossy: bool
@@ -49,6 +50,7 @@ class Structure(NamedTuple):
     icc: bytes | None = None
     notes: tuple[str, ...] = ()
     orientation: int = 1
+    turned: int = 1
 
 
 def inspect(kind: FormatName, stream: BinaryIO) -> Structure:
@@ -118,7 +120,8 @@ _PNG_COLOUR, _LONGEST_COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM"), 32
 def _avif(stream: BinaryIO) -> Structure:
     """Reads the boxes of the primary item."""
     boxes = read_boxes(stream)
-    return Structure(not boxes.lossless, colour=_colour(boxes), premultiplied=boxes.premultiplied)
+    structure = Structure(not boxes.lossless, colour=_colour(boxes), premultiplied=boxes.premultiplied)
+    return structure._replace(notes=boxes.notes, turned=boxes.orientation)
 
 
 def _colour(boxes: Boxes) -> ColourTags:
@@ -194,8 +197,9 @@ _LONGEST_PROFILE = 2**24
 
 def _heic(stream: BinaryIO) -> Structure:
     """Asks pillow-heif, which reads nothing but the boxes."""
-    notes = Heic(stream).notes
-    return Structure(lossy=True, colour=_colour(read_boxes(stream)), notes=notes)
+    boxes = read_boxes(stream)
+    notes = tuple(dict.fromkeys([*Heic(stream).notes, *boxes.notes]))
+    return Structure(lossy=True, colour=_colour(boxes), notes=notes, turned=boxes.orientation)
 
 
 def _color_table(flags: int) -> int:

@@ -112,14 +112,14 @@ def adapted(pages: Sequence[Directory], exif: bytes | None, change: Change) -> t
     if change.orientation in range(2, 9) and any(_GEO & page.keys() for page in pages):
         pages = [{tag: field for tag, field in page.items() if tag not in _GEO} for page in pages]
         return adapted(pages, exif, change)[0], ["GeoTIFF position of a turned picture dropped"]
-    found = []
+    found, measured = [], measures(exif)  # the first description is of all pages
     for index, page in enumerate(pages):
         page = dict(page)
         _geo(page, change.scale)
-        description = page.get(DESCRIPTION) if index else _description(exif)
+        description = page.get(DESCRIPTION)
         if isinstance(description, Field) and index:
             page[DESCRIPTION], _ = microscopy.adapted(description, change)
-        if is_calibrated(description if isinstance(description, Field) else None):
+        if measured:
             for tag, scale in zip((X_RESOLUTION, Y_RESOLUTION), change.scale, strict=True):
                 if isinstance(field := page.get(tag), Field):
                     page[tag] = exif_blocks.scaled(field, scale)

@@ -20,8 +20,8 @@ import pyvips
 from elansr.arguments import require_path, require_whole
 from elansr.disk import atomic_file, require_free, writing_errors
 from elansr.errors import PictureError
-from elansr.images import containers, metadata
-from elansr.images.boxes import set_cicp
+from elansr.images import metadata
+from elansr.images.boxes import PLACEHOLDER, set_cicp
 from elansr.images.colour_tags import to_chunks
 from elansr.images.converting import adapted, as_image, interpretation, joined
 from elansr.images.formats import FORMATS, FormatName, format_named, format_of_suffix
@@ -348,6 +348,7 @@ def _with_metadata(image: Any, picture: Picture, icc: bytes | None, name: Format
     """The image with what libvips writes as it is; the rest is added to its file."""
     dpi = picture.dpi or _USUAL_DPI
     image = image.copy(xres=dpi[0] / 25.4, yres=dpi[1] / 25.4)
+    image.set_type(pyvips.GValue.gstr_type, "resolution-unit", "cm" if _in_centimetres(dpi) else "in")
     if len(picture.pages) > 1:
         durations = picture.durations or (_STILL_FRAME,) * len(picture.pages)
         image.set_type(pyvips.GValue.gint_type, "page-height", picture.pages[0].shape[0])
@@ -355,13 +356,18 @@ def _with_metadata(image: Any, picture: Picture, icc: bytes | None, name: Format
         image.set_type(pyvips.GValue.gint_type, "loop", picture.loops)
     blobs = {
         "icc-profile-data": icc if FORMATS[name].metadata else None,
-        "exif-data": containers.PLACEHOLDER if what.exif and name == "avif" else None,
+        "exif-data": PLACEHOLDER if what.exif and name == "avif" else None,
         "xmp-data": what.xmp if name in ("webp", "avif", "tiff") else None,
     }
     for field, blob in blobs.items():
         if blob:
             image.set_type(pyvips.GValue.blob_type, field, blob)
     return image
+
+
+def _in_centimetres(dpi: tuple[float, float]) -> bool:
+    """Whether a resolution is of whole numbers per centimetre and not per inch."""
+    return any(value % 1 for value in dpi) and all(abs(value / 2.54 - round(value / 2.54)) < 0.005 for value in dpi)
 
 
 def _map(path: Path) -> mmap.mmap:

@@ -4,6 +4,7 @@ The packet is parsed as XML and written again with its own prefixes and order, o
 """
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import NamedTuple
 from xml.dom.minidom import Attr, Document, Element, ProcessingInstruction, Text, parseString
 from xml.parsers.expat import ExpatError
@@ -14,6 +15,7 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NOTE = "http://ns.adobe.com/xmp/note/"
 GAIN_MAP, DEPTH_MAP, VIDEO = "gain map dropped", "depth map dropped", "motion video dropped"
 PICTURES, CREDENTIALS = "other pictures dropped", "content credentials dropped"
+LIGHT_LEVELS, ASPECT_RATIO = "light levels of HDR dropped", "shape of the pixels dropped"
 
 _TIFF, _EXIF = "http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/exif/1.0/"
 _PANORAMA = "http://ns.google.com/photos/1.0/panorama/"
@@ -191,6 +193,7 @@ def _turn_and_resize(document: Document, change: Change) -> None:
         if not change.idle:
             _panorama(properties(element, _PANORAMA), change)
             _subject(element, change)
+            _focal_plane(properties(element, _EXIF), change)
             _regions(element, change)
     if not change.idle:
         for element in elements(document):  # afterwards, as areas in pixels count on the dimensions of before
@@ -260,6 +263,19 @@ def _subject(element: Element, change: Change) -> None:
         sides = change.extent(values[2], values[-1])[: len(values) - 2] if len(values) > 2 else ()
         for item, value in zip(items, (*change.point(values[0], values[1]), *sides), strict=True):
             item.put(str(round(value)))
+
+
+def _focal_plane(slots: dict[str, Slot], change: Change) -> None:
+    """Pixels per unit of the sensor, fractions such as "4000/3"."""
+    names = ("FocalPlaneXResolution", "FocalPlaneYResolution")
+    try:
+        found = [Fraction(slots[name].text) for name in names]
+    except (KeyError, ValueError, ZeroDivisionError):
+        return
+    grown = zip(found[::-1] if change.swaps else found, change.scale, strict=True)
+    values = [(value * Fraction(scale)).limit_denominator(10**6) for value, scale in grown]
+    texts = [f"{value.numerator}/{value.denominator}" for value in values]
+    _put(slots, dict(zip(names, texts, strict=True)))
 
 
 def _regions(element: Element, change: Change) -> None:
