@@ -66,6 +66,16 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         RunFolder.of(recipe)
 
 
+def test_a_start_that_failed_does_not_keep_the_folder(tmp_path: Path) -> None:
+    RunFolder.of(load_recipe(recipe_file(tmp_path, steps=4)))
+    other = load_recipe(recipe_file(tmp_path, steps=5))
+    folder = RunFolder.of(other)
+    folder.log(STEPS)
+    assert RunFolder.of(other) == folder
+    with pytest.raises(ConfigError):
+        RunFolder.of(load_recipe(recipe_file(tmp_path, steps=4)))
+
+
 def test_pictures_that_changed_are_noticed_once_the_run_has_begun(tmp_path: Path) -> None:
     folder, pictures = RunFolder.of(load_recipe(recipe_file(tmp_path))), {"in/a.png": "1", "in/b.png": "2"}
     folder.require_same_pictures(pictures | {"in/c.png": "3"}, begun=False)

@@ -10,6 +10,7 @@ from elansr.disk import write_atomically, writing_errors
 from elansr.errors import ConfigError, DataError, TrainingError
 from elansr.nn.elan import ELAN
 from elansr.text import listed
+from elansr.training.checkpoint import PATTERN
 from elansr.training.recipe import Recipe
 from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
@@ -72,6 +73,8 @@ class RunFolder:
     def of(recipe: Recipe) -> "RunFolder":
         """Makes the folder, or finds the one of an earlier start of the same recipe.
 
+        A start that failed before its first log line or checkpoint leaves nothing that another recipe would spoil.
+
         Raises:
             ConfigError: the folder cannot be made or written into, or holds the run of another recipe.
         """
@@ -79,9 +82,11 @@ class RunFolder:
         text = json.dumps(_decisive_values(recipe), indent=2)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if not (path / RECIPE).exists():
+            begun = (path / LOG).exists() or any(path.glob(PATTERN))
+            earlier = (path / RECIPE).read_text(encoding="utf-8") if (path / RECIPE).exists() else ""
+            if earlier != text and not (begun and earlier):
                 write_atomically(path / RECIPE, text.encode(), overwrite=True)
-            earlier = (path / RECIPE).read_text(encoding="utf-8")
+                earlier = text
         except OSError as error:
             raise ConfigError(f"run.folder={recipe.run.folder!r}: cannot be used: {error.strerror}") from error
         if earlier != text:
