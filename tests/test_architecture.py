@@ -118,7 +118,7 @@ def test_imports_run_one_way(path: Path) -> None:
         ("elansr.nn.ops", "import elansr.images.resize as r", "nn imports images"),
         ("elansr.nn.ops", "def f():\n    import numpy.linalg", ":2: nn imports numpy"),
         ("elansr.nn.ops", "import torch, pyvips", "nn imports pyvips"),
-        ("elansr.errors", "from elansr.images import color", "errors imports images"),
+        ("elansr.errors", "from elansr.images import resize", "errors imports images"),
         ("elansr.weights.files", "from elansr import load_model", "weights imports elansr"),
         ("elansr.weights.files", "import elansr", "weights imports elansr"),
         ("elansr.upscaling.tiling", "from elansr.evaluation import metrics", "upscaling imports evaluation"),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from elansr.images import Picture
-from elansr.images.colour_tags import ColourTags
+from elansr.images.colour.colour_tags import ColourTags
 from elansr.upscaling import FinalSize, Upscalers
 from elansr.upscaling.linear_light import LinearLight, from_light, to_light
 from elansr.upscaling.tiled_network import TiledNetwork

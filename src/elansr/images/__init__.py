@@ -4,30 +4,23 @@
 write a file or its bytes. `check_output` and `check_format` check before the work what these would refuse after it.
 Pictures larger than memory are read and written in rows: `open_picture`, `write_rows`.
 
-reading.py, writing.py   files and bytes
-converting.py            pixels as a format holds them
-formats.py               what each format can hold
-heic.py                  HEIC, through pillow-heif
-structure.py             what libvips does not report: pages, truncation, the quality of a JPEG
-incomplete.py            JPEGs whose end is missing
-jpeg_tables.py           the quality of a quantisation table
-colour_tags.py           colour descriptions other than profiles; cicp.py: H.273, and HDR to SDR; icc.py: profiles
-lab.py                   CIELab of TIFF
-png_chunks.py, boxes.py  the parts of PNG and AVIF that libvips leaves out
-metadata.py              metadata: reading, adjusting to other pixels, writing
-exif.py, xmp.py, iptc.py its parts; geometry.py: how pixels were turned and resized
-jpeg_segments.py         where they are in a file; also png_texts.py, tiff_tags.py, containers.py
-tags.py                  the directories of TIFF and EXIF; microscopy.py: sizes in their descriptions
 picture.py               `Picture`
-losses.py                what a format cannot hold of a picture
+reading.py, writing.py   files and bytes
+metadata/                EXIF, XMP, IPTC, comments and texts
+colour/                  profiles and other descriptions of colours
+formats.py               what each format can hold; losses.py: what it cannot hold of a picture
+converting.py            pixels as a format holds them
+structure.py             what libvips does not report: pages, truncation, the quality of a JPEG
+jpeg_tables.py           the quality of a quantisation table; incomplete.py: JPEGs whose end is missing
+heic.py                  HEIC, through pillow-heif
+png_chunks.py            chunks of PNG; tags.py: directories of TIFF and EXIF
 samples.py               integers and floats
-color.py                 YCbCr
 alpha.py                 colour for transparent pixels
 resize.py                MATLAB's bicubic
 """
 
 from elansr.images.alpha import fill_levels_size, fill_transparent, filled_rows
-from elansr.images.color import luma, rgb_to_ycbcr, ycbcr_to_rgb
+from elansr.images.colour.ycbcr import luma, rgb_to_ycbcr, ycbcr_to_rgb
 from elansr.images.formats import (
     FORMATS,
     SUFFIXES,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from elansr.images.cicp import to_sdr
-from elansr.images.colour_tags import profile_of
+from elansr.images.colour.cicp import to_sdr
+from elansr.images.colour.colour_tags import profile_of
 from elansr.images.formats import FORMATS, FormatName
 from elansr.images.picture import Picture, Pixels
 

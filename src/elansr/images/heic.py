@@ -12,7 +12,7 @@ import numpy as np
 import pyvips
 
 from elansr.errors import PictureError
-from elansr.images import xmp
+from elansr.images.metadata import xmp
 
 HEIC_SUFFIXES = (".heic", ".heif", ".hif")
 _DAMAGE = (OSError, ValueError, RuntimeError, EOFError, SyntaxError)

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elansr.errors import PictureError
-from elansr.images import metadata, tiff_tags
-from elansr.images.colour_tags import ColourTags, is_linear
+from elansr.images import metadata
+from elansr.images.colour.colour_tags import ColourTags, is_linear
 from elansr.images.formats import FormatName
-from elansr.images.geometry import Change
-from elansr.images.metadata import Metadata
-from elansr.images.png_texts import Text
+from elansr.images.metadata import Metadata, tiff_tags
+from elansr.images.metadata.geometry import Change
+from elansr.images.metadata.png_texts import Text
 from elansr.images.tags import Directory
 
 Pixels: TypeAlias = NDArray[np.uint8 | np.uint16]

@@ -25,16 +25,16 @@ from elansr.arguments import require_path, require_whole
 from elansr.errors import PictureError, TooManyPixelsError
 from elansr.images import metadata
 from elansr.images.alpha import not_multiplied
-from elansr.images.colour_tags import ColourTags
-from elansr.images.exif import is_adobe_rgb
+from elansr.images.colour.colour_tags import ColourTags
+from elansr.images.colour.icc import ADOBE_RGB
+from elansr.images.colour.lab import called_rgb, from_lab8
+from elansr.images.colour.lab import in_srgb as lab_in_srgb
 from elansr.images.formats import FORMATS, FormatName, sniff
-from elansr.images.geometry import Change
 from elansr.images.heic import Heic
-from elansr.images.icc import ADOBE_RGB
 from elansr.images.incomplete import completed, without_end
-from elansr.images.lab import called_rgb, from_lab8
-from elansr.images.lab import in_srgb as lab_in_srgb
 from elansr.images.metadata import Metadata
+from elansr.images.metadata.exif import is_adobe_rgb
+from elansr.images.metadata.geometry import Change
 from elansr.images.picture import Picture, Pixels, RollingRows, blank
 from elansr.images.structure import Structure, inspect
 from elansr.text import reason, shown

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from elansr.errors import PictureError
-from elansr.images.boxes import Boxes, read_boxes
-from elansr.images.cicp import SRGB, is_known
-from elansr.images.colour_tags import ColourTags, at_places, from_chunks
+from elansr.images.colour.cicp import SRGB, is_known
+from elansr.images.colour.colour_tags import ColourTags, at_places, from_chunks
+from elansr.images.colour.lab import is_lab8
 from elansr.images.formats import FormatName
 from elansr.images.heic import Heic
 from elansr.images.jpeg_tables import Table, quality_of, tables_in
-from elansr.images.lab import is_lab8
+from elansr.images.metadata.boxes import Boxes, read_boxes
+from elansr.images.metadata.png_texts import orientation
 from elansr.images.png_chunks import headers
-from elansr.images.png_texts import orientation
 from elansr.images.tags import Directory, Field, TagError, TagFile
 
 _RAW = "a camera raw file is not read; develop it to a 16-bit TIFF first"

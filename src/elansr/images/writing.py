@@ -21,11 +21,11 @@ from elansr.arguments import require_path, require_whole
 from elansr.disk import atomic_file, require_free, writing_errors
 from elansr.errors import PictureError
 from elansr.images import metadata
-from elansr.images.boxes import PLACEHOLDER, set_cicp
-from elansr.images.colour_tags import to_chunks
+from elansr.images.colour.colour_tags import to_chunks
 from elansr.images.converting import adapted, as_image, interpretation, joined
 from elansr.images.formats import FORMATS, FormatName, format_named, format_of_suffix
 from elansr.images.metadata import Metadata
+from elansr.images.metadata.boxes import PLACEHOLDER, set_cicp
 from elansr.images.picture import Picture
 from elansr.images.png_chunks import set_chunks
 from elansr.images.reading import decoder_reason

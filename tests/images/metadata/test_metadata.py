@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms
 
-from elansr.images import Picture, exif, read, write
-from elansr.images.geometry import Change
+from elansr.images import Picture, read, write
+from elansr.images.metadata import exif
+from elansr.images.metadata.geometry import Change
 from elansr.images.tags import Field, TagFile, TagLayout, encode_directory
 
 Y, X = np.mgrid[0:40, 0:64]

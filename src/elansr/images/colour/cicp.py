@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyvips
 
-from elansr.images.icc import SRGB_CURVE, SRGB_PRIMARIES, Chromaticities, ColourSpace, Curve, gamma, rgb_to_xyz
+from elansr.images.colour.icc import SRGB_CURVE, SRGB_PRIMARIES, Chromaticities, ColourSpace, Curve, gamma, rgb_to_xyz
 
 Cicp: TypeAlias = tuple[int, int]
 

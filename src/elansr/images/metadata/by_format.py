@@ -1,4 +1,4 @@
-"""Metadata: reading, adjusting to other pixels, and writing.
+"""Metadata of each format: reading, adjusting to other pixels, and writing.
 
 What each format holds, of what `Picture` has:
 
@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from elansr.disk import replace_bytes
-from elansr.images import boxes, containers, jpeg_segments, png_texts, tiff_tags, xmp
-from elansr.images import exif as exif_blocks
 from elansr.images.formats import FormatName
-from elansr.images.geometry import Change
+from elansr.images.metadata import boxes, containers, jpeg_segments, png_texts, tiff_tags, xmp
+from elansr.images.metadata import exif as exif_blocks
+from elansr.images.metadata.geometry import Change
+from elansr.images.metadata.png_texts import Text
 from elansr.images.png_chunks import set_chunks
-from elansr.images.png_texts import Text
 from elansr.images.tags import EXIF_POINTER, PLAIN, Directory, Field
 from elansr.text import shown
 
@@ -86,16 +86,6 @@ def adapted(found: Metadata, change: Change) -> Metadata:
         packet, lost_xmp = xmp.adapted(packet, change)
         notes += lost_xmp
     return replace(found, exif=exif, xmp=packet, page_tags=tags, notes=tuple(dict.fromkeys(notes)))
-
-
-def resolution(exif: bytes) -> tuple[float, float] | None:
-    """See `exif.resolution`."""
-    return exif_blocks.resolution(exif)
-
-
-def orientation(exif: bytes) -> int:
-    """See `exif.orientation`."""
-    return exif_blocks.orientation(exif)
 
 
 def held(found: Metadata, kind: FormatName) -> tuple[Metadata, tuple[str, ...]]:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from elansr.images import Picture, encode, read, write, xmp
+from elansr.images import Picture, encode, read, write
+from elansr.images.metadata import xmp
 
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 41, 3), np.uint8)
 ALPHA = np.dstack([NOISE, NOISE[..., :1] | 1])

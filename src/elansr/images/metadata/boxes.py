@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from elansr.disk import replace_bytes
-from elansr.images import exif as exif_blocks
-from elansr.images import xmp
-from elansr.images.cicp import Cicp
+from elansr.images.colour.cicp import Cicp
+from elansr.images.metadata import exif as exif_blocks
+from elansr.images.metadata import xmp
 from elansr.images.tags import Field
 
 PLACEHOLDER = exif_blocks.block({exif_blocks.ORIENTATION: Field.short(1)})

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from elansr.images import Picture, exif, losses, read, write
-from elansr.images.geometry import Change
+from elansr.images import Picture, losses, read, write
+from elansr.images.metadata import exif
+from elansr.images.metadata.geometry import Change
 
 RGB = np.full((30, 40, 3), 90, np.uint8)
 STANDARD, LANDSCAPE = b"Standard".ljust(16, b"\0"), b"Landscape".ljust(16, b"\0")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
-from elansr.images import exif as exif_blocks
-from elansr.images import iptc, xmp
+from elansr.images.metadata import exif as exif_blocks
+from elansr.images.metadata import iptc, xmp
 from elansr.images.png_chunks import Chunk, headers
 from elansr.text import shown
 

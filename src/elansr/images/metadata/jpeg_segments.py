@@ -14,7 +14,7 @@ from typing import BinaryIO
 from xml.dom.minidom import Document, Element
 from xml.parsers.expat import ExpatError
 
-from elansr.images import iptc, xmp
+from elansr.images.metadata import iptc, xmp
 from elansr.images.tags import Field, TagError, TagFile
 
 _XMP, _EXTENSION = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"

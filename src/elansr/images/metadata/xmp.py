@@ -9,7 +9,7 @@ from typing import NamedTuple
 from xml.dom.minidom import Attr, Document, Element, ProcessingInstruction, Text, parseString
 from xml.parsers.expat import ExpatError
 
-from elansr.images.geometry import Change
+from elansr.images.metadata.geometry import Change
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NOTE = "http://ns.adobe.com/xmp/note/"

@@ -7,7 +7,7 @@ tifffile's is JSON with the shape of the array.
 import json
 import re
 
-from elansr.images.geometry import Change
+from elansr.images.metadata.geometry import Change
 from elansr.images.tags import Field
 
 _IMAGEJ, _OME, _SHAPE = b"ImageJ=", b"http://www.openmicroscopy.org/Schemas/OME/", b'{"shape":'

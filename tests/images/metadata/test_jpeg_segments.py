@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from elansr.images import Picture, encode, read, write, xmp
+from elansr.images import Picture, encode, read, write
+from elansr.images.metadata import xmp
 
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
 XMP_HEAD, EXTENSION_HEAD = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"

@@ -7,10 +7,10 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from elansr.images import cicp as h273
-from elansr.images import icc as profiles
-from elansr.images.cicp import Cicp
-from elansr.images.icc import SRGB_CURVE, SRGB_PRIMARIES, Chromaticities, ColourSpace
+from elansr.images.colour import cicp as h273
+from elansr.images.colour import icc as profiles
+from elansr.images.colour.cicp import Cicp
+from elansr.images.colour.icc import SRGB_CURVE, SRGB_PRIMARIES, Chromaticities, ColourSpace
 from elansr.images.png_chunks import Chunk
 
 _SAME_GAMMA, _SAME_PLACE = 0.01, 0.002

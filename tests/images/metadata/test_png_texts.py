@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from elansr.images import Picture, encode, losses, read, write, xmp
-from elansr.images.png_texts import Text
+from elansr.images import Picture, encode, losses, read, write
+from elansr.images.metadata import xmp
+from elansr.images.metadata.png_texts import Text
 
 RGB = np.arange(3600, dtype=np.uint16).reshape(30, 40, 3).astype(np.uint8)
 PARAMETERS = "an otter\nSteps: 20, Seed: 1"

@@ -5,8 +5,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from elansr.images import xmp
-from elansr.images.geometry import Change
+from elansr.images.metadata import xmp
+from elansr.images.metadata.geometry import Change
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 SPACES = {

@@ -7,11 +7,11 @@ import io
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from elansr.images import exif as exif_blocks
-from elansr.images import iptc, microscopy
-from elansr.images.exif import DESCRIPTION, RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION
-from elansr.images.geometry import Change
-from elansr.images.microscopy import is_calibrated
+from elansr.images.metadata import exif as exif_blocks
+from elansr.images.metadata import iptc, microscopy
+from elansr.images.metadata.exif import DESCRIPTION, RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION
+from elansr.images.metadata.geometry import Change
+from elansr.images.metadata.microscopy import is_calibrated
 from elansr.images.tags import (
     EXIF_POINTER,
     EXIF_POINTERS,

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from elansr.images import Picture, Plane, blank, encode, read, write_rows
-from elansr.images.cicp import colour_space
-from elansr.images.colour_tags import ColourTags, from_chunks
-from elansr.images.icc import ADOBE_RGB, ColourSpace, gamma, is_linear
+from elansr.images.colour.cicp import colour_space
+from elansr.images.colour.colour_tags import ColourTags, from_chunks
+from elansr.images.colour.icc import ADOBE_RGB, ColourSpace, gamma, is_linear
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (40, 30, 3)).astype(np.uint8)

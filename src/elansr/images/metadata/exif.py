@@ -8,8 +8,8 @@ import io
 import struct
 from fractions import Fraction
 
-from elansr.images import microscopy
-from elansr.images.geometry import Change
+from elansr.images.metadata import microscopy
+from elansr.images.metadata.geometry import Change
 from elansr.images.tags import (
     EXIF_POINTER,
     EXIF_POINTERS,

@@ -8,8 +8,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from elansr.images import exif as exif_blocks
-from elansr.images import xmp
+from elansr.images.metadata import exif as exif_blocks
+from elansr.images.metadata import xmp
 from elansr.text import shown
 
 # --- WebP ---
