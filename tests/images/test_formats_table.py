@@ -359,6 +359,10 @@ ROWS = {
     "Depth map": Row({"JPEG": lambda: saved("JPEG", xmp=xmp(DEPTH))}, tag("XMP-GDepth:Format")),
     "Motion video": behind(b"\0\0\0\x18ftypmp42" + bytes(range(200))),
     "Other pictures in the file": behind(saved("JPEG")),
+    "Photoshop paths, copyright mark, web address": Row(
+        {"JPEG": lambda: jpeg_with((0xED, b"Photoshop 3.0\0" + b"8BIM\x04\x0a\0\0\0\0\0\1\1\0"))},
+        tag("Photoshop:CopyrightFlag"),
+    ),
     "Content credentials": Row({"PNG": lambda: png_with((b"caBX", b"c2pa"))}, tag("JUMBF:JUMDLabel")),
 }
 

@@ -50,7 +50,7 @@ DC = 'xmlns:dc="http://purl.org/dc/elements/1.1/"'
 @pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.tif"])
 def test_iptc(tmp_path: Path, exiftool, name: str) -> None:
     """Behind another of Photoshop's resources, whose name and contents have odd lengths."""
-    other = b"8BIM\x04\x0a\4name\0" + struct.pack(">I", 1) + b"\1\0"
+    other = b"8BIM\x04\x25\4name\0" + struct.pack(">I", 1) + b"\1\0"
     resources = other + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC)) + IPTC
     (tmp_path / "source.jpg").write_bytes(with_segments(segment(0xED, b"Photoshop 3.0\0" + resources)))
     picture = read(tmp_path / "source.jpg")
@@ -162,6 +162,16 @@ def test_pixels_that_are_not_square_are_named(sides: tuple[int, int], notes: tup
     data = jpeg()
     at = data.index(b"JFIF") + 7
     assert read(data[:at] + struct.pack(">BHH", 0, *sides) + data[at + 5 :]).notes == notes
+
+
+@pytest.mark.parametrize(
+    ("number", "data", "count"), [(2000, bytes(26), 1), (0x040A, b"\1", 1), (0x040A, b"\0", 0), (0x0425, bytes(16), 0)]
+)
+def test_what_a_user_made_in_photoshop_is_named(number: int, data: bytes, count: int) -> None:
+    resource = b"8BIM" + struct.pack(">HHI", number, 0, len(data)) + data + b"\0" * (len(data) % 2)
+    iptc = b"8BIM" + struct.pack(">HHI", 0x0404, 0, 8) + b"\x1c\x02\x50\0\2Jo\0"
+    picture = read(with_segments(segment(0xED, b"Photoshop 3.0\0" + resource + iptc)))
+    assert (len(picture.notes), picture.iptc) == (count, b"\x1c\x02\x50\0\2Jo")
 
 
 def test_a_picture_of_one_part_gets_no_note() -> None:

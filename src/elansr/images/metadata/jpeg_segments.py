@@ -77,7 +77,9 @@ def read(stream: BinaryIO) -> JpegSegments:
             found.comments += (stream.read(size),)
         elif marker in _APP:
             notes += _application(found, several, marker, stream.read(size))
-    found.iptc = iptc.from_resources(b"".join(several[iptc.PHOTOSHOP]))
+    resources = b"".join(several[iptc.PHOTOSHOP])
+    found.iptc = iptc.from_resources(resources)
+    notes += iptc.lost_with(resources)
     if found.xmp and several[_EXTENSION]:
         found.xmp, whole = _with_extension(found.xmp, several[_EXTENSION])
         notes += [] if whole else ["extended XMP dropped"]
@@ -182,7 +184,7 @@ _NEXT_MARKER = re.compile(rb"\xff[^\0\xd0-\xd7\xff]", re.DOTALL)
 def _behind(stream: BinaryIO, at: int) -> Iterator[str]:
     """What lies behind the end of the picture whose first scan's header is at `at`."""
     rest = _rest(stream, at)
-    if not rest.strip(b"\0\xff\r\n \t"):
+    if not rest.strip(b"\0\xff\xd9\r\n \t"):
         return
     known = [
         what

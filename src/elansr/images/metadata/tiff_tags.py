@@ -94,6 +94,8 @@ def _records(page: Directory) -> bytes | None:
 
 def _lost(page: Directory) -> list[str]:
     found = [_LOSSES[tag] for tag in page if tag in _LOSSES]
+    if isinstance(resources := page.get(_PHOTOSHOP), Field):
+        found += iptc.lost_with(resources.value)
     known = _QUIET | _GEO | _DESCRIPTIVE | {_IPTC} | set(_LOSSES)
     others = [tag for tag in page if tag >= 32768 and tag not in known]
     return found + [f"TIFF tag {tag} dropped" for tag in others]
