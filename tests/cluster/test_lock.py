@@ -63,8 +63,9 @@ def test_a_damaged_note_is_nobodys(output: Store, content: bytes) -> None:
         assert json.loads(output.read(NAME))["process"] == os.getpid()
 
 
-def test_the_note_is_renewed(output: Store) -> None:
-    with OutputLock(output, renew_every=0.01):
+def test_the_note_is_renewed(output: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "RENEW_EVERY", 0.01)
+    with OutputLock(output):
         first = json.loads(output.read(NAME))["at"]
         end = time.monotonic() + 60
         while json.loads(output.read(NAME))["at"] == first and time.monotonic() < end:

@@ -52,7 +52,7 @@ def test_an_address_is_a_file_of_the_working_directory(
     monkeypatch.chdir(tmp_path / "here")
     address = f"{site}/photo%20one.jpg?size=large"
     [result] = upscale(address, **OPTIONS)  # type: ignore[arg-type]
-    assert (result.status, result.shown_source, result.target) == ("done", address, Path("photo one_x2.jpg"))
+    assert (result.status, result.job.shown_source, result.target) == ("done", address, Path("photo one_x2.jpg"))
     assert Path("photo one_x2.jpg").read_bytes() == expected
 
 
@@ -71,7 +71,7 @@ def test_streams_in_and_out(photo: Path, expected: bytes) -> None:
     result = io.BytesIO()
     [done] = upscale(io.BytesIO(photo.read_bytes()), result, **OPTIONS)  # type: ignore[arg-type]
     assert result.getvalue() == expected
-    assert (done.shown_source, done.shown_target) == ("<BytesIO>", "<BytesIO>")
+    assert (done.job.shown_source, done.job.shown_target) == ("<BytesIO>", "<BytesIO>")
     result = io.BytesIO()
     with open(photo, "rb") as file:
         upscale(file, result, ext="png", **OPTIONS)  # type: ignore[arg-type]

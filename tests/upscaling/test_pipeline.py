@@ -68,7 +68,7 @@ class Books:
         self.written_by.add(threading.current_thread().name)
         self._linger("writing")
         self.written.append(number)
-        return FileResult(Path(str(number)), Path("out"), "done")
+        return FileResult(self.jobs()[number], "done")
 
     def _linger(self, stage: str) -> None:
         if stage == self.slow:
@@ -77,7 +77,7 @@ class Books:
     def _alone(self, job: Job) -> FileResult:
         assert threading.current_thread() is threading.main_thread()
         assert len(self.written) == len(self.upscaled) == len(self.read_so_far), "something else is under way"
-        return FileResult(job.source, job.target, "failed")
+        return FileResult(job, "failed")
 
 
 def told(books: Books) -> list[tuple[int, str]]:

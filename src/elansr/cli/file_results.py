@@ -23,13 +23,13 @@ def line(result: FileResult) -> str:
         return f"{result.status}: {result.reason}"
     sizes = " -> ".join("{}x{}".format(*size) for size in (result.input_size, result.output_size) if size)
     pages = "" if result.pages == 1 else f", {result.pages} pages"
-    files = f"{result.shown_source} -> {result.shown_target}"
+    files = f"{result.job.shown_source} -> {result.job.shown_target}"
     return f"{files}: {sizes}{pages}, {result.seconds:.1f} s{_weights(result)}"
 
 
 def note(result: FileResult) -> str:
     """What the result lacks of the source, in one line; "" if nothing."""
-    return f"note: {result.shown_source}: {'; '.join(result.notes)}" if result.notes else ""
+    return f"note: {result.job.shown_source}: {'; '.join(result.notes)}" if result.notes else ""
 
 
 def summary(
@@ -68,8 +68,8 @@ def _record(result: FileResult) -> dict[str, object]:
     width, height = result.output_size or (None, None)
     choice = result.choice
     return {
-        "source": result.source_name or str(result.source),
-        "target": result.target_name or str(result.target),
+        "source": result.job.source_name or str(result.source),
+        "target": result.job.target_name or str(result.target),
         "status": result.status,
         "error": result.reason if result.status == "failed" else None,
         "seconds": round(result.seconds, 3),

@@ -30,8 +30,8 @@ class OutputLock:
         BusyError: another run is at work there.
     """
 
-    def __init__(self, output: Store, renew_every: float = RENEW_EVERY) -> None:
-        self._output, self._renew_every = output, renew_every
+    def __init__(self, output: Store) -> None:
+        self._output = output
         self._who = {"run": secrets.token_hex(8), "node": _node(), "process": os.getpid()}
         self._other: dict[str, Any] = {}
         self._ended = threading.Event()
@@ -70,7 +70,7 @@ class OutputLock:
             self._output.write(NAME, json.dumps(self._who | {"at": time.time()}).encode())
 
     def _keep(self) -> None:
-        while not self.is_lost and not self._ended.wait(self._renew_every):
+        while not self.is_lost and not self._ended.wait(RENEW_EVERY):
             with suppress(ElansrError):  # the store may answer again before the note is old
                 self.renew()
 

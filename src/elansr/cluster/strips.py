@@ -117,7 +117,7 @@ class SplitPicture:
         seconds = time.perf_counter() - started
         given, scale = (width, height), upscaler.scale
         notes = notes_on(picture, job.target)
-        return FileResult(job.source, job.target, "done", "", seconds, given, size[::-1], 1, scale, choice, notes)
+        return FileResult(job, "done", "", seconds, given, size[::-1], 1, scale, choice, notes)
 
     def delete(self) -> None:
         """Deletes the shares."""

@@ -81,12 +81,12 @@ class TransferStages:
         try:
             opened = self._inner.open(self._complete(job))
         except (ElansrError, OSError) as error:
-            return settled(FileResult(job.source, job.target, "failed", str(error)))
+            return settled(FileResult(job, "failed", str(error)))
         if isinstance(opened, FileResult):
             return settled(opened)
         if size := self._split_size(opened):
             self.split[job.source] = size
-            return settled(FileResult(job.source, job.target, "skipped"))
+            return settled(FileResult(job, "skipped"))
         decoded = self._inner.decode(opened)
         return Alone(partial(self._delivered, decoded.work)) if isinstance(decoded, Alone) else decoded
 

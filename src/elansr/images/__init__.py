@@ -20,7 +20,7 @@ resize.py                MATLAB's bicubic
 """
 
 from elansr.images.alpha import fill_levels_size, fill_transparent, filled_rows
-from elansr.images.colour.ycbcr import luma, rgb_to_ycbcr, ycbcr_to_rgb
+from elansr.images.colour.luma import luma
 from elansr.images.formats import (
     FORMATS,
     SUFFIXES,
@@ -84,7 +84,6 @@ __all__ = [
     "luma",
     "open_picture",
     "read",
-    "rgb_to_ycbcr",
     "rounded",
     "rounded_half_up",
     "set_threads",
@@ -93,5 +92,4 @@ __all__ = [
     "unread_kind",
     "write",
     "write_rows",
-    "ycbcr_to_rgb",
 ]

@@ -78,8 +78,7 @@ class FileResult:
     """What was done with one file.
 
     Attributes:
-        source: the file read.
-        target: the file written, or that would have been.
+        job: the file read, and the file written, or that would have been.
         status: done, skipped or failed.
         reason: why it was skipped or failed, in one line that names the file; "" if done.
         seconds: of work on it: reading, network (an equal share where pictures went through it together) and writing,
@@ -91,11 +90,9 @@ class FileResult:
         choice: the weights used, and why "auto" chose them; None unless done.
         notes: what the result lacks of the source, one short clause each, such as "XMP dropped"; empty unless done.
         error: what was raised; None unless it failed while it was worked on.
-        source_name, target_name: of an address or a stream, whose file was a temporary one; else None.
     """
 
-    source: Path
-    target: Path
+    job: Job
     status: Literal["done", "skipped", "failed"]
     reason: str = ""
     seconds: float = 0.0
@@ -106,18 +103,16 @@ class FileResult:
     choice: Choice | None = None
     notes: tuple[str, ...] = ()
     error: Exception | None = field(default=None, compare=False, repr=False)
-    source_name: str | None = None
-    target_name: str | None = None
 
     @property
-    def shown_source(self) -> str:
-        """The source in messages."""
-        return self.source_name or shown(self.source)
+    def source(self) -> Path:
+        """The file read; of an address or a stream a temporary one."""
+        return self.job.source
 
     @property
-    def shown_target(self) -> str:
-        """The target in messages."""
-        return self.target_name or shown(self.target)
+    def target(self) -> Path:
+        """The file written, or that would have been."""
+        return self.job.target
 
 
 def attempt(job: Job, options: Options, work: Callable[[], T], spent: float = 0.0) -> T | FileResult:
@@ -137,9 +132,9 @@ def attempt(job: Job, options: Options, work: Callable[[], T], spent: float = 0.
         seconds = spent + time.perf_counter() - started
         if isinstance(error, OutputExistsError):
             if options.existing == "skip":
-                return FileResult(job.source, job.target, "skipped", f"{job.shown_target}: exists already", seconds)
+                return FileResult(job, "skipped", f"{job.shown_target}: exists already", seconds)
             error = OutputExistsError(str(error).replace("`overwrite=True`", "`existing='replace'`"))
-        return FileResult(job.source, job.target, "failed", _sentence(error, job), seconds, error=error)
+        return FileResult(job, "failed", _sentence(error, job), seconds, error=error)
 
 
 def _sentence(error: Exception, job: Job) -> str:
@@ -232,10 +227,9 @@ class FileTask:
 
     def done(self, seconds: float) -> FileResult:
         """The result, once it is written."""
-        given, pages = _size(self.picture), len(self.picture.pages)
-        source, target, scale = self.job.source, self.job.target, self.upscaler.scale
-        notes = notes_on(self.picture, target)
-        return FileResult(source, target, "done", "", seconds, given, self.final, pages, scale, self.choice, notes)
+        given, pages, scale = _size(self.picture), len(self.picture.pages), self.upscaler.scale
+        notes = notes_on(self.picture, self.job.target)
+        return FileResult(self.job, "done", "", seconds, given, self.final, pages, scale, self.choice, notes)
 
 
 def notes_on(picture: Picture, target: str | os.PathLike[str]) -> tuple[str, ...]:

@@ -154,9 +154,9 @@ def upscale(
             upscalers.prepare()
         observer.planned(jobs, single)
         results = []
-        for job, result in zip(jobs, upscale_files(jobs, upscalers, options, observer.progress), strict=True):
-            results.append(_as_called(result, job))
-            observer.finished(results[-1])
+        for result in upscale_files(jobs, upscalers, options, observer.progress):
+            results.append(result)
+            observer.finished(result)
         if single and results[0].status == "failed":
             raise _failure(results[0])
         if _is_stream(output):
@@ -198,11 +198,6 @@ def _planned(
         raise ConfigError(f"{stream_name(output)}: one stream cannot take the results of several inputs: name a folder")
     [job] = plan_jobs(sources, folder(), label, suffix, ext)
     return [replace(job, target_name=stream_name(output))]
-
-
-def _as_called(result: FileResult, job: Job) -> FileResult:
-    """The result with the names of addresses and streams, not those of temporary files."""
-    return replace(result, source_name=job.source_name, target_name=job.target_name)
 
 
 def _failure(result: FileResult) -> ElansrError:

@@ -251,7 +251,7 @@ class FileStages:
     def open(self, job: Job) -> OpenedFile | FileResult:
         """The header, or the result of a job that is not planned or fails."""
         if job.status != "planned":
-            return FileResult(job.source, job.target, job.status, job.reason)
+            return FileResult(job, job.status, job.reason)
         started = time.perf_counter()
         file = attempt(job, self._options, lambda: open_source(job, self._options))
         return file if isinstance(file, FileResult) else OpenedFile(job, file, time.perf_counter() - started)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from elansr.engines.cuda import graphs
 from elansr.engines.cuda.graphs import MOST_GRAPHS, GraphRunner, TensorFunction
 
 
@@ -36,18 +37,23 @@ class Recorder:
         return replay
 
 
-def test_a_shape_is_captured_at_its_third_run() -> None:
+def recorded(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> GraphRunner:
+    monkeypatch.setattr(graphs, "CUDAGraphs", lambda: recorder.capture)
+    return GraphRunner(recorder.run)
+
+
+def test_a_shape_is_captured_at_its_third_run(monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = Recorder()
-    runner = GraphRunner(recorder.run, recorder.capture)
+    runner = recorded(recorder, monkeypatch)
     for n in (2, 3, 2, 2, 2, 3, 3):
         x = torch.rand(n)
         assert torch.equal(runner(x), x + 1)
     assert (recorder.ran, recorder.captured, recorder.replayed) == ([2, 3, 2, 3], [2, 3], [2, 2, 3])
 
 
-def test_the_graphs_used_last_are_kept() -> None:
+def test_the_graphs_used_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = Recorder()
-    runner = GraphRunner(recorder.run, recorder.capture)
+    runner = recorded(recorder, monkeypatch)
     shapes = range(1, MOST_GRAPHS + 1)
     for n in (*shapes, *shapes, *shapes, 1, *[9] * 3, 1):  # 9 takes the place of 2
         runner(torch.rand(n))
@@ -59,9 +65,9 @@ def test_the_graphs_used_last_are_kept() -> None:
     assert len(runner._graphs) == MOST_GRAPHS
 
 
-def test_without_graphs_it_runs_on_after_one_warning() -> None:
+def test_without_graphs_it_runs_on_after_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = Recorder(RuntimeError("operation not permitted when stream is capturing"))
-    runner = GraphRunner(recorder.run, recorder.capture)
+    runner = recorded(recorder, monkeypatch)
     runner(torch.rand(2))
     runner(torch.rand(2))
     with pytest.warns(RuntimeWarning, match="no CUDA graphs.*not permitted"):
@@ -74,9 +80,9 @@ def test_without_graphs_it_runs_on_after_one_warning() -> None:
     assert len(recorder.ran) == 7
 
 
-def test_memory_that_runs_out_drops_the_graphs_and_goes_on() -> None:
+def test_memory_that_runs_out_drops_the_graphs_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = Recorder()
-    runner = GraphRunner(recorder.run, recorder.capture)
+    runner = recorded(recorder, monkeypatch)
     for _ in range(3):
         runner(torch.rand(2))
     recorder.error = torch.OutOfMemoryError("CUDA out of memory")

@@ -23,7 +23,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from elansr.server.limits import queue_full
-from elansr.server.page import actions
+from elansr.server.page import actions, page_files
 from elansr.server.page.mount import mount
 from elansr.server.page.page_files import PageFolder
 from elansr.server.processing import RequestOptions
@@ -347,7 +347,9 @@ def test_files_are_gone_with_the_server(service: Service, tmp_path: Path, monkey
 
 def test_old_files_go_and_the_oldest_of_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    folder = PageFolder(kept=1000, most=250)
+    monkeypatch.setattr(page_files, "KEPT_SECONDS", 1000)
+    monkeypatch.setattr(page_files, "MOST_BYTES", 250)
+    folder = PageFolder()
     places = [folder.new() for _ in range(4)]
     for place, age in zip(places, (2000, 300, 200, 100), strict=True):
         (place / "picture").write_bytes(bytes(100))

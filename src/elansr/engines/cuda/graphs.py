@@ -14,8 +14,6 @@ import torch
 from torch import Tensor
 
 TensorFunction = Callable[[Tensor], Tensor]
-Capture = Callable[[TensorFunction, Tensor], TensorFunction]
-"""Makes of a function, and of a tensor like those that it will get, one that does the same sooner."""
 
 RUNS_BEFORE = 2
 """A shape's runs before it is captured: the first makes ready what a graph must not, and a single one pays nothing."""
@@ -34,11 +32,10 @@ class GraphRunner:
     Args:
         function: takes and returns a tensor; the same launches for every tensor of one shape, without waiting for the
             GPU.
-        capture: see `Capture`.
     """
 
-    def __init__(self, function: TensorFunction, capture: Capture | None = None) -> None:
-        self._function, self._capture = function, capture or CUDAGraphs()
+    def __init__(self, function: TensorFunction) -> None:
+        self._function, self._capture = function, CUDAGraphs()
         self._counts: Counter[torch.Size] = Counter()
         self._graphs: OrderedDict[torch.Size, TensorFunction] = OrderedDict()
         self._refused = False
@@ -89,7 +86,7 @@ class CUDAGraphs:
         self._pool: Any = None
 
     def __call__(self, function: TensorFunction, like: Tensor) -> TensorFunction:
-        """See `Capture`. The function has run on a tensor of this shape before."""
+        """The graph of a function, which has run on a tensor of this shape before."""
         graph = torch.cuda.CUDAGraph()
         self._pool = self._pool or torch.cuda.graph_pool_handle()
         given = like.clone()

@@ -4,5 +4,5 @@ icc.py           colour profiles
 colour_tags.py   what a file says of its colours without a profile
 cicp.py          the codes of H.273, and HDR to SDR
 lab.py           CIELab of TIFF
-ycbcr.py         RGB <-> YCbCr, for the metrics of super-resolution
+luma.py          the Y that the metrics of super-resolution are measured on
 """

@@ -13,7 +13,6 @@ from elansr.images.colour.icc import SRGB_CURVE, SRGB_PRIMARIES, Chromaticities,
 Cicp: TypeAlias = tuple[int, int]
 
 SRGB: Cicp = (1, 13)
-UNSPECIFIED = 2
 _LINEAR, _PQ, _HLG = 8, 16, 18
 _REFERENCE_WHITE = 203.0
 """cd/m2 of white paper in HDR (ITU-R BT.2408); what SDR calls white."""

@@ -29,18 +29,12 @@ MOST_BYTES = 8 * 2**30
 
 
 class PageFolder:
-    """A folder for the life of one server.
+    """A folder for the life of one server."""
 
-    Args:
-        kept: seconds that a file stays.
-        most: bytes that all files may take.
-    """
-
-    def __init__(self, kept: float = KEPT_SECONDS, most: int = MOST_BYTES) -> None:
+    def __init__(self) -> None:
         self._temporary = TemporaryFolder()
         self.path = self._temporary.path / "page"
         self.path.mkdir()
-        self._kept, self._most = kept, most
 
     def new(self) -> Path:
         """A new folder inside, with 128 random bits as its name."""
@@ -52,10 +46,10 @@ class PageFolder:
         """Deletes what is old, and the oldest of what is too much."""
         entries = self.path.iterdir() if self.path.is_dir() else []
         found = sorted(((path.lstat().st_mtime, path) for path in entries), reverse=True)
-        oldest, held = time.time() - self._kept, 0
+        oldest, held = time.time() - KEPT_SECONDS, 0
         for changed, path in found:
             held += _size(path)
-            if changed < oldest or held > self._most:
+            if changed < oldest or held > MOST_BYTES:
                 _delete(path)
 
     def close(self) -> None:
