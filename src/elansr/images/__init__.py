@@ -6,13 +6,13 @@ Pictures larger than memory are read and written in rows: `open_picture`, `write
 
 picture.py               `Picture`
 reading.py, writing.py   files and bytes
+decoding.py              their pages, by libvips; heic.py: HEIC, by pillow-heif; bmp.py: BMP, by Pillow
 metadata/                EXIF, XMP, IPTC, comments and texts
 colour/                  profiles and other descriptions of colours
 formats.py               what each format can hold; losses.py: what it cannot hold of a picture
 converting.py            pixels as a format holds them
 structure.py             what libvips does not report: pages, truncation, the quality of a JPEG
 jpeg_tables.py           the quality of a quantisation table; incomplete.py: JPEGs whose end is missing
-heic.py                  HEIC, through pillow-heif
 png_chunks.py            chunks of PNG; tags.py: directories of TIFF and EXIF
 samples.py               integers and floats
 alpha.py                 colour for transparent pixels

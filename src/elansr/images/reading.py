@@ -1,18 +1,14 @@
 """Reads pictures from files or bytes, whole or a few rows at a time.
 
-    read           the picture, as `Picture`
-    open_picture   what its header says, before anything is decoded; from there on whole or in rows
-
-libvips decodes everything but BMP, which Pillow does, and HEIC, which is pillow-heif's.
+read           the picture, as `Picture`
+open_picture   what its header says, before anything is decoded; from there on whole or in rows
 """
 
 import io
 import logging
 import math
 import os
-import re
 import stat
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,18 +20,30 @@ import pyvips
 from elansr.arguments import require_path, require_whole
 from elansr.errors import PictureError, TooManyPixelsError
 from elansr.images import metadata
-from elansr.images.alpha import not_multiplied
+from elansr.images.bmp import decode_bmp
 from elansr.images.colour.colour_tags import ColourTags
 from elansr.images.colour.icc import ADOBE_RGB
-from elansr.images.colour.lab import called_rgb, from_lab8
-from elansr.images.colour.lab import in_srgb as lab_in_srgb
+from elansr.images.colour.lab import called_rgb
+from elansr.images.decoding import (
+    ANIMATED,
+    CONVERTED,
+    STRICTNESS,
+    blank_pages,
+    decode_pages,
+    field,
+    headers,
+    in_samples,
+    is_harmless,
+    silent_damage,
+    strictly,
+    undecodable,
+)
 from elansr.images.formats import FORMATS, FormatName, sniff
-from elansr.images.heic import Heic
 from elansr.images.incomplete import completed, without_end
 from elansr.images.metadata import Metadata
 from elansr.images.metadata.exif import is_adobe_rgb
 from elansr.images.metadata.geometry import Change
-from elansr.images.picture import Picture, Pixels, RollingRows, blank
+from elansr.images.picture import Picture, Pixels, RollingRows
 from elansr.images.structure import Structure, inspect
 from elansr.text import reason, shown
 
@@ -47,12 +55,6 @@ DEFAULT_MAX_STREAMED = 2**32
 pyvips.cache_set_max(0)  # every array is used once
 logging.getLogger("pyvips").setLevel(logging.ERROR)  # what its warnings are about is checked here
 
-_LOADERS = {"jpeg": "jpegload", "png": "pngload", "webp": "webpload", "tiff": "tiffload", "gif": "gifload"}
-_LOADERS["avif"] = "heifload"
-_STRICTNESS = {"tiff": "warning"}  # else tiles that are damaged or missing are left black
-_ANIMATED = ("gif", "webp")
-_CONVERTED = ("cmyk", "lab", "labs", "labq")
-_JPEG_DAMAGE = ("premature end", "bad Huffman")  # other warnings of libjpeg are about stray bytes, and harmless
 
 PathOrBytes: TypeAlias = str | os.PathLike[str] | bytes
 """The path of a picture file, or its contents."""
@@ -97,26 +99,27 @@ def open_picture(source: PathOrBytes, *, name: str | None = None) -> "PictureFil
         kind = sniff(head)
         structure = inspect(kind, stream)
         if kind == "bmp":
-            pixels, dpi = _bmp(stream, decode=False)
-            picture = Picture((pixels,), kind, icc=structure.icc, dpi=dpi)
+            pixels, (horizontal, vertical) = decode_bmp(stream, decode=False)
+            dpi = _rounded(horizontal, vertical)
+            picture = Picture((pixels,), kind, icc=structure.icc, dpi=dpi if dpi and _is_possible(dpi) else None)
             return PictureFile(name, picture, _held(kind), source, structure, _mirrored=False)
         try:
             if kind == "jpeg" and (data := without_end(stream)):
-                source, note = completed(data, _strictly)
+                source, note = completed(data, strictly)
                 structure = structure._replace(is_cut=True, notes=(*structure.notes, note))
                 stream = io.BytesIO(source)
             if structure.lab8:
                 stream.seek(0)
                 source = called_rgb(stream.read())
                 stream = io.BytesIO(source)
-            images = _headers(stream, kind, structure, _STRICTNESS.get(kind, "error"))
-            pages = [page for image in images for page in _blank_pages(image, kind)]
+            images = headers(stream, kind, structure, STRICTNESS.get(kind, "error"))
+            pages = [page for image in images for page in blank_pages(image, kind)]
         except pyvips.Error as error:
-            raise PictureError(_undecodable(kind, error)) from error
+            raise PictureError(undecodable(kind, error)) from error
         if len({(page.shape, page.dtype) for page in pages}) > 1:
             raise PictureError("its pages differ in size or kind; split them into files of their own first (tiffsplit)")
         picture = _described(pages, images[0], stream, kind, structure)
-        orientation = _field(images[0], "orientation", 1)
+        orientation = field(images[0], "orientation", 1)
         obstacle = _obstacle(picture, images[0], orientation)
         return PictureFile(name, picture, obstacle, source, structure, _mirrored=orientation == 2)
 
@@ -147,11 +150,11 @@ class PictureFile:
             _check_size(self.picture, max_pixels)
             with _opened(self._source) as stream:
                 if kind == "bmp":
-                    return self.picture.with_pages([_bmp(stream, decode=True)[0]])
+                    return self.picture.with_pages([decode_bmp(stream, decode=True)[0]])
                 try:
-                    return self.picture.with_pages(_decoded(stream, kind, self._structure))
+                    return self.picture.with_pages(decode_pages(stream, kind, self._structure))
                 except pyvips.Error as error:
-                    raise PictureError(_undecodable(kind, error)) from error
+                    raise PictureError(undecodable(kind, error)) from error
 
     def rows(self) -> "FileRows":
         """Starts a pass over the rows of a picture without an obstacle."""
@@ -172,7 +175,7 @@ class FileRows:
             self._stream = _opened(source)
         # As `read` does: a JPEG strictly first, and leniently from where libjpeg warns of something harmless.
         strict = self._kind == "jpeg" and not structure.is_cut
-        self._region = self._opened("warning" if strict else _STRICTNESS.get(self._kind, "error"))
+        self._region = self._opened("warning" if strict else STRICTNESS.get(self._kind, "error"))
 
     def __enter__(self) -> "FileRows":
         return self
@@ -195,31 +198,31 @@ class FileRows:
     def _opened(self, fail_on: str) -> Any:
         with _complaints(self._name):
             try:
-                image = _in_samples(_headers(self._stream, self._kind, self._structure, fail_on)[0])
+                image = in_samples(headers(self._stream, self._kind, self._structure, fail_on)[0])
                 if (image.height, image.width, image.bands) != self._shape:
                     raise PictureError("the file has changed while it was read; start again")
                 return pyvips.Region.new(image)
             except pyvips.Error as error:
-                raise PictureError(_undecodable(self._kind, error)) from error
+                raise PictureError(undecodable(self._kind, error)) from error
 
     def _decoded(self, start: int, stop: int) -> Pixels:
         try:
             data = self._fetched(start, stop)
         except pyvips.Error as error:
-            raise PictureError(_undecodable(self._kind, error)) from error
+            raise PictureError(undecodable(self._kind, error)) from error
         rows = np.frombuffer(data, self._dtype).reshape(stop - start, *self._shape[1:])
         return rows[:, ::-1] if self._mirrored else rows
 
     def _fetched(self, start: int, stop: int) -> Any:
         place = 0, start, self._shape[1], stop - start
         try:
-            with _silent_damage(self._kind):
+            with silent_damage(self._kind):
                 return self._region.fetch(*place)
         except pyvips.Error as error:
-            if not _is_harmless(self._kind, error):
+            if not is_harmless(self._kind, error):
                 raise
         self._region = self._opened("error")
-        with _silent_damage(self._kind):
+        with silent_damage(self._kind):
             return self._region.fetch(*place)
 
 
@@ -230,9 +233,9 @@ def _obstacle(picture: Picture, image: Any, orientation: int) -> str:
         return f"it has {len(picture.pages)} pages"
     if orientation in range(3, 9):
         return f"EXIF turns it (orientation {orientation}), so that its last rows may be needed first"
-    if _field(image, "jpeg-multiscan", 0):
+    if field(image, "jpeg-multiscan", 0):
         return "it is a progressive JPEG"
-    return "it is interlaced" if _field(image, "interlaced", 0) else ""
+    return "it is interlaced" if field(image, "interlaced", 0) else ""
 
 
 def _held(kind: FormatName) -> str:
@@ -270,7 +273,7 @@ def _opened(source: PathOrBytes) -> BinaryIO:
 
 def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatName, structure: Structure) -> Picture:
     """The pages as a picture, with what `image`, libvips' view of the first one, and the file itself say about it."""
-    converted = image.interpretation in _CONVERTED or structure.lab8 is not None
+    converted = image.interpretation in CONVERTED or structure.lab8 is not None
     model = "CMYK" if image.interpretation == "cmyk" else "Lab"
     icc, colour = None if converted else structure.icc or _blob(image, "icc-profile-data"), structure.colour
     if converted or (kind in ("avif", "heic") and icc and not colour.is_hdr):
@@ -285,7 +288,7 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
         dpi = None
     if converted:
         notes.append(f"{model} converted to sRGB")
-    found = metadata.adapted(found, _turn(pages[0], _field(image, "orientation", 1), structure.turned, found.exif))
+    found = metadata.adapted(found, _turn(pages[0], field(image, "orientation", 1), structure.turned, found.exif))
     picture = Picture(
         pages=tuple(pages),
         format=kind,
@@ -302,9 +305,9 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
         dpi=dpi,
         notes=(*notes, *found.notes),
     )
-    if kind not in _ANIMATED or len(pages) == 1:
+    if kind not in ANIMATED or len(pages) == 1:
         return picture
-    return replace(picture, durations=tuple(_field(image, "delay", ())), loops=_field(image, "loop", 0))
+    return replace(picture, durations=tuple(field(image, "delay", ())), loops=field(image, "loop", 0))
 
 
 def _turn(page: Pixels, orientation: int, turned: int, exif: bytes | None) -> Change:
@@ -322,190 +325,6 @@ def _turn(page: Pixels, orientation: int, turned: int, exif: bytes | None) -> Ch
     return Change((height, width) if orientation in (5, 6, 7, 8) else (width, height), (width, height), orientation)
 
 
-def _headers(stream: BinaryIO, kind: FormatName, structure: Structure, fail_on: str) -> list[Any]:
-    """The pages, or the one long strip of all frames, as libvips images of which only the header is read."""
-    if kind == "heic":
-        return [Heic(stream).header()]
-    options = {"fail_on": fail_on, "access": "sequential"}
-    if kind == "tiff":
-        images = [_header(stream, kind, options | {"page": page}) for page in structure.pages]
-        return [from_lab8(image, structure.lab8) for image in images] if structure.lab8 else images
-    image = _header(stream, kind, options | ({"n": -1} if kind in _ANIMATED else {}))
-    if structure.orientation in range(2, 9):
-        image = image.copy()
-        image.set_type(pyvips.GValue.gint_type, "orientation", structure.orientation)
-    return [image]
-
-
-def _header(stream: BinaryIO, kind: FormatName, options: dict[str, Any]) -> Any:
-    pyvips.vips_lib.vips_error_clear()
-    if isinstance(stream, io.BytesIO):
-        source = pyvips.Source.new_from_memory(stream.getvalue())
-    else:
-        os.lseek(stream.fileno(), 0, os.SEEK_SET)
-        source = pyvips.Source.new_from_descriptor(stream.fileno())
-    return pyvips.Operation.call(f"{_LOADERS[kind]}_source", source, **options)
-
-
-def _strictly(data: bytes) -> Any:
-    """A JPEG that is not decoded where something is missing."""
-    return _header(io.BytesIO(data), "jpeg", {"fail_on": "warning", "access": "sequential"})
-
-
-def _decoded(stream: BinaryIO, kind: FormatName, structure: Structure) -> list[Pixels]:
-    """All pages. JPEG and TIFF are decoded strictly first, and again where the library warned of something harmless."""
-    if (kind == "jpeg" and not structure.is_cut) or kind in _STRICTNESS:
-        try:
-            return _all_pages(_headers(stream, kind, structure, "warning"), kind)
-        except pyvips.Error as error:
-            if not _is_harmless(kind, error):
-                raise
-    with _silent_damage(kind):
-        images = [Heic(stream).decoded()] if kind == "heic" else _headers(stream, kind, structure, "error")
-        pages = _all_pages(images, kind)
-    return [not_multiplied(page) for page in pages] if structure.premultiplied else pages
-
-
-def _all_pages(images: list[Any], kind: FormatName) -> list[Pixels]:
-    return [page for image in images for page in _pages(image, kind)]
-
-
-def _is_harmless(kind: FormatName, error: pyvips.Error) -> bool:
-    """Whether a strict decoder stopped at no damage of pixels: stray bytes in a JPEG, odd tags in a TIFF."""
-    if kind == "jpeg":
-        return not any(damage in str(error) for damage in _JPEG_DAMAGE)
-    return kind == "tiff" and not error.detail.strip()  # of tags libtiff only warns
-
-
-@contextmanager
-def _silent_damage(kind: FormatName) -> Iterator[None]:
-    """Raises for a damaged tile of a TIFF, which a decoder that is not strict leaves black, with a line about it."""
-    pyvips.vips_lib.vips_error_clear()
-    yield
-    if kind == "tiff" and "tiff2vips" in (error := pyvips.Error("damaged tiles")).detail:
-        raise error
-
-
-def _blank_pages(image: Any, kind: FormatName) -> list[Pixels]:
-    """Stand-ins for what `_pages` decodes."""
-    height, orientation, samples = _page_height(image, kind), _field(image, "orientation", 1), _in_samples(image)
-    size = (image.width, height) if orientation in (5, 6, 7, 8) else (height, image.width)
-    return [blank(size, samples.bands, deep=samples.format == "ushort")] * len(range(0, image.height, height))
-
-
-def _pages(image: Any, kind: FormatName) -> list[Pixels]:
-    """Decodes one page of a TIFF, all frames of an animation or a still."""
-    pixels = _samples(image, kind)
-    height, orientation = _page_height(image, kind), _field(image, "orientation", 1)
-    if kind in _ANIMATED and (kind == "gif" or height < image.height):
-        pixels = _without_idle_alpha(pixels)
-    return [_upright(pixels[top : top + height], orientation) for top in range(0, image.height, height)]
-
-
-def _page_height(image: Any, kind: FormatName) -> int:
-    height: int = _field(image, "page-height", image.height) if kind in _ANIMATED else image.height
-    return height
-
-
-def _samples(image: Any, kind: FormatName) -> Pixels:
-    """Decodes to samples of full range, as stored: not turned, an animation as one long strip."""
-    bits = _field(image, "bits-per-sample", 8)
-    image = _in_samples(image)
-    pixels: Pixels = image.numpy().reshape(image.height, image.width, image.bands)
-    if kind in ("avif", "heic") and bits in (10, 12):
-        return _full_range(pixels, bits)
-    return pixels
-
-
-def _without_idle_alpha(pixels: Pixels) -> Pixels:
-    """Drops the alpha that libvips gives to opaque GIFs and opaque animated WebPs."""
-    return pixels[..., :-1] if pixels.shape[2] in (2, 4) and pixels[..., -1].min() == 255 else pixels
-
-
-def _in_samples(image: Any) -> Any:
-    """The image as grey or RGB, with or without alpha, in 8 or 16 bits; nothing is decoded yet.
-
-    Raises:
-        PictureError: It has other samples, or more channels.
-    """
-    image = _as_rgb(image)
-    if image.format not in ("uchar", "ushort"):
-        raise PictureError(
-            f"samples of type {image.format}; 8 and 16 bits unsigned are read: convert it to a 16-bit TIFF first"
-        )
-    if image.bands > 4:
-        raise PictureError(f"{image.bands} channels, where RGB and alpha are 4; flatten or split it first")
-    return image
-
-
-def _as_rgb(image: Any) -> Any:
-    """Takes CMYK (by its profile, else by libvips' own) and Lab to sRGB, and leaves everything else alone."""
-    deep = image.format == "ushort" or image.interpretation in ("lab", "labs")
-    if image.interpretation == "cmyk":
-        options = {"intent": "relative", "black_point_compensation": True, "depth": 16 if deep else 8}
-        return image.icc_transform("srgb", embedded=True, input_profile="cmyk", **options)
-    if image.interpretation in ("lab", "labs") and image.bands == 3:
-        return lab_in_srgb(image, deep=True)
-    if image.interpretation in _CONVERTED:
-        return image.colourspace("rgb16" if deep else "srgb")
-    return image
-
-
-def _full_range(pixels: Pixels, bits: int) -> Pixels:
-    """Scales samples that libvips left at the top of 16 bits, so that the largest becomes 65535."""
-    largest = 2**bits - 1
-    table = ((np.arange(largest + 1) * 65535 + largest // 2) // largest).astype(np.uint16)
-    return table[pixels >> (16 - bits)]
-
-
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Turns and mirrors stored pixels to the way EXIF says they are seen.
-
-    Args:
-        pixels: (H, W, C).
-        orientation: 1-8 as in EXIF; anything else counts as 1.
-
-    Returns:
-        The same dtype, (H, W, C), or (W, H, C) for orientations 5-8; contiguous.
-    """
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 0, 2)
-    rows = -1 if orientation in (3, 4, 7, 8) else 1
-    columns = -1 if orientation in (2, 3, 6, 7) else 1
-    return np.ascontiguousarray(pixels[::rows, ::columns])
-
-
-def _bmp(stream: BinaryIO, decode: bool) -> tuple[Pixels, tuple[float, float] | None]:
-    """The pixels of a BMP, or a stand-in for them, and its resolution."""
-    from PIL.BmpImagePlugin import BmpImageFile  # here, because it takes longer to import than all the rest
-
-    stream.seek(0)
-    try:
-        image = BmpImageFile(stream)
-        mode = image.mode if image.mode in ("L", "RGB", "RGBA") else "L" if image.mode == "1" else "RGB"
-        shape = (*image.size[::-1], 1 if mode == "L" else len(mode))
-        if decode:
-            _require_enough(stream, image)
-        pixels = np.array(image.convert(mode)).reshape(shape) if decode else blank(shape[:2], shape[2], deep=False)
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        raise PictureError(_undecodable("bmp", error)) from error
-    horizontal, vertical = image.info.get("dpi", (0.0, 0.0))
-    dpi = _rounded(horizontal, vertical)
-    return pixels, dpi if dpi and _is_possible(dpi) else None
-
-
-def _require_enough(stream: BinaryIO, image: Any) -> None:
-    """Refuses a BMP that is too small a file for its pixels, before somebody waits for what is not there.
-
-    Two bytes of the densest encoding make at most 255 pixels.
-    """
-    size = stream.seek(0, io.SEEK_END)
-    if image.size[0] * image.size[1] > 128 * size:
-        width, height = image.size
-        text = f"damaged: {width} x {height} pixels do not come from a BMP of {size:,} bytes"
-        raise PictureError(f"{text}; copy or download it again")
-
-
 def _check_size(picture: Picture, max_pixels: int) -> None:
     """Refuses more pixels, of all pages, than the limit."""
     height, width, _ = picture.pages[0].shape
@@ -515,31 +334,13 @@ def _check_size(picture: Picture, max_pixels: int) -> None:
         raise TooManyPixelsError(f"{size} = {height * width * count:,}", max_pixels)
 
 
-def _undecodable(kind: str, error: Exception) -> str:
-    """What a decoder's error means to the user, without the file's name."""
-    why = decoder_reason(error)
-    return f"truncated, damaged or an unusual {kind.upper()} ({why}); download it again or convert it to PNG"
-
-
-def decoder_reason(error: Exception) -> str:
-    """The first telling line of a long report by libvips, without the name of the function that says it."""
-    text = error.detail if isinstance(error, pyvips.Error) else str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.endswith("load error")]
-    return re.sub(r"^\w+: | at scanline 4294967295", "", lines[0]) if lines else "no reason given"
-
-
-def _field(image: Any, name: str, default: Any) -> Any:
-    """What libvips found out about an image, or the default where it found nothing."""
-    return image.get(name) if image.get_typeof(name) else default
-
-
 def _blob(image: Any, name: str) -> bytes | None:
-    return bytes(_field(image, name, b"")) or None
+    return bytes(field(image, name, b"")) or None
 
 
 def _dpi(image: Any, kind: FormatName, found: Metadata) -> tuple[float, float] | None:
     """The resolution that the file itself, or only EXIF, says; None where neither does, or without a unit."""
-    said = found.resolution or (kind == "tiff" and _field(image, "resolution-unit", ""))
+    said = found.resolution or (kind == "tiff" and field(image, "resolution-unit", ""))
     horizontal, vertical = (image.xres * 25.4, image.yres * 25.4) if said else (0.0, 0.0)
     if not said and found.exif and (resolution := metadata.resolution(found.exif)):
         horizontal, vertical = resolution

@@ -23,12 +23,12 @@ from elansr.errors import PictureError
 from elansr.images import metadata
 from elansr.images.colour.colour_tags import to_chunks
 from elansr.images.converting import adapted, as_image, interpretation, joined
+from elansr.images.decoding import decoder_reason
 from elansr.images.formats import FORMATS, FormatName, format_named, format_of_suffix
 from elansr.images.metadata import Metadata
 from elansr.images.metadata.boxes import PLACEHOLDER, set_cicp
 from elansr.images.picture import Picture
 from elansr.images.png_chunks import set_chunks
-from elansr.images.reading import decoder_reason
 from elansr.text import shown
 
 _DEFAULT_QUALITY: dict[FormatName, int] = {"jpeg": 95, "webp": 95, "avif": 90}
