@@ -12,9 +12,12 @@ def shown(path: str | os.PathLike[str]) -> str:
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:
-    """A handful of names, sorted: "'a', 'b', 'c' and 7 more", or "nothing"."""
+    """A handful of names, sorted: "'a', 'b', 'c' and 7 more", or "nothing".
+
+    Long names lose their middle, because the end of a path is the name of the file.
+    """
     ordered = sorted(names)
-    some = [f"{name!r:.80}" for name in ordered[:most]]
+    some = [repr(name if len(name) <= 80 else f"{name[:20]}...{name[-57:]}") for name in ordered[:most]]
     more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
     return ", ".join(some) + more if some else "nothing"
 

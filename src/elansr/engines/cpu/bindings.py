@@ -95,7 +95,7 @@ class AttentionCall(ctypes.Structure):
         *_of(ctypes.c_int64, "pictures", "height", "width"),
         *_of(ctypes.c_int64, "q_channels", "v_channels", "out_channels", "depth"),
         *_of(ctypes.c_void_p, "windows", "q_offsets", "v_offsets"),
-        *_of(ctypes.c_int32, "groups", "shifted", "closed", "type", "level", "threads"),
+        *_of(ctypes.c_int32, "groups", "shifted", "type", "level", "threads"),
     )
 
 

@@ -131,7 +131,6 @@ class _Plan:
             v_offsets=ctypes.addressof(v_offsets),
             groups=groups,
             shifted=self.shifted,
-            closed=False,
             type=TYPES[q.dtype],
             level=self.level,
             threads=torch.get_num_threads(),

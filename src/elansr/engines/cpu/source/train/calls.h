@@ -16,7 +16,8 @@ struct AttentionCall {
   std::int64_t q_channels, v_channels, out_channels;
   std::int64_t depth;  // channels of a group, D
   const std::int64_t *windows, *q_offsets, *v_offsets;
-  std::int32_t groups, shifted, closed, type, level, threads;
+  std::int32_t groups, shifted, type, level, threads;
+  static constexpr bool closed = false;  // training's windows always go on at the opposite border
 };
 
 // The shift of shift-conv, or its gradient.
