@@ -18,7 +18,9 @@ def test_lists_are_sorted_and_short() -> None:
     assert listed("gfedcba") == "'a', 'b', 'c' and 4 more"
     assert listed([]) == "nothing"
     long = listed([f"/mnt/{'deep/' * 50}otter.png"])
-    assert len(long) == 82 and long.startswith("'/mnt/deep/") and long.endswith("/otter.png'")
+    assert len(long) == 82
+    assert long.startswith("'/mnt/deep/")
+    assert long.endswith("/otter.png'")
 
 
 def test_counts() -> None:
