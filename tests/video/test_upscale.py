@@ -134,6 +134,33 @@ def test_ten_bits_and_the_tags_of_hdr_are_kept(tmp_path: Path) -> None:
     assert {name: int(getattr(made, name)) for name in tags} == tags
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [("webm", "vp9"), ("mkv", "h264"), ("mov", "h264")])
+def test_a_container_gets_a_codec_that_it_takes(tmp_path: Path, suffix: str, codec: str) -> None:
+    source = write(tmp_path / "a.mp4", pictures(2))
+    upscale_video(VideoFile(source), tmp_path / f"b.{suffix}", Nearest(2))
+    with av.open(str(tmp_path / f"b.{suffix}")) as made:
+        assert made.streams.video[0].codec_context.name.removeprefix("lib").startswith(codec)
+
+
+@pytest.mark.parametrize("suffix", ["mov", "mp4", "mkv"])
+def test_a_time_code_is_kept_and_not_named_as_lost(tmp_path: Path, suffix: str) -> None:
+    source = write(tmp_path / "plain.mp4", pictures(2))
+    with av.open(str(source)) as given, av.open(str(tmp_path / "a.mov"), "w") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        stream.metadata["timecode"] = "01:00:00:00"
+        for packet in given.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                made.mux(packet)
+    with av.open(str(tmp_path / "a.mov")) as given:
+        assert [stream.type for stream in given.streams] == ["video", "data"]
+    result = upscaled(tmp_path / "a.mov", tmp_path / f"b.{suffix}")
+    assert result.notes == ()
+    with av.open(str(tmp_path / f"b.{suffix}")) as made:
+        tags = {name.lower(): value for name, value in made.streams.video[0].metadata.items()}
+        assert tags["timecode"] == "01:00:00:00"
+
+
 @pytest.mark.parametrize(("height", "matrix"), [(32, 6), (592, 1)])
 def test_what_a_file_leaves_open_is_filled_in_as_players_do(tmp_path: Path, height: int, matrix: int) -> None:
     """So a small video does not change its colours when it becomes large enough for the other matrix."""

@@ -22,7 +22,10 @@ MODEL_HELP = (
     "Released weights, see `elansr info`, a weights file, or what `elansr export` wrote. auto: -real weights if the "
     "scale has them; those for clean pictures otherwise, and for lossless codecs."
 )
-CODEC_HELP = "Encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, ffv1 ..."
+CODEC_HELP = (
+    "Encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, ffv1 ... "
+    "auto: libvpx-vp9 for .webm, else libx264."
+)
 CRF_HELP = "Constant rate factor: lower is better and larger. Default: 18 for libx264."
 PRESET_HELP = "Encoder preset, such as slow. Default: medium for libx264."
 PIX_FMT_HELP = "Pixel format. Default: the input's depth and chroma if the encoder takes them."
@@ -43,7 +46,7 @@ def video(
         str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=o.NETWORK, help=MODEL_HELP)
     ] = "auto",
     strength: o.Strength = None,
-    codec: Annotated[str, typer.Option(metavar="NAME", rich_help_panel=o.RESULT, help=CODEC_HELP)] = "libx264",
+    codec: Annotated[str, typer.Option(metavar="NAME", rich_help_panel=o.RESULT, help=CODEC_HELP)] = "auto",
     crf: Annotated[float | None, typer.Option(min=0, metavar="N", rich_help_panel=o.RESULT, help=CRF_HELP)] = None,
     preset: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=o.RESULT, help=PRESET_HELP)] = None,
     pix_fmt: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=o.RESULT, help=PIX_FMT_HELP)] = None,

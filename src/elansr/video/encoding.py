@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from elansr.video.frames import Colors, FromRGB, depth
 from elansr.video.libav import av, library_versions, logged
 from elansr.video.views import CARRYING, Carrier
 
-DEFAULT_CODEC = "libx264"
+_DEFAULT_CODEC, _DEFAULT_CODECS = "libx264", {"webm": "libvpx-vp9"}  # by container, as FFmpeg calls it
 _CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 25, "libvpx-vp9": 24}
 """Constant rate factors commonly used where the result should look like the original."""
 _MOST_CRF = {"libx264": 51, "libx264rgb": 51, "libx265": 51, "libsvtav1": 63, "libvpx": 63, "libvpx-vp9": 63}
@@ -31,15 +31,21 @@ class Encoding:
     """How a video is encoded.
 
     Attributes:
+        codec: encoder, by FFmpeg's name; "auto" is libvpx-vp9 in .webm, else libx264.
         crf: constant rate factor, of encoders that have one: lower is better and larger; None takes the default.
         preset: of encoders that have one; None takes the default.
         pix_fmt: pixel format of the result; None keeps the depth and the chroma of the source where the encoder can.
     """
 
-    codec: str = DEFAULT_CODEC
+    codec: str = "auto"
     crf: float | None = None
     preset: str | None = None
     pix_fmt: str | None = None
+
+    def chosen_for(self, container: str) -> "Encoding":
+        """The same with an encoder in place of "auto"."""
+        chosen = _DEFAULT_CODECS.get(container, _DEFAULT_CODEC) if self.codec == "auto" else self.codec
+        return replace(self, codec=chosen)
 
 
 class Packet(NamedTuple):

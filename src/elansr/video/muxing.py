@@ -93,7 +93,7 @@ class Muxer:
             refused = misfits(source, self._container, _shift(source))
             others = [stream for stream in source.streams if stream.type != "video"]
             for stream in others:
-                if stream.index in refused:
+                if stream.index in refused and not _is_time_code(stream):
                     self._refuse(stream)
             return [stream.index for stream in others if stream.index not in refused]
 
@@ -209,6 +209,11 @@ def _ends(packets: Sequence[StoredPacket], end: int | None) -> dict[int, int]:
     return dict(
         zip(times, [*times[1:], end if end is not None and end > last.pts else last.pts + last.duration], strict=True)
     )
+
+
+def _is_time_code(stream: Any) -> bool:
+    """Whether a data stream says nothing but the time of the first frame, which is a tag of the video too."""
+    return stream.type == "data" and "timecode" in stream.metadata
 
 
 def _time(packet: Any) -> Fraction:

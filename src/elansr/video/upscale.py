@@ -138,6 +138,7 @@ class _VideoJob:
         self._turn = Orientation() if carried or about.matrix is None else orientation_of(about.matrix)
         self._full = self._turn.size(about.width * upscaler.scale, about.height * upscaler.scale)
         aspect = 1 / about.aspect if about.aspect and self._turn.swaps else about.aspect
+        encoding = encoding.chosen_for(container_of(target))
         self._video = EncoderSettings(encoding, about.pix_fmt, self._full, about.rate, aspect, about.colors)
         matrix = scaled(about.matrix, upscaler.scale) if about.matrix and carried else None
         self._muxer = Muxer(target, source, self._video, matrix, overwrite)
