@@ -282,13 +282,16 @@ def _described(pages: list[Pixels], image: Any, stream: BinaryIO, kind: FormatNa
     found = metadata.read(kind, stream, structure.pages, blobs)
     if icc is None and not (converted or colour.counts) and is_adobe_rgb(found.exif):
         icc = ADOBE_RGB.profile(image.bands)
+    change = _turn(pages[0], field(image, "orientation", 1), structure.turned, found.exif)
     dpi, notes = _dpi(image, kind, found), list(structure.notes)
+    if dpi and change.swaps:
+        dpi = dpi[::-1]
     if dpi and not _is_possible(dpi):
         notes.append(f"resolution of {max(dpi):g} dots per inch dropped")
         dpi = None
     if converted:
         notes.append(f"{model} converted to sRGB")
-    found = metadata.adapted(found, _turn(pages[0], field(image, "orientation", 1), structure.turned, found.exif))
+    found = metadata.adapted(found, change)
     picture = Picture(
         pages=tuple(pages),
         format=kind,

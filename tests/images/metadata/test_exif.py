@@ -167,6 +167,32 @@ def photo_of(given: bytes | None) -> dict[int, object]:
         return dict(image.getexif().get_ifd(0x8769))
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "tif"])
+@pytest.mark.parametrize("source", ["jpg", "tif"])
+def test_a_resolution_turns_with_the_picture(tmp_path: Path, exiftool, source: str, suffix: str) -> None:
+    """Dots that are not square, as scanners and fax machines make them."""
+    data = lying(source)
+    (tmp_path / f"x.{source}").write_bytes(data)
+    picture = read(tmp_path / f"x.{source}")
+    assert picture.dpi == (150, 300)
+    write(picture, tmp_path / f"out.{suffix}")
+    assert read(tmp_path / f"out.{suffix}").dpi == (150, 300)
+    tags = exiftool(tmp_path / f"out.{suffix}")
+    assert (tags.get("IFD0:XResolution", 150), tags.get("IFD0:YResolution", 300)) == (150, 300)
+
+
+def lying(source: str) -> bytes:
+    """A picture of 300 x 150 dots per inch that lies on its side."""
+    file, options = io.BytesIO(), Image.Exif()
+    options[0x0112] = 6
+    if source == "tif":
+        Image.fromarray(RGB).save(file, "TIFF", dpi=(300, 150), tiffinfo={0x0112: 6})
+    else:
+        options[0x011A], options[0x011B], options[0x0128] = 300.0, 150.0, 2
+        Image.fromarray(RGB).save(file, "JPEG", dpi=(300, 150), exif=options.tobytes())
+    return file.getvalue()
+
+
 def test_a_block_too_large_for_jpeg_is_named(tmp_path: Path) -> None:
     text = b"x" * 70_000 + b"\0"
     picture = Picture((RGB,), format="png", exif=block([(0x010E, 2, len(text), text)], []))

@@ -56,6 +56,8 @@ def adapted(exif: bytes, change: Change) -> tuple[bytes | None, tuple[str, ...]]
     if not directory:
         return None, ()
     _set_present(directory, {ORIENTATION: 1, _WIDTH: change.after[0], _HEIGHT: change.after[1]})
+    if change.swaps:
+        swap_resolution(directory)
     notes: tuple[str, ...] = ()
     if isinstance(text := directory.get(DESCRIPTION), Field):
         directory[DESCRIPTION], notes = microscopy.adapted(text, change)
@@ -185,6 +187,12 @@ def _scale_focal_plane(photo: Directory, change: Change) -> None:
     found = (y, x) if change.swaps else (x, y)
     for tag, field, scale in zip((_FOCAL_X, _FOCAL_Y), found, change.scale, strict=True):
         photo[tag] = scaled(field, scale)
+
+
+def swap_resolution(directory: Directory) -> None:
+    """Exchanges the horizontal resolution and the vertical one, if there are two."""
+    if X_RESOLUTION in directory and Y_RESOLUTION in directory:
+        directory[X_RESOLUTION], directory[Y_RESOLUTION] = directory[Y_RESOLUTION], directory[X_RESOLUTION]
 
 
 def scaled(field: Field, scale: float) -> Field:

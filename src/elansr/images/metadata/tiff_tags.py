@@ -121,6 +121,8 @@ def adapted(pages: Sequence[Directory], exif: bytes | None, change: Change) -> t
         description = page.get(DESCRIPTION)
         if isinstance(description, Field) and index:
             page[DESCRIPTION], _ = microscopy.adapted(description, change)
+        if change.swaps:
+            exif_blocks.swap_resolution(page)
         if measured:
             for tag, scale in zip((X_RESOLUTION, Y_RESOLUTION), change.scale, strict=True):
                 if isinstance(field := page.get(tag), Field):
