@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from elansr.images import FORMATS, Picture, blank, losses
+from elansr.images import FORMATS, Picture, blank, encode, losses, read
 
 RGBA = blank((4, 6), 4, deep=False)
 DEEP = blank((4, 6), 3, deep=True)
@@ -31,3 +31,9 @@ def test_nothing_is_lost_of_a_plain_picture_of_the_same_format(kind):
 )
 def test_what_is_lost_is_counted_by_kind(picture, kind, count):
     assert len(losses(picture, kind)) == count
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "gif"])
+@pytest.mark.parametrize(("behind", "count"), [(b"", 0), (bytes(100), 0), (b"another file", 1)])
+def test_what_lies_behind_a_picture_is_named_unless_it_is_padding(kind, behind, count):
+    assert len(read(encode(Picture((np.zeros((4, 6, 3), np.uint8),)), kind) + behind).notes) == count

@@ -3,7 +3,8 @@
 The errors raised here do not name the file; `reading` adds its name.
 """
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from elansr.errors import PictureError
@@ -110,7 +111,7 @@ def _png(stream: BinaryIO) -> Structure:
     if not pixels:
         raise PictureError(_CUT)
     colour, notes = from_chunks(found)
-    notes = notes if end else (*notes, _NO_END)
+    notes = (*notes, *_behind(stream, at + size + 4)) if end else (*notes, _NO_END)
     return Structure(lossy=False, colour=colour, notes=notes, orientation=orientation(stream))
 
 
@@ -168,7 +169,8 @@ def _gif(stream: BinaryIO) -> Structure:
         raise PictureError(_CUT) from error
     if not images:
         raise PictureError(_CUT)
-    return Structure(lossy=False, icc=icc or None, notes=() if at < len(data) else (_NO_END,))
+    notes = tuple(_behind(stream, at + 1)) if at < len(data) else (_NO_END,)
+    return Structure(lossy=False, icc=icc or None, notes=notes)
 
 
 _ICC_BLOCK = b"\x21\xff\x0bICCRGBG1012"
@@ -262,6 +264,16 @@ def _fractions(directory: Directory, tag: int) -> list[float]:
 def _number(directory: Directory, tag: int) -> int:
     field = directory.get(tag)
     return field.numbers()[0] if isinstance(field, Field) and field.numbers() else 0
+
+
+def _behind(stream: BinaryIO, at: int) -> Iterator[str]:
+    """What is lost with bytes that follow the end of a picture, but for padding."""
+    rest = _at(stream, at, _MOST_BEHIND)
+    if rest.strip(b"\0\r\n \t"):
+        yield f"{stream.seek(0, io.SEEK_END) - at:,} bytes behind the picture dropped"
+
+
+_MOST_BEHIND = 2**20
 
 
 def _at(stream: BinaryIO, at: int, size: int) -> bytes:

@@ -69,6 +69,8 @@ def test_other_parts_are_named(tmp_path: Path) -> None:
     webp = webp[:4] + struct.pack("<I", len(webp) - 8) + webp[8:]
     identity = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
     avif = encode(Picture((NOISE,)), "avif") + struct.pack(">I", 32) + b"uuid" + identity + bytes(8)
+    film = struct.pack(">I4s", 24, b"mpvd") + b"\0\0\0\x10ftypmp42" + bytes(4)
+    assert read(encode(Picture((NOISE,)), "avif") + film).notes == (xmp.VIDEO,)
     for name, data in (("x.webp", webp), ("x.avif", avif)):
         (tmp_path / name).write_bytes(data)
         assert read(data).notes == read(tmp_path / name).notes == (xmp.CREDENTIALS,)

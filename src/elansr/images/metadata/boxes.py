@@ -75,7 +75,7 @@ def _read(stream: BinaryIO) -> Boxes:
     primary = int.from_bytes(meta[start + 4 : start + (8 if meta[start] else 6)], "big")
     premultiplied = b"iref" in boxes and _refers(meta, *boxes[b"iref"], b"prem", primary)
     properties = list(_properties(meta, *boxes[b"iprp"], primary))
-    notes = tuple(dict.fromkeys([*_notes(meta, boxes, properties), *_credentials(stream)]))
+    notes = tuple(dict.fromkeys([*_notes(meta, boxes, properties), *_beside(stream)]))
     angle, mirror = 0, None
     cicp, matrix, nclx_at = None, None, None
     for kind, start, stop in properties:
@@ -105,10 +105,13 @@ def _notes(meta: bytes, boxes: dict[bytes, tuple[int, int]], properties: list[Pl
             yield xmp.ASPECT_RATIO
 
 
-def _credentials(stream: BinaryIO) -> Iterator[str]:
+def _beside(stream: BinaryIO) -> Iterator[str]:
+    """What the file holds beside the items: the video of a motion photo, and content credentials."""
     for kind, at, _ in _top(stream):
         stream.seek(at)
-        if kind == b"uuid" and stream.read(4) == _C2PA:
+        if kind == b"mpvd":
+            yield xmp.VIDEO
+        elif kind == b"uuid" and stream.read(4) == _C2PA:
             yield xmp.CREDENTIALS
 
 
