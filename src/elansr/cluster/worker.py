@@ -273,7 +273,7 @@ class Worker:
         started = time.perf_counter()
         with self._folder.folder() as folder:
             job = self._job(item, folder, 0)
-            found = attempt(job, self.options, begun)
+            found, _ = attempt(job, self.options, begun)
         row = self.row_of(item, found, None, 1) if isinstance(found, FileResult) else found
         if self.output.local:
             _clear(job.target.parent, row.status if row else "split")

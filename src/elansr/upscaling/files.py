@@ -8,7 +8,7 @@ attempt       runs work on a file; a failure becomes the result of that file
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -115,26 +115,36 @@ class FileResult:
         return self.job.target
 
 
-def attempt(job: Job, options: Options, work: Callable[[], T], spent: float = 0.0) -> T | FileResult:
-    """Returns what `work` returns, or if it fails, the result of the job.
+def attempt(job: Job, options: Options, work: Callable[[], T], spent: float = 0.0) -> tuple[T | FileResult, float]:
+    """Does some of the work on a job.
 
     Args:
         job: what the work is about.
         options: of the run.
         work: any part of the job.
         spent: seconds that the job took before.
+
+    Returns:
+        What `work` returns, or if it fails, the result of the job; and the seconds that the job took so far, which a
+        result gets.
     """
     started = time.perf_counter()
+    found: T | FileResult
     try:
-        return work()
+        found = work()
     # PyTorch raises RuntimeError where a picture is too much for it: no reason to stop the others.
     except (ElansrError, OSError, MemoryError, RuntimeError) as error:
-        seconds = spent + time.perf_counter() - started
-        if isinstance(error, OutputExistsError):
-            if options.existing == "skip":
-                return FileResult(job, "skipped", f"{job.shown_target}: exists already", seconds)
-            error = OutputExistsError(str(error).replace("`overwrite=True`", "`existing='replace'`"))
-        return FileResult(job, "failed", _sentence(error, job), seconds, error=error)
+        found = _failure(error, job, options)
+    spent += time.perf_counter() - started
+    return (replace(found, seconds=spent) if isinstance(found, FileResult) else found), spent
+
+
+def _failure(error: Exception, job: Job, options: Options) -> FileResult:
+    if isinstance(error, OutputExistsError):
+        if options.existing == "skip":
+            return FileResult(job, "skipped", f"{job.shown_target}: exists already")
+        error = OutputExistsError(str(error).replace("`overwrite=True`", "`existing='replace'`"))
+    return FileResult(job, "failed", _sentence(error, job), error=error)
 
 
 def _sentence(error: Exception, job: Job) -> str:
@@ -225,11 +235,11 @@ class FileTask:
             name=self.job.target_name,
         )
 
-    def done(self, seconds: float) -> FileResult:
+    def done(self) -> FileResult:
         """The result, once it is written."""
         given, pages, scale = _size(self.picture), len(self.picture.pages), self.upscaler.scale
         notes = notes_on(self.picture, self.job.target)
-        return FileResult(self.job, "done", "", seconds, given, self.final, pages, scale, self.choice, notes)
+        return FileResult(self.job, "done", "", 0.0, given, self.final, pages, scale, self.choice, notes)
 
 
 def notes_on(picture: Picture, target: str | os.PathLike[str]) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ The memory it takes grows with the width of a picture, not with its height (docs
 
 import logging
 import shutil
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -114,7 +113,7 @@ class OnDiskWork:
             KeyboardInterrupt: says what is kept, and where.
             ElansrError: the picture cannot be read, upscaled or written. If it cannot be read, nothing is kept.
         """
-        started, job = time.perf_counter(), self._task.job
+        job = self._task.job
         with RowsFolder(job.target, self._settings(), job.target_name) as folder:
             self._require_space(folder)
             self._announce(folder)
@@ -127,7 +126,7 @@ class OnDiskWork:
             folder.remove()
         if late is not None:
             raise late
-        return self._task.done(time.perf_counter() - started)
+        return self._task.done()
 
     def _settings(self) -> dict[str, Any]:
         """What decides the rows of the result."""

@@ -252,21 +252,20 @@ class FileStages:
         """The header, or the result of a job that is not planned or fails."""
         if job.status != "planned":
             return FileResult(job, job.status, job.reason)
-        started = time.perf_counter()
-        file = attempt(job, self._options, lambda: open_source(job, self._options))
-        return file if isinstance(file, FileResult) else OpenedFile(job, file, time.perf_counter() - started)
+        file, seconds = attempt(job, self._options, lambda: open_source(job, self._options))
+        return file if isinstance(file, FileResult) else OpenedFile(job, file, seconds)
 
     def decode(self, opened: OpenedFile) -> DecodedFile | Alone:
         """The picture, unless it or its result is too large to be in memory beside others."""
 
-        def work() -> DecodedFile | Alone:
+        def work() -> Picture | Alone:
             if self._is_large(opened.file.picture):
                 return Alone(lambda: self._upscale_alone(opened))
-            started = time.perf_counter()
-            picture = opened.file.read(max_pixels=self._options.max_pixels)
-            return DecodedFile(opened.job, picture, opened.seconds + time.perf_counter() - started)
+            return opened.file.read(max_pixels=self._options.max_pixels)
 
-        found = attempt(opened.job, self._options, work, opened.seconds)
+        found, seconds = attempt(opened.job, self._options, work, opened.seconds)
+        if isinstance(found, Picture):
+            return DecodedFile(opened.job, found, seconds)
         return settled(found) if isinstance(found, FileResult) else found
 
     def alone(self, job: Job) -> FileResult:
@@ -275,7 +274,7 @@ class FileStages:
         return opened if isinstance(opened, FileResult) else self._upscale_alone(opened)
 
     def _upscale_alone(self, opened: OpenedFile) -> FileResult:
-        started, job = time.perf_counter(), opened.job
+        job = opened.job
 
         def work() -> FileResult:
             task = begin_opened(opened.file, job, self._choose, self._options)
@@ -284,9 +283,9 @@ class FileStages:
                     job.source.write_bytes(job.data)  # an interrupted run is recognised by its file
                 return task.upscale(self._on_progress)
             task.write(task.upscaled(self._on_progress))
-            return task.done(opened.seconds + time.perf_counter() - started)
+            return task.done()
 
-        return attempt(job, self._options, work, opened.seconds)
+        return attempt(job, self._options, work, opened.seconds)[0]
 
     def _is_large(self, picture: Picture) -> bool:
         """Whether it has more pixels than are read ahead, or its result more than x4 makes of so many."""
@@ -316,13 +315,9 @@ class FileStages:
                 yield part.position, partial(_finished, part.task, result, spent)
 
     def _begun(self, position: int, decoded: DecodedFile) -> "_Part | FileResult":
-        started = time.perf_counter()
-
-        def work() -> _Part:
-            task = begin(decoded.job, decoded.picture, self._choose, self._options)
-            return _Part(position, task, decoded.seconds + time.perf_counter() - started)
-
-        return attempt(decoded.job, self._options, work, decoded.seconds)
+        work = partial(begin, decoded.job, decoded.picture, self._choose, self._options)
+        task, seconds = attempt(decoded.job, self._options, work, decoded.seconds)
+        return task if isinstance(task, FileResult) else _Part(position, task, seconds)
 
     def _results(self, parts: "list[_Part]") -> "Iterator[tuple[Picture | FileResult, float]]":
         """The results in order, or the failure of a file, each with the seconds that it took so far."""
@@ -333,10 +328,8 @@ class FileStages:
             yield from ((result, part.spent + share) for part, result in zip(parts, results, strict=True))
             return
         for part in parts:
-            started = time.perf_counter()
             work = partial(part.task.upscaled, self._on_progress)
-            result = attempt(part.task.job, self._options, work, part.spent)
-            yield result, part.spent + time.perf_counter() - started
+            yield attempt(part.task.job, self._options, work, part.spent)
 
     def _together(self, tasks: Sequence[FileTask]) -> list[Picture] | None:
         """The results of one call of the network; None if it fails."""
@@ -375,10 +368,9 @@ class _Part:
 def _finished(task: FileTask, result: Picture | FileResult, spent: float) -> FileResult:
     if isinstance(result, FileResult):
         return result
-    started = time.perf_counter()
 
     def work() -> FileResult:
         task.write(result)
-        return task.done(spent + time.perf_counter() - started)
+        return task.done()
 
-    return attempt(task.job, task.options, work, spent)
+    return attempt(task.job, task.options, work, spent)[0]
