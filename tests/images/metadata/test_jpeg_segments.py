@@ -151,6 +151,14 @@ def test_the_preview_of_a_camera_is_no_loss(kind: int, notes: tuple[str, ...], o
     assert read(data).notes == notes
 
 
+@pytest.mark.parametrize(("marker", "end"), [(0xE1, b"\0"), (0xEE, b"")])
+def test_xmp_of_sloppy_writers_is_xmp(marker: int, end: bytes) -> None:
+    """As some pictures of Unsplash have it."""
+    given = packet('xmlns:dc="http://purl.org/dc/elements/1.1/" dc:format="x"')
+    picture = read(with_segments(segment(marker, XMP_HEAD[:-1] + end + given)))
+    assert (picture.xmp, picture.notes) == (given, ())
+
+
 def test_other_segments_are_named() -> None:
     credentials = b"JP\0\1\0\0\0\1" + struct.pack(">I4sI4s", 64, b"jumb", 32, b"jumd") + b"c2pa"
     data = with_segments(segment(0xE1, b"FLIR\0\1\0\0"), segment(0xEB, credentials))

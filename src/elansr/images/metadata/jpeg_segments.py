@@ -92,8 +92,8 @@ def _application(found: JpegSegments, several: dict[bytes, list[bytes]], marker:
     """Takes what one application segment holds; those of which there may be several are gathered. Gives notes."""
     if data.startswith(b"Exif\0"):
         found.exif = found.exif or data
-    elif data.startswith(_XMP):
-        found.xmp = found.xmp or data.removeprefix(_XMP)
+    elif data.startswith(_XMP[:-1]):  # in whatever segment; some writers leave the zero out
+        found.xmp = found.xmp or data.removeprefix(_XMP[:-1]).lstrip(b"\0")
     elif data.startswith(b"JFIF\0") and len(data) >= 12:
         found.resolution = data[7] in (1, 2)
         if not found.resolution and data[8:10] != data[10:12]:
