@@ -117,7 +117,7 @@ def writing_errors(path: str | os.PathLike[str], kind: type[ElansrError], name: 
     except ElansrError:  # some are a ValueError too
         raise
     except IsADirectoryError as error:
-        raise kind(f"{name}: is a folder; name a file in it") from error
+        raise kind(f"{name}: is a folder; choose a file") from error
     except PermissionError as error:
         raise kind(f"{name}: no permission to write there; choose another folder") from error
     except (OSError, ValueError) as error:
@@ -127,7 +127,7 @@ def writing_errors(path: str | os.PathLike[str], kind: type[ElansrError], name: 
         if getattr(error, "errno", None) == errno.ENAMETOOLONG:
             raise kind(f"{name}: the name is too long for the disk; choose a shorter one") from error
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-        way_out = "free some, or choose another folder" if full else "check the disk, or choose another folder"
+        way_out = "free some space, or choose another folder" if full else "check the disk, or choose another folder"
         raise kind(f"{name}: cannot be written ({reason(error)}); {way_out}") from error
 
 
@@ -148,7 +148,7 @@ def _rename(file: Path, path: Path, overwrite: bool) -> None:
 
 
 def _exists(path: Path) -> OutputExistsError:
-    return OutputExistsError(f"{shown(path)}: the file exists already; give another name or `overwrite=True`")
+    return OutputExistsError(f"{shown(path)}: already exists; choose another name or `overwrite=True`")
 
 
 class TemporaryFolder:
@@ -298,7 +298,7 @@ def only_run(lock: Path, name: str) -> Iterator[None]:
     """
     with open(lock, "wb") as file:
         if _locked(file) is False:
-            raise BusyError(f"{name}: another run is at work on it; wait for that one")
+            raise BusyError(f"{name}: another run is writing it; wait for that one")
         yield
 
 

@@ -32,7 +32,7 @@ class TooManyPixelsError(PictureError):
 
     def __str__(self) -> str:
         limit = f"the limit of {self.limit:,}{self.which}"
-        return f"{self.found} pixels are more than {limit}; raise `max_pixels` if you trust the file"
+        return f"{self.found} pixels are more than {limit}; increase `max_pixels` if you trust the file"
 
 
 class OutputExistsError(PictureError):

@@ -65,7 +65,7 @@ def test_the_table_has_a_row_a_model_and_says_how_it_was_made(call: Call, weight
     assert [(row[-2], row[-1][-1]) for row in rows] == [("-", "x")] * 3
     assert rows[0][-1] == "1.00x"
     text = " ".join(lines[head + 4 :])
-    assert all(word in text for word in ("multiply-adds", "ELAN's paper", "latency", "peak memory", "imdn random"))
+    assert all(word in text for word in ("multiply-adds", "ELAN paper", "latency", "peak memory", "imdn random"))
 
 
 def test_the_default_models_are_timed_once_each(call: Call) -> None:
@@ -90,7 +90,7 @@ def test_ctrl_c_ends_with_what_was_measured(call: Call, monkeypatch: pytest.Monk
     assert ended.code == 130
     if through:
         assert json.loads(ended.stdout)["rounds"] == {"planned": 9, "measured": 2}
-        assert ended.stderr == "interrupted: 2 of 9 rounds were measured\n"
+        assert ended.stderr.startswith("interrupted: 2 of 9 rounds")
     else:
         assert (ended.stdout, ended.stderr) == ("", "interrupted\n")
 

@@ -198,7 +198,7 @@ def test_info_shows_what_the_weights_are_for(call: Callable[..., Ended], monkeyp
     row = ReleasedWeights("elan-light-x8-real", "elan-light", 8, "real", "", "for any photo")
     monkeypatch.setitem(RELEASED, row.name, row)
     lines = call("info").stdout.splitlines()
-    assert "elan-light-x8-real  real     for any photo  (its file is missing)" in lines
+    assert "elan-light-x8-real  real     for any photo  (file missing)" in lines
     assert any(line.startswith("elan-light-x4       bicubic  ") for line in lines)
 
 

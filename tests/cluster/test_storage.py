@@ -64,7 +64,7 @@ def test_over_http_names_are_those_of_the_files(served: Callable[[Path], str], t
 @pytest.mark.parametrize(
     ("failure", "message"),
     [
-        (OSError("could not resolve host"), "; pyarrow, which needs no package: could not resolve host"),
+        (OSError("could not resolve host"), "; pyarrow, which needs no other package, says: could not resolve host"),
         (ValueError("no"), ""),
     ],
 )
@@ -81,7 +81,7 @@ def test_where_a_package_is_missing_pyarrow_is_heard_too(
     monkeypatch.setattr(storage.arrow, "FileSystem", SimpleNamespace(from_uri=refuses))
     with pytest.raises(MissingExtraError) as refused:
         Store("s3://bucket/photos")
-    assert str(refused.value) == f"s3://bucket/photos: Install s3fs to access S3: pip install what it names{message}"
+    assert str(refused.value) == f"s3://bucket/photos: Install s3fs to access S3: install that package{message}"
 
 
 def test_what_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -135,9 +135,9 @@ def test_patterns_are_told_from_parameters_and_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("file", r"/file: is a file: name a folder for the results"),
-        ("file/below/it", r"/file/below/it: .*/file is a file: name a folder"),
-        ("closed/below", r"/closed/below: .*/closed may not be written: choose another folder"),
+        ("file", r"/file: is a file"),
+        ("file/below/it", r"/file/below/it: .*/file is a file"),
+        ("closed/below", r"/closed/below: .*/closed"),
     ],
 )
 def test_where_results_cannot_be_written_is_seen_before_the_work(

@@ -229,7 +229,7 @@ FOREIGN = {
     "gif magic only": (b"GIF89a", "truncated"),
     "tiff magic only": (b"II*\0", "truncated"),
     "tiff that leads nowhere": (b"II*\0\0\0\0\0", "nowhere"),
-    "tiff in a circle": (b"II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, 256, 4, 1, 9, 8), "circle"),
+    "tiff in a circle": (b"II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, 256, 4, 1, 9, 8), "damaged"),
     "cr2": (b"II*\0\x10\0\0\0CR\2\0" + bytes(50), "raw.*develop"),
     "dng": (b"II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, 50706, 1, 4, 1, 0), "raw.*develop"),
     "nef": (b"MM\0*\0\0\0\x08" + struct.pack(">HHHIII", 1, 254, 4, 1, 1, 0), "raw.*develop"),

@@ -113,7 +113,7 @@ def test_what_is_damaged_or_too_large_is_one_line() -> None:
 def test_it_is_read_but_not_written(tmp_path: Path) -> None:
     (tmp_path / "a.heic").write_bytes(saved(smooth()))
     picture = read(tmp_path / "a.heic")
-    with pytest.raises(PictureError, match="not a suffix"):
+    with pytest.raises(PictureError, match=".heic"):
         write(picture, tmp_path / "b.heic")
     write(picture, tmp_path / "b.png")
     assert is_picture_name("IMG_1.HEIC")

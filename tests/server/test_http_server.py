@@ -176,11 +176,9 @@ def test_ports() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         assert url(taken) == f"http://127.0.0.1:{port}"
-        with pytest.raises(
-            ConfigError, match=rf"cannot listen on 127\.0\.0\.1 port {port} \(.*in use.*\): give another"
-        ):
+        with pytest.raises(ConfigError, match=rf"127\.0\.0\.1 port {port} \(.*in use.*\)"):
             listen("127.0.0.1", port)
-    with pytest.raises(ConfigError, match=r"cannot listen on no\.such\.host\.invalid port 80"):
+    with pytest.raises(ConfigError, match=r"no\.such\.host\.invalid port 80"):
         listen("no.such.host.invalid", 80)
     if socket.has_ipv6:
         try:
@@ -195,7 +193,7 @@ def test_a_port_in_use_is_one_line(call: Callable[..., Ended], weights: dict[int
         ended = call("serve", "--port", taken.getsockname()[1], "-n", weights[2])  # before anything is loaded
     assert ended.code == 2
     assert re.fullmatch(
-        r"error: cannot listen on 127\.0\.0\.1 port \d+ \(.*\): give another --host or --port\n", ended.stderr
+        r"error: cannot listen on 127\.0\.0\.1 port \d+ \(.*\): choose another --host or --port\n", ended.stderr
     )
 
 
@@ -209,14 +207,14 @@ def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.chmod(stat.S_IRUSR)
     assert command._api_key(file) == "from the file"
     monkeypatch.setenv(command.KEY, "")
-    with pytest.raises(ConfigError, match="ELANSR_API_KEY: is empty"):
+    with pytest.raises(ConfigError, match="ELANSR_API_KEY: .* is empty"):
         command._api_key(None)
     file.chmod(stat.S_IRUSR | stat.S_IWUSR)
-    for text, message in ((" \n", "is empty, where the API key should be"), ("a\nb\n", "has several lines")):
+    for text, message in ((" \n", "is empty"), ("a\nb\n", "has several lines")):
         file.write_text(text)
-        with pytest.raises(ConfigError, match=f"key: {message}"):
+        with pytest.raises(ConfigError, match=f"key: .*{message}"):
             command._api_key(file)
-    with pytest.raises(ConfigError, match=r"nothing: the API key cannot be read \(No such file"):
+    with pytest.raises(ConfigError, match=r"nothing: .*No such file"):
         command._api_key(tmp_path / "nothing")
 
 

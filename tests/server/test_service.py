@@ -93,7 +93,7 @@ def test_bad_weights_are_told_at_the_start(serving: Serving, weights: dict[int, 
     for name in ("elan-light-x2", "elan-light-real"):
         disguised = tmp_path / f"{name}.safetensors"
         disguised.write_bytes(weights[2].read_bytes())
-        with pytest.raises(ConfigError, match=f"{name} is the name of weights that come with elansr"):
+        with pytest.raises(ConfigError, match=name):
             serving(disguised)
 
 
@@ -108,7 +108,7 @@ def test_a_family_can_be_the_default(serving: Serving, file_of: FileOf) -> None:
 def test_a_client_names_no_files(name: str, serving: Serving, file_of: FileOf) -> None:
     error = refused(serving(), file_of(), wanted=RequestOptions(name))
     assert (error.status, error.code) == (422, "invalid_request")
-    assert str(error).startswith(f"unknown model {name!r}: there are tiny_x2, auto, elan-light, elan-light-real, ")
+    assert str(error).startswith(f"unknown model {name!r}: must be one of tiny_x2, auto, elan-light, elan-light-real, ")
 
 
 def test_not_even_the_operators_file_by_its_path(serving: Serving, file_of: FileOf, weights: dict[int, Path]) -> None:
@@ -129,7 +129,7 @@ def test_limits_of_size(serving: Serving, file_of: FileOf) -> None:
     assert refused(service, data + b"\0").limit == ExceededLimit("max_bytes", len(data))
     pixels = refused(serving(max_pixels=239), data, "big.png")
     assert (pixels.status, pixels.code, pixels.limit) == (422, "too_many_pixels", ExceededLimit("max_pixels", 239))
-    assert str(pixels).startswith("big.png: 20 x 12 = 240: more than the 239 pixels")
+    assert str(pixels).startswith("big.png: 20 x 12 = 240: ")
     for wanted, size in ((RequestOptions(), "40 x 24"), (RequestOptions(size=FinalSize(outscale=0.5)), "40 x 24")):
         result = refused(serving(max_result_pixels=4 * 240 - 1), data, wanted=wanted)
         assert (result.status, result.code, result.limit) == (
@@ -149,7 +149,7 @@ def test_all_frames_of_an_animation_count(serving: Serving, file_of: FileOf) -> 
     done = serving(max_pixels=600, max_result_pixels=2400).submit(data, "a.gif", RequestOptions()).result()
     assert Image.open(io.BytesIO(done.data)).n_frames == 6  # type: ignore[attr-defined]
     unfit = refused(serving(), data, "a.gif", RequestOptions(extension="png"))
-    assert "pages do not fit into PNG" in str(unfit)
+    assert "PNG cannot hold" in str(unfit)
     assert (unfit.status, unfit.code) == (422, "invalid_request")
 
 
@@ -174,7 +174,7 @@ def test_the_queue_is_full(serving: Serving, hold: Callable[[Service], Held], fi
         "2_x2.png",
         "late_x2.png",
     ]
-    with pytest.raises(Rejected, match="withdrawn"):
+    with pytest.raises(Rejected, match="cancelled"):
         tasks[1].result()
 
 
@@ -189,7 +189,7 @@ def test_a_cancelled_request_ends_at_its_next_tile(
     assert held.asked.wait(PATIENCE)
     task.cancel()
     held.go.set()
-    with pytest.raises(Rejected, match="withdrawn"):
+    with pytest.raises(Rejected, match="cancelled"):
         task.result()
     no_longer(service)
     assert held.tiles == 1

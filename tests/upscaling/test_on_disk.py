@@ -242,7 +242,7 @@ def test_ctrl_c_says_what_is_kept_and_that_the_same_command_goes_on(tmp_path: Pa
         upscale(tmp_path / "in.tif", tmp_path / "out.tif", upscaler, interrupt)
     [spool] = hidden(tmp_path)
     assert spool in str(stopped.value)
-    assert str(stopped.value).endswith("; the same command goes on from there")
+    assert str(stopped.value).endswith("to continue")
 
 
 def test_killed_and_taken_up_it_is_the_same(tmp_path: Path, network: ELAN) -> None:

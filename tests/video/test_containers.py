@@ -35,7 +35,7 @@ def test_a_font_is_kept_in_matroska_and_named_elsewhere(tmp_path: Path, kind: st
     source = with_font(tmp_path / "a.mkv", kind)
     notes = upscaled(source, tmp_path / "b.mp4").notes
     assert [note.partition(" (")[0] for note in notes] == ["subtitle stream 2", "attachment stream 3"]
-    assert notes[1].endswith(" does not fit into mp4 and is not kept")
+    assert notes[1].endswith(" cannot be stored in mp4 and is dropped")
     assert packets(tmp_path / "b.mp4", "audio").data == packets(source, "audio").data
     assert upscaled(source, tmp_path / "b.mkv").notes == ()
     with av.open(str(tmp_path / "b.mkv")) as made:

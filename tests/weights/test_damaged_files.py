@@ -60,8 +60,8 @@ def with_tensor(name: str, tensor: Tensor | None) -> Callable[[Metadata, Tensors
 
 
 WRONG = [
-    (with_metadata(format=None), "not of elansr: convert it"),
-    (with_metadata(format="pt"), "not of elansr: convert it"),
+    (with_metadata(format=None), "`elansr convert`"),
+    (with_metadata(format="pt"), "`elansr convert`"),
     (with_metadata(format_version=None), "format_version None is not '1'"),
     (with_metadata(format_version="2"), "format_version '2' is not '1': install a newer elansr"),
     (with_metadata(config=None), "the metadata must be config, format"),

@@ -62,7 +62,7 @@ def test_nothing_is_invented() -> None:
     card = model_card(TINY, 1, Provenance(created="", elansr_version=""))
     assert rows(card)["data"] == rows(card)["licence"] == rows(card)["created"] == "not stated"
     assert "\n# ELAN\n" in card
-    assert "None were stated." in card
+    assert "Not stated." in card
 
 
 def test_no_text_breaks_a_table_or_leaves_its_block() -> None:

@@ -4,9 +4,9 @@ Commands: upscale.py, video.py, serve.py, batch.py, convert.py, export.py, info.
 benchmark.py, train.py, check_data.py.
 
 main.py              all commands, and how errors end
-options.py           options that several commands have
+options.py           options shared by several commands
 progress.py          progress bars; display.py: those of `elansr upscale`
-usage.py             mistakes in a command, in one line; flags.py: arguments that the library names, as flags
+usage.py             mistakes in a command, in one line; flags.py: names of Python arguments as flags
 interrupts.py        Ctrl-C and termination
 file_results.py      results as text and JSON; scores.py: those of an evaluation; benchmark_table.py: of a benchmark
 """

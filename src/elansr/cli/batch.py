@@ -19,19 +19,21 @@ if TYPE_CHECKING:
 
 WORK, CLUSTER = "Work", "Cluster"
 SHOWN = 20
-"""Failures that are named at the end; the manifest has all of them."""
+"""Maximum number of failures listed at the end; the manifest has all."""
 
-INPUT_HELP = "A folder with its subfolders, a pattern, a picture or Parquet: a path, s3://, gs://, http:// ..."
-OUTPUT_HELP = "Folder for the results, in the folders of the input, and for manifest.parquet."
-IMAGE_HELP = "Parquet column of the pictures. Default: the first of bytes."
-KEY_HELP = "Parquet column that names the results. Default: file and row number."
-SPLIT_HELP = "Pictures with more pixels are split between several workers; 0: none."
-ADDRESS_HELP = "Address of a Ray cluster. Default: this machine's cores and GPUs."
-WORKERS_HELP = "Workers at most; 0: as many as fit."
-CPUS_HELP = "Cores and threads per worker."
+INPUT_HELP = (
+    "Folder (with its subfolders), pattern, picture or Parquet file: a path or a URL such as s3://, gs://, http://."
+)
+OUTPUT_HELP = "Folder for the results and manifest.parquet. The subfolders of INPUT are kept."
+IMAGE_HELP = "Parquet column with the picture files. Default: the first column of bytes."
+KEY_HELP = "Parquet column with the names of the results. Default: file name and row number."
+SPLIT_HELP = "Split pictures with more pixels between several workers; 0 never splits."
+ADDRESS_HELP = "Ray cluster to use. Default: start Ray on this machine."
+WORKERS_HELP = "Maximum number of workers; 0 means as many as fit."
+CPUS_HELP = "CPU cores per worker, one thread each."
 GPUS_HELP = "GPUs per worker, such as 0.5. Default: 1 if the cluster has GPUs."
 RETRY_HELP = "Retry the pictures that failed before."
-DRY_HELP = "Only show what would be done."
+DRY_HELP = "Show what would be done, and stop."
 
 
 def batch(
@@ -76,7 +78,7 @@ def batch(
     """Upscale many pictures on several machines.
 
     The exit code is 1 if some pictures failed; OUTPUT/manifest.parquet has one row per picture.
-    Run the command again to do what is missing.
+    Run the same command again to continue an interrupted run.
     """
     from elansr.cluster import run as cluster
     from elansr.cluster.ray_cluster import Resources
@@ -106,7 +108,7 @@ def batch(
     )
     started = time.perf_counter()
     if overwrite and retry_failed:
-        raise ConfigError("--overwrite makes all anew, what failed too: leave --retry-failed out")
+        raise ConfigError("--overwrite already includes failed pictures: omit --retry-failed")
     plan = cluster.plan(source, output, settings, Columns(image_column, key_column), overwrite, retry_failed)
     rows: list[ManifestRow] = []
     try:
@@ -121,7 +123,7 @@ def batch(
         for text in [
             _to_do(plan),
             *left_out_line(plan.left_out),
-            *(f"no name: {in_flags(item.problem)}" for item in plan.refused[:SHOWN]),
+            *(f"failed: {in_flags(item.problem)}" for item in plan.refused[:SHOWN]),
         ]:
             typer.echo(text, err=True)
         return
@@ -131,7 +133,7 @@ def batch(
 
 
 def _follow(plan: "RunPlan", found: "Generator[ManifestRow, None, None]", rows: "list[ManifestRow]") -> None:
-    """Collects the rows as they come and shows progress."""
+    """Collects the rows and shows progress."""
     from elansr.cli.display import LINE_EVERY
     from elansr.cli.progress import ProgressBars
 
@@ -148,12 +150,12 @@ def _follow(plan: "RunPlan", found: "Generator[ManifestRow, None, None]", rows: 
                     row_of = now
                     typer.echo(_so_far(len(rows), total, now - started), err=True)
     except KeyboardInterrupt:
-        through = f"{_through(plan, rows)} of {total} pictures are through; the same command goes on from there"
-        raise KeyboardInterrupt(through + (", without --overwrite" if plan.overwrite else "")) from None
+        done = f"{_done(plan, rows)} of {total} pictures are done; run the same command again to continue"
+        raise KeyboardInterrupt(done + (", without --overwrite" if plan.overwrite else "")) from None
 
 
-def _through(plan: "RunPlan", rows: "Sequence[ManifestRow]") -> int:
-    """Pictures whose rows came, and those that the workers had put on record besides."""
+def _done(plan: "RunPlan", rows: "Sequence[ManifestRow]") -> int:
+    """Counts the pictures in `rows`, and those that workers recorded in the manifest but did not report yet."""
     from elansr.cluster import run as cluster
 
     with suppress(ElansrError):
@@ -161,21 +163,21 @@ def _through(plan: "RunPlan", rows: "Sequence[ManifestRow]") -> int:
     return len(rows)
 
 
-def _so_far(through: int, total: int, seconds: float) -> str:
-    """`seconds` are since the first picture: what starting took does not count for the others."""
-    minutes = seconds * (total - through) / max(through - 1, 1) / 60
-    return f"{through} of {total} pictures, about {max(minutes, 1):.0f} min left"
+def _so_far(done: int, total: int, seconds: float) -> str:
+    """Progress and remaining time. `seconds` count from the first picture, to leave out the start of Ray."""
+    minutes = seconds * (total - done) / max(done - 1, 1) / 60
+    return f"{done} of {total} pictures, about {max(minutes, 1):.0f} min left"
 
 
 def _failed(plan: "RunPlan", rows: "Sequence[ManifestRow]") -> "list[ManifestRow]":
-    """Of this run and of those before."""
+    """Failed pictures of this run and of earlier ones."""
     return [*(row for row in rows if row.status == "failed"), *plan.failed]
 
 
 def _to_do(plan: "RunPlan") -> str:
     counts = f"{len(plan.missing)} to do, {plan.there} done before, {len(plan.failed)} failed before"
     pictures = "picture" if plan.total == 1 else "pictures"
-    return f"{plan.total} {pictures}: {counts}, {len(plan.refused)} without a name for the result"
+    return f"{plan.total} {pictures}: {counts}, {len(plan.refused)} that cannot be done"
 
 
 def _summary(plan: "RunPlan", rows: "Sequence[ManifestRow]", seconds: float) -> list[str]:
@@ -185,8 +187,10 @@ def _summary(plan: "RunPlan", rows: "Sequence[ManifestRow]", seconds: float) -> 
     done = sum(row.status == "upscaled" for row in rows)
     counts = f"{done} upscaled, {plan.there} done before, {len(failed)} failed in {seconds:.1f} s"
     named = [f"failed: {in_flags(row.error or '')}" for row in failed[:SHOWN]]
-    more = [f"and {len(failed) - SHOWN} more: see the manifest"] if len(failed) > SHOWN else []
-    before = [f"{len(plan.failed)} of them failed before: --retry-failed tries them again"] if plan.failed else []
+    more = [f"and {len(failed) - SHOWN} more, see the manifest"] if len(failed) > SHOWN else []
+    before = (
+        [f"{len(plan.failed)} of them failed in an earlier run: use --retry-failed to try again"] if plan.failed else []
+    )
     return [
         f"{counts}; results and manifest.parquet in {plan.output.url}",
         *left_out_line(plan.left_out),

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 MODELS_HELP = (
     "NAME[:PRECISION],...: elan-light, elan-light-authors, elan-light-share0 (2, 3), elan, elan-authors, swinir-light, "
-    "swinir, edsr-baseline, imdn, realesrgan-x4plus, released weights, or a weights file. The first is compared with; "
-    "those without a precision take --precision. Default: swinir-light,elan-light-authors,elan-light:fp32,elan-light."
+    "swinir, edsr-baseline, imdn, realesrgan-x4plus, released weights, or a weights file. Speed is relative to the "
+    "first; --precision applies to those without one. Default: "
+    "swinir-light,elan-light-authors,elan-light:fp32,elan-light."
 )
-SIZE_HELP = "Width and height of the LR picture, in pixels."
-ENGINE_HELP = "What runs our networks; auto is what upscale takes. onnx and openvino export them to a temporary folder."
-ROUNDS_HELP = "How often each model is timed. Default: as often as takes about 30 s, 5 to 200 times."
-JSON_HELP = "Print one JSON document, with every latency, the machine and the command."
+SIZE_HELP = "Size of the input picture, in pixels."
+ENGINE_HELP = "Engine for ELAN; auto: as in upscale. onnx and openvino export to a temporary folder first."
+ROUNDS_HELP = "Number of runs per model. Default: 5 to 200, for about 30 s in total."
+JSON_HELP = "Print one JSON document, with every time, the machine and the command."
 
 
 def benchmark(
@@ -42,10 +43,10 @@ def benchmark(
     threads: o.Threads = 0,
     json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
-    """Time networks in turns, and count what they compute.
+    """Compare the speed and memory of networks.
 
-    Multiply-adds, activations, latency, peak memory and throughput of ELAN, as elansr runs it and as its authors do,
-    and of SwinIR, EDSR, IMDN and Real-ESRGAN, on one random picture.
+    Measures multiply-adds, activations, latency, throughput and peak memory on one random picture: ELAN as elansr runs
+    it and as its authors' code does, SwinIR, EDSR, IMDN and Real-ESRGAN.
     """
     from elansr.engines.device import cpu_threads, require_torch, set_cpu_threads
 
@@ -70,13 +71,13 @@ def benchmark(
     )
     typer.echo(as_json(result) if json else as_text(result))
     if len(measured) < planned:
-        raise KeyboardInterrupt(f"{len(measured)} of {planned} rounds were measured")
+        raise KeyboardInterrupt(f"{len(measured)} of {planned} rounds are done")
 
 
 def _plan(
     models: str | None, scale: int | None, size: str, device: str, precision: str, engine: str
 ) -> "tuple[Workload, list[BenchmarkModel]]":
-    """What is to be done; every wrong option is refused here."""
+    """Checks all options, and returns the workload and the models."""
     import torch
 
     from elansr.benchmark import timed_models as b
@@ -90,7 +91,7 @@ def _plan(
 
 
 def _export(models: "Sequence[BenchmarkModel]", workload: "Workload", progress: "ProgressBars") -> None:
-    """Writes what an engine that runs files needs into the workload's folder."""
+    """Exports ELAN to the workload's folder if the engine runs exported files."""
     from elansr.benchmark.timed_models import SUFFIX_OF_ENGINE, exported_file
 
     if workload.engine not in SUFFIX_OF_ENGINE:
@@ -122,7 +123,7 @@ def _prepare(
 
 
 def _measure(stopwatch: "Stopwatch", planned: int, progress: "ProgressBars") -> list[tuple[float, ...]]:
-    """The rounds; after Ctrl-C those that are through, if there are any."""
+    """The rounds; after Ctrl-C those that are done, if there are any."""
     measured: list[tuple[float, ...]] = []
     try:
         for seconds in progress.track("rounds", stopwatch.rounds(planned), planned):

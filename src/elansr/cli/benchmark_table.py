@@ -25,10 +25,10 @@ COLUMNS = (
     "peak memory",
     "speed",
 )
-LATENCY = {"cuda": "between CUDA events", "cpu": "by the clock", "mps": "by the clock, the GPU waited for"}
+LATENCY = {"cuda": "between CUDA events", "cpu": "by the clock", "mps": "by the clock, after waiting for the GPU"}
 PEAK = {
-    "cuda": "allocated by PyTorch in a run of its own: weights, features and work space",
-    "cpu": "growth of a process of its own: weights, features and work space",
+    "cuda": "memory allocated by PyTorch in a separate run: weights, features and work space",
+    "cpu": "memory growth of a separate process: weights, features and work space",
     "mps": "not measured",
 }
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
@@ -149,7 +149,7 @@ def _head(result: BenchmarkResult) -> str:
 
 
 def _where(result: BenchmarkResult) -> str:
-    it, engine = result.machine, "" if result.workload.engine == "auto" else f", ours in {result.workload.engine}"
+    it, engine = result.machine, "" if result.workload.engine == "auto" else f", ELAN in {result.workload.engine}"
     if result.workload.device.type != "cpu":
         return f"{it.device}, PyTorch {it.torch}{engine}"
     threads, native = count(it.threads, "thread"), it.native or "none"
@@ -160,14 +160,14 @@ def _methods(result: BenchmarkResult) -> dict[str, str]:
     kind = result.workload.device.type
     return {
         "complexity": METHOD,
-        "latency": f"forward pass of one picture that is on the device, {LATENCY[kind]}; rounds in turns",
+        "latency": f"forward pass of one picture already on the device, {LATENCY[kind]}; models take turns",
         "peak_memory": PEAK[kind],
-        "times_as_fast_as_the_first": "median over the rounds of the first model's latency by the model's own",
+        "times_as_fast_as_the_first": "median over rounds of (latency of the first model / latency of this model)",
     }
 
 
 def _notes(result: BenchmarkResult) -> list[str]:
-    """How the columns were made."""
+    """Explains the columns."""
     methods = _methods(result)
     papers = {
         shown(model.name): _in_units(counts.multiply_adds_in_the_paper)
@@ -177,11 +177,15 @@ def _notes(result: BenchmarkResult) -> list[str]:
     weights = {shown(model.name): model.weights for model in result.models}
     return [
         methods["complexity"],
-        *([f"as ELAN's paper counts, without the products of shared attention: {_listed(papers)}"] if papers else []),
+        *(
+            [f"multiply-adds as counted in the ELAN paper, without the products of shared attention: {_listed(papers)}"]
+            if papers
+            else []
+        ),
         f"latency: {methods['latency']}",
         f"peak memory: {methods['peak_memory']}",
         f"speed: {methods['times_as_fast_as_the_first']}",
-        f"weights: {_listed(weights)}; random ones are as fast as trained ones",
+        f"weights: {_listed(weights)}; random weights are as fast as trained ones",
     ]
 
 

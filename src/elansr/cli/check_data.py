@@ -14,19 +14,24 @@ if TYPE_CHECKING:
 
 CLEAN, FOUND = 0, 1
 WORST = 5
-"""So many files of each kind are shown; the JSON document has them all."""
-AGAINST_HELP = "A folder of benchmark pictures that must not be trained on; may be given several times."
-PATCH_HELP = "Side of the LR crops: pictures under patch * scale are too small."
+"""Maximum number of files shown for each finding; the JSON document has all."""
+AGAINST_HELP = "Folder of benchmark pictures that must not be in the training set; repeatable."
+PATCH_HELP = "LR crop size of the training: pictures smaller than patch * scale are too small."
 
 
 def check_data(
-    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER", help="Folders of pictures, all levels.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER", help="Folders of pictures, with all subfolders.")],
     against: Annotated[list[Path] | None, typer.Option("--against", metavar="FOLDER", help=AGAINST_HELP)] = None,
-    scale: Annotated[int, typer.Option("-s", "--scale", min=1, max=8, metavar="1..8", help="Of the training.")] = 4,
+    scale: Annotated[
+        int, typer.Option("-s", "--scale", min=1, max=8, metavar="1..8", help="Scale of the training.")
+    ] = 4,
     patch: Annotated[int, typer.Option("--patch", min=1, metavar="PIXELS", help=PATCH_HELP)] = 48,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document with every measure.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document with all measurements.")] = False,
 ) -> None:
-    """Find what is wrong with a training set. Ends with 1 if something was found."""
+    """Find problems in a training set.
+
+    Looks for damaged, small, blurry, compressed and duplicate pictures. The exit code is 1 if there are any.
+    """
     try:
         from elansr.training.check import check_data as run
     except ModuleNotFoundError as error:
@@ -40,16 +45,16 @@ def check_data(
 
 
 def _as_text(report: "DataCheck") -> str:
-    """A line for each kind of finding, then the worst files of each."""
+    """One line per finding, then the worst files of each."""
     from elansr.training.check import KINDS
 
     side = report.scale * report.patch
     pictures = len(report.pictures) + sum(finding.kind == "unreadable" for finding in report.findings)
     lines = [f"{count(pictures, 'picture')}, for crops of {side}x{side} (x{report.scale})"]
     if report.clean:
-        return "\n".join([*lines, "nothing is wrong"])
+        return "\n".join([*lines, "no problems found"])
     by_kind = {kind: [f for f in report.findings if f.kind == kind] for kind in KINDS}
-    lines += ["", f"{'files':>7}  {'finding':<15} what it means"]
+    lines += ["", f"{'files':>7}  {'finding':<15} meaning"]
     lines += [
         f"{len({f.file for f in found}):>7}  {kind:<15} {KINDS[kind]}" for kind, found in by_kind.items() if found
     ]
@@ -57,7 +62,7 @@ def _as_text(report: "DataCheck") -> str:
         if found:
             more = len(found) - WORST
             lines += ["", f"{kind}:", *(f"  {_line(finding)}" for finding in found[:WORST])]
-            lines += [f"  and {more} more: see --json"] if more > 0 else []
+            lines += [f"  and {more} more, see --json"] if more > 0 else []
     return "\n".join(lines)
 
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 PAGES, SHEETS = (".html", ".htm"), (".png",)
 
-NAMES_HELP = "Picture files; with --on also released weights, weights files and bicubic."
-OUTPUT_HELP = "What to write: .html, a page with a slider, or .png, a contact sheet."
-ON_HELP = "The photo that models work on."
-HR_HELP = "PHOTO is HR: models get its MATLAB bicubic LR; it becomes the last column, and PSNR-Y is printed."
-CROP_HELP = "What to show enlarged, in pixels; may be given several times. Default: where the pictures differ most."
-JPEG_HELP = "Embed JPEGs of this quality in the page, for large pictures. Default: without loss."
+NAMES_HELP = "Pictures. With --on also models: released weights, weights files, or bicubic."
+OUTPUT_HELP = "File to write: .html for a page with a slider, .png for a contact sheet."
+ON_HELP = "Photo for the models to upscale."
+HR_HELP = "Use PHOTO as the reference (HR): models upscale its MATLAB bicubic LR, and PSNR-Y is printed."
+CROP_HELP = "Crop to enlarge, in pixels; repeatable. Default: where the pictures differ most."
+JPEG_HELP = "Embed pictures as JPEG of this quality, for large pictures. Default: lossless."
 
 
 def compare(
@@ -36,7 +36,7 @@ def compare(
     precision: o.Precision = "auto",
     max_pixels: o.MaxPixels = None,
 ) -> None:
-    """Put pictures, or what models make of a photo, side by side."""
+    """Compare pictures, or the results of models, side by side."""
     is_page = _is_page(output, jpeg)
     _require_no_input(output, [*names, *([str(on)] if on else [])])
     from elansr.evaluation import CropBox, check_size, write_comparison, write_sheet
@@ -78,17 +78,17 @@ def _is_page(output: Path, jpeg: int | None) -> bool:
     if suffix not in (*PAGES, *SHEETS):
         raise ConfigError(f"-o {output}: must end in .html for a page with a slider, or in .png for a contact sheet")
     if jpeg is not None and suffix in SHEETS:
-        raise ConfigError(f"--jpeg is for pages; {output} is a PNG, which has no quality: leave --jpeg out")
+        raise ConfigError(f"--jpeg is only for pages, and {output} is a PNG: omit --jpeg")
     return suffix in PAGES
 
 
 def _require_no_input(output: Path, inputs: list[str]) -> None:
     if any(os.path.realpath(name) == os.path.realpath(output) for name in inputs):
-        raise ConfigError(f"-o {output}: is one of the pictures that are compared; give another name")
+        raise ConfigError(f"-o {output}: is one of the inputs; choose another name")
 
 
 def _say(comparison: "Comparison", output: Path) -> None:
-    """PSNR-Y on stdout, one line a picture; what was written on stderr."""
+    """Prints PSNR-Y on stdout, one line per picture, and the file written on stderr."""
     for picture in comparison.pictures:
         if picture.psnr is not None:
             typer.echo(f"{picture.label}  {picture.psnr:.3f} dB PSNR-Y, border of {comparison.border}")

@@ -7,19 +7,19 @@ import typer
 
 from elansr.errors import ConfigError
 
-WINDOWS_HELP = "Sides of the attention windows, which foreign files do not hold."
+WINDOWS_HELP = "Attention window sizes, which other layouts do not store."
 
 
 def convert(
-    input: Annotated[str, typer.Argument(metavar="IN", help="A weights file of any layout, or a released name.")],  # noqa: A002
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    input: Annotated[str, typer.Argument(metavar="IN", help="Weights file of any layout, or released weights.")],  # noqa: A002
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
     to: Annotated[
-        Literal["elansr", "official", "basicsr", "trainner"], typer.Option("--to", help="The layout to write.")
+        Literal["elansr", "official", "basicsr", "trainner"], typer.Option("--to", help="Layout to write.")
     ] = "elansr",
     windows: Annotated[str, typer.Option("--windows", metavar="W,W,...", help=WINDOWS_HELP)] = "4,8,16",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
 ) -> None:
-    """Convert weights from and to the layouts of other projects.
+    """Convert weights from or to the layout of another project.
 
     The layout of IN is detected. official: the authors' training code; basicsr: BasicSR; trainner: traiNNer-redux.
     """
@@ -34,4 +34,4 @@ def _sides(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(side) for side in text.split(","))
     except ValueError:
-        raise ConfigError(f"--windows {text}: must be whole numbers with commas, such as 4,8,16") from None
+        raise ConfigError(f"--windows {text}: must be whole numbers separated by commas, such as 4,8,16") from None

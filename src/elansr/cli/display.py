@@ -15,7 +15,7 @@ from elansr.text import shown
 from elansr.upscaling import FileResult, Job, Observer
 
 LINE_EVERY = 60.0
-"""Seconds between two lines about a file that takes long, off a terminal."""
+"""Seconds between two progress lines of one file, if stderr is not a terminal."""
 
 
 class Display(Observer):
@@ -25,7 +25,7 @@ class Display(Observer):
         results: of the files that are done, skipped or failed.
         count: of files; 0 before the run is planned.
         single: whether the run is about one file.
-        kinds: how many pictures of kinds that are not read were left out.
+        kinds: number of pictures that elansr cannot read, by format.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Display(Observer):
         self._print_share(job, done / total)
 
     def finished(self, result: FileResult) -> None:
-        """Counts a finished file; a signal that came after the last one has nothing left to stop."""
+        """Counts a finished file."""
         result = replace(result, reason=in_flags(result.reason))
         self.results.append(result)
         if not (self.single or self._bars.on_terminal):
@@ -81,7 +81,7 @@ class Display(Observer):
             self._bars.show("files", len(self.results) + fraction, self.count)
 
     def _print_share(self, job: Job, fraction: float) -> None:
-        """Off a terminal: that a file goes on."""
+        """Prints progress once a minute if stderr is not a terminal."""
         now = time.perf_counter()
         if fraction == 0:
             self._last_line = now

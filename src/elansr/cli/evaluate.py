@@ -10,25 +10,21 @@ from elansr.cli import options as o
 if TYPE_CHECKING:
     from elansr.evaluation import MetricName
 
-DATA_HELP = (
-    "A set: a folder of HR pictures, or one in the layout of EDSR, BasicSR or DIV2K; may be given several times."
-)
-LR_HELP = "A folder of LR pictures. Alone: measure consistency, without HR. With one --data: its LR files."
-MODEL_HELP = (
-    "Released weights, see `elansr info`, a weights file, or bicubic; several for one table. Default: elan-light."
-)
-PROTOCOL_HELP = "authors: as their script, SR not rounded and means rounded up."
-NO_CHECK_HELP = "Do not compare LR files with their HR first."
-SAVE_HELP = "Write the SR pictures as PNG, DIR/SET/PICTURE.png."
-CSV_HELP = "Write the scores as CSV: a row for each picture and each mean."
-HTML_HELP = "Write a report with a crop of every picture."
-METRIC_HELP = "Measure it too, with pyiqa; may be given several times. Needs the extra metrics."
-DOWNLOAD_HELP = "Let --metric download the weights it needs, once."
+DATA_HELP = "Benchmark set: a folder of HR pictures, or in the layout of EDSR, BasicSR or DIV2K; repeatable."
+LR_HELP = "Folder of LR pictures. With --data: the LR of that set. Alone: measure consistency, without HR."
+MODEL_HELP = "Released weights (see `elansr info`), a weights file, or bicubic; repeatable. Default: elan-light."
+PROTOCOL_HELP = "paper: as in the literature. authors: as in their script, which does not round SR and rounds means up."
+NO_CHECK_HELP = "Do not check LR files against HR."
+SAVE_HELP = "Write SR pictures to DIR/SET/PICTURE.png."
+CSV_HELP = "Write scores as CSV, one row per picture and per mean."
+HTML_HELP = "Write a report with all scores, and the crop with the largest error of every picture."
+METRIC_HELP = "Also measure this metric with pyiqa (extra `metrics`); repeatable."
+DOWNLOAD_HELP = "Download the weights that --metric needs."
 DEFAULT_MODEL = "elan-light"
 
 
 def evaluate(
-    folders: Annotated[list[Path] | None, typer.Argument(metavar="FOLDER", help="More sets.")] = None,
+    folders: Annotated[list[Path] | None, typer.Argument(metavar="FOLDER", help="Benchmark sets, like --data.")] = None,
     data: Annotated[list[Path] | None, typer.Option("--data", "-d", metavar="FOLDER", help=DATA_HELP)] = None,
     lr: Annotated[Path | None, typer.Option("--lr", metavar="FOLDER", help=LR_HELP)] = None,
     model: Annotated[
@@ -49,9 +45,9 @@ def evaluate(
         Path | None, typer.Option("--html", metavar="FILE", rich_help_panel=o.RESULT, help=HTML_HELP)
     ] = None,
     overwrite: o.Overwrite = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document with every picture's score.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document with every picture's scores.")] = False,
 ) -> None:
-    """Measure PSNR-Y and SSIM-Y under the protocol of the literature."""
+    """Measure PSNR-Y and SSIM-Y on benchmark sets."""
     from elansr.cli.progress import ProgressBars
     from elansr.cli.scores import as_json, as_text
     from elansr.evaluation import evaluate as measure

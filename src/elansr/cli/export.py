@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from elansr.export import ExportResult
 
 TO_HELP = "onnx: ONNX Runtime, TensorRT and others. openvino: .xml and .bin. pt2: torch.export, one size only."
-PRECISION_HELP = "Of weights and body; logits and softmax stay in fp32. bf16 not for onnx."
-SIZE_HELP = "The only picture size that the file takes, in multiples of 16 pixels. Default: any; pt2 needs one."
+PRECISION_HELP = "Precision of weights and body; attention logits and softmax stay in fp32. onnx: fp32 or fp16."
+SIZE_HELP = "The only input size, in multiples of 16 pixels; required for pt2. Default: any."
 OUTPUT_HELP = "File to write: .onnx, .xml or .pt2. Default: the weights' name in this folder."
-SCALE_HELP = "Scale of a family, such as elan-light."
+SCALE_HELP = "Scale, for a family such as elan-light."
 
 
 def export(
-    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Released weights, or a weights file.")],
+    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Released weights or a weights file.")],
     to: Annotated[Literal["onnx", "openvino", "pt2"], typer.Option("--to", help=TO_HELP)] = "onnx",
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="PATH", help=OUTPUT_HELP)] = None,
     scale: Annotated[
@@ -33,8 +33,8 @@ def export(
 ) -> None:
     """Export weights to ONNX, OpenVINO or PyTorch.
 
-    The written file is run on a photo and compared with PyTorch; if it differs too much, nothing is kept.
-    `elansr upscale -n FILE` runs ONNX and OpenVINO files.
+    The file is tested against PyTorch on a photo, and deleted if they differ too much.
+    To use an ONNX or OpenVINO file: elansr upscale -n FILE.
     """
     extent = None if size is None else parse_size(size)[::-1]
     from elansr.cli.progress import ProgressBars
@@ -57,10 +57,10 @@ def export(
 
 
 def _line(written: "ExportResult", to: str) -> str:
-    """What was written and how far it is from PyTorch."""
+    """The file written, and its difference from PyTorch."""
     exported, parity = written.exported, written.parity
     height, width = exported.size or (0, 0)
     size = f"{width}x{height}" if exported.size else f"any multiple of {exported.config.multiple}"
     kind = f"{to}, {exported.precision}, x{exported.config.scale}, {size}, {data_size(written.bytes)}"
-    apart = f"worst sample {parity.worst * 255:.3f}/255, PSNR-Y {0.0 - round(parity.loss, 4):+.4f} dB"
-    return f"{exported.model} -> {shown(written.files[0])}: {kind}; beside PyTorch in fp32: {apart}"
+    apart = f"at most {parity.worst * 255:.3f}/255, PSNR-Y {0.0 - round(parity.loss, 4):+.4f} dB"
+    return f"{exported.model} -> {shown(written.files[0])}: {kind}; difference from PyTorch in fp32: {apart}"

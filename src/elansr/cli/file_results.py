@@ -35,11 +35,11 @@ def note(result: FileResult) -> str:
 def summary(
     results: Sequence[FileResult], single: bool, seconds: float, named: bool = False, left_out: Mapping[str, int] = {}
 ) -> list[str]:
-    """The last lines of a run of so many seconds: of a single file what became of it, else counts and failures.
+    """The last lines of a run: the result of a single file, otherwise counts and failures.
 
     Args:
-        left_out: pictures of kinds that are not read, by kind.
-        named: whether the failures were named before, each when it came.
+        left_out: pictures of formats that elansr cannot read, by format.
+        named: whether the failures were printed already.
     """
     failed = [result for result in results if result.status == "failed"]
     if single:
@@ -53,14 +53,14 @@ def summary(
 
 
 def left_out_line(kinds: Mapping[str, int]) -> list[str]:
-    """A line that counts pictures that are not read, by kind; none if there are none."""
+    """A line that counts pictures that elansr cannot read, by format; empty if there are none."""
     counts = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
-    way_out = " (pip install '.[heif]' in elansr's folder reads HEIC)" if "HEIC" in kinds else ""
-    return [f"left out, not read by elansr: {counts}{way_out}"] if counts else []
+    way_out = " (for HEIC: pip install '.[heif]' in elansr's folder)" if "HEIC" in kinds else ""
+    return [f"skipped, elansr cannot read them: {counts}{way_out}"] if counts else []
 
 
 def to_json(results: Sequence[FileResult], left_out: Mapping[str, int]) -> str:
-    """One document: a record a file; what tells about the result is null unless it was written."""
+    """One JSON document with one record per file; values about the result are null if there is none."""
     return json.dumps({"files": [_record(result) for result in results], "left_out": dict(left_out)}, indent=2)
 
 
@@ -93,7 +93,7 @@ def _weights(result: FileResult) -> str:
 
 
 def _shares(done: Sequence[FileResult]) -> str:
-    """How many files went through which weights, unless the user named the only ones."""
+    """How many files used which weights; empty if the user named them."""
     choices = [result.choice for result in done if result.choice]
     counts = Counter(choice.model for choice in choices).most_common()
     if len(counts) < 2 and not any(choice.reason for choice in choices):
@@ -102,7 +102,7 @@ def _shares(done: Sequence[FileResult]) -> str:
 
 
 def _place(done: Sequence[FileResult]) -> str:
-    """Where the results went."""
+    """The folder of the results."""
     folders = {result.target.parent for result in done}
     if len(folders) > 1:
         return f"; results in {len(folders)} folders"

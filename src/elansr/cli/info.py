@@ -14,11 +14,11 @@ BLANK: tuple[object, ...] = (None, "", 0, {}, [], ())
 
 def info(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME|FILE]", help="Released weights, or a weights file of any layout.")
+        str | None, typer.Argument(metavar="[NAME|FILE]", help="Released weights or a weights file.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what is in a weights file; without one, list the released weights."""
+    """Show the contents of a weights file, or list the released weights."""
     if name is None:
         from elansr.weights.released import RELEASED
 
@@ -48,13 +48,13 @@ def _table(records: list[dict[str, object]]) -> list[str]:
 
 
 def _row(record: dict[str, object], name: int, degradation: int) -> str:
-    missing = "" if record["installed"] else "  (its file is missing)"
+    missing = "" if record["installed"] else "  (file missing)"
     start = f"{record['name']:<{name}}  {record['degradation']:<{degradation}}"
     return f"{start}  {record['description']}{missing}"
 
 
 def _lines(record: dict[str, object]) -> list[str]:
-    """One line a fact, nested facts indented; what is not known is left out."""
+    """One line per value, nested values indented; unknown ones are omitted."""
     lines: list[str] = []
     for key, stored in record.items():
         value = _opened(stored)
@@ -66,7 +66,7 @@ def _lines(record: dict[str, object]) -> list[str]:
 
 
 def _opened(value: object) -> object:
-    """What is kept as JSON, as the recipe is, for people to read."""
+    """Decodes values stored as JSON, such as the recipe."""
     if not (isinstance(value, str) and value.startswith("{")):
         return value
     try:

@@ -1,8 +1,8 @@
 """Ctrl-C and termination, raised where they are not lost.
 
-libvips calls back into Python while it works, and what is raised in a callback is printed and forgotten. A signal that
-arrives then is kept until `raise_pending`. Nor can what is imported bear it: modules written in C, such as NumPy's, end
-in other errors or crash. A signal that arrives then is kept until the import is through.
+libvips calls back into Python, and prints and ignores exceptions in a callback: a signal that arrives there is kept
+until `raise_pending`. Modules written in C, such as NumPy's, fail with other errors or crash if they are interrupted
+during their import: a signal that arrives there is kept until the import has ended.
 """
 
 import signal
@@ -10,26 +10,26 @@ from types import FrameType
 
 INTERRUPTED, TERMINATED = 130, 143
 LOOK_AGAIN = 0.02
-"""Seconds between two looks whether an import is through."""
+"""Seconds between two checks whether an import has ended."""
 _IMPORTING = {"importlib._bootstrap", "_frozen_importlib"}
-"""Modules of which functions run while something is imported."""
+"""Modules whose functions run during an import."""
 
 _pending: list[int] = []
 _last: list[int] = []
 
 
 def install() -> None:
-    """Lets SIGINT and SIGTERM end the program as an error would, so that nothing half-written is left behind."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not one that a shell has switched off
+    """Makes SIGINT and SIGTERM raise KeyboardInterrupt, so that no half-written file is left."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not if a shell has disabled it
         signal.signal(signal.SIGINT, _receive)
     signal.signal(signal.SIGTERM, _receive)
 
 
 def raise_pending() -> None:
-    """Raises what was kept.
+    """Raises a signal that was kept.
 
     Raises:
-        KeyboardInterrupt: for SIGINT and for SIGTERM: both leave what can be kept, and say so.
+        KeyboardInterrupt: for SIGINT and for SIGTERM.
     """
     if not _pending:
         return
@@ -53,7 +53,7 @@ def _look_again(_number: int, frame: FrameType | None) -> None:
 
 
 def _raise_outside(frame: FrameType | None) -> None:
-    """Raises what was kept, unless it would be lost or do harm here."""
+    """Raises a signal that was kept, unless it would be lost or do harm here."""
     if not _pending:
         return
     modules = _running(frame)
@@ -65,7 +65,7 @@ def _raise_outside(frame: FrameType | None) -> None:
 
 
 def _running(frame: FrameType | None) -> set[str]:
-    """The modules whose functions are being run."""
+    """The modules of the functions on the call stack."""
     found = set[str]()
     while frame is not None:
         found.add(str(frame.f_globals.get("__name__")))

@@ -24,7 +24,7 @@ from elansr.cli.info import info
 from elansr.cli.serve import serve
 from elansr.cli.train import train
 from elansr.cli.upscale import UpscaleCommand, upscale
-from elansr.cli.usage import CommandLineError, no_such_command, usage_line
+from elansr.cli.usage import Command, CommandLineError, no_such_command, usage_line, without_bool
 from elansr.cli.video import video
 from elansr.errors import ElansrError, MissingExtraError
 
@@ -36,10 +36,10 @@ gains little on an idle machine."""
 
 
 class Commands(TyperGroup):
-    """The commands. An error of ours ends each of them with one line and exit code 2, an interrupt with one and 130."""
+    """The commands. Errors end with one line and exit code 2, interrupts with one line and exit code 130 or 143."""
 
     def main(self, args: Any = None, standalone_mode: bool = True, **options: Any) -> Any:  # type: ignore[override]
-        """Runs the command line; a mistake in it is one line too, not Typer's usage and box."""
+        """Runs the command line; prints a mistake in it as one line instead of Typer's box."""
         try:
             code = super().main(args, standalone_mode=False, **options)
         except CommandLineError as error:
@@ -49,8 +49,12 @@ class Commands(TyperGroup):
             sys.exit(code)
         return code
 
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters, `--help` included."""
+        return without_bool(super().get_params(ctx))
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that is called; a picture in its place is answered with the command to type."""
+        """The command to run; for a picture instead of a command, suggests the command to type."""
         if args[0] not in self.commands and not args[0].startswith("-"):
             ctx.fail(no_such_command(args[0], self.commands))
         return super().resolve_command(ctx, args)
@@ -82,30 +86,30 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(cls=UpscaleCommand)(upscale)
-app.command()(batch)
-app.command()(video)
-app.command()(serve)
-app.command()(convert)
-app.command()(export)
-app.command()(info)
-app.command()(evaluate)
-app.command()(compare)
-app.command()(benchmark)
-app.command()(train)
-app.command("check-data")(check_data)
+app.command(cls=Command)(batch)
+app.command(cls=Command)(video)
+app.command(cls=Command)(serve)
+app.command(cls=Command)(convert)
+app.command(cls=Command)(export)
+app.command(cls=Command)(info)
+app.command(cls=Command)(evaluate)
+app.command(cls=Command)(compare)
+app.command(cls=Command)(benchmark)
+app.command(cls=Command)(train)
+app.command("check-data", cls=Command)(check_data)
 
 
 def main() -> None:
     """The entry point of the console script."""
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # of ONNX Runtime, which also writes a file for it
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime would also write a file
     _keep_compiled_code()
     interrupts.install()
     app(prog_name="elansr")
 
 
 def _keep_compiled_code() -> None:
-    """Has PyTorch put what it compiles into the user's cache: among the temporary files, it would stay as well."""
+    """Makes PyTorch keep compiled code in the user's cache, not among the temporary files."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     if os.access(cache if cache.exists() else cache.parent, os.W_OK):
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache / "elansr" / "torchinductor"))
@@ -124,7 +128,7 @@ def _common(
     ctx: typer.Context,
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Image super-resolution with ELAN, the Efficient Long-Range Attention Network."""

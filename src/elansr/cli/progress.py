@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 
 
 class _Clock(ProgressColumn):
-    """The time that is left, and the time that passed where that is not known."""
+    """The remaining time, or the elapsed time where that is unknown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,10 +37,10 @@ class _Clock(ProgressColumn):
 
 
 class ProgressBars:
-    """Bars that appear with their first step; an error before it is not mixed with any bar.
+    """Bars that appear with their first step, so that an earlier error is not mixed with them.
 
     Args:
-        shown: False shows nothing at all, for all processes of a run but one.
+        shown: False shows nothing, for all processes of a run except one.
     """
 
     def __init__(self, *, shown: bool = True) -> None:
@@ -71,15 +71,15 @@ class ProgressBars:
         return self._console.is_terminal
 
     def show(self, label: str, done: float, total: int | None, *, percent: bool = False) -> None:
-        """Moves a bar; a signal that was held back is raised here.
+        """Moves a bar, and raises a pending signal.
 
         Args:
             label: the kind of work; a new one adds a bar.
-            done: how much of it is done.
-            total: all of it; None if that is not known.
+            done: the amount done.
+            total: the whole amount; None if unknown.
             percent: whether the bar says "37%" instead of "3/8".
 
-        Until the first of it is done, which may take long, the bar pulses, and the seconds count.
+        While `done` is 0, the bar pulses and the seconds count.
         """
         raise_pending()
         if label not in self._tasks:
@@ -89,14 +89,14 @@ class ProgressBars:
         self._bars.update(self._tasks[label], completed=done, total=total if done else None, amount=amount)
 
     def track(self, label: str, items: Iterable[Item], total: int) -> Iterator[Item]:
-        """The items, with a bar that counts those that are done."""
+        """Yields the items, with a bar that counts the finished ones."""
         self.show(label, 0, total)
         for done, item in enumerate(items, start=1):
             yield item
             self.show(label, done, total)
 
     def remove(self, label: str) -> None:
-        """Takes a bar away."""
+        """Removes a bar."""
         if label in self._tasks:
             self._bars.remove_task(self._tasks.pop(label))
 

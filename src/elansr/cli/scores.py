@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 from elansr.evaluation import PROTOCOLS, Evaluation, Score, SetScores, measures, published
 from elansr.text import count, shown
 
-INFLATED = (
-    "inflated: the authors' script rounds means up and does not round SR; do not compare with papers that do otherwise"
-)
-CONSISTENCY = "no HR: consistency of SR with LR only, in dB"
+INFLATED = "too high: the authors' script does not round SR and rounds means up; do not compare with other papers"
+CONSISTENCY = "no HR: only consistency of SR with LR, in dB"
 HEADS = {"psnr": "PSNR-Y", "ssim": "SSIM-Y", "lpips": "LPIPS", "dists": "DISTS", "niqe": "NIQE"}
 DECIMALS = {"consistency": 2, "niqe": 3, "seconds": 2}
 """Of the measures that have not four."""

@@ -13,18 +13,16 @@ KEY = "ELANSR_API_KEY"
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "fastapi_offline")
 LIMITS = "Limits"
 
-MODEL_HELP = (
-    "Default model of requests: released weights, see `elansr info`, or a file, which clients know by its name."
-)
-KEY_HELP = f"File with the key that clients must send; or set {KEY}. Default: no key."
-PAGE_HELP = "Also serve the web page."
-ROOT_HELP = "Path below which a reverse proxy serves this server, for example /upscaler."
+MODEL_HELP = "Default weights of requests: released weights (see `elansr info`), or a file, offered under its name."
+KEY_HELP = f"File with the API key that clients must send; or set {KEY}. Default: no key."
+PAGE_HELP = "Serve the web page too."
+ROOT_HELP = "Path of the server behind a reverse proxy, such as /upscaler."
 ORIGIN_HELP = (
-    "Website whose scripts may call the API (CORS), such as https://example.com; repeat for several; * for all."
+    "Website that may call the API from a browser (CORS), such as https://example.com; repeatable; * allows all."
 )
-GRACE_HELP = "Time for running requests to finish after SIGTERM or Ctrl-C."
-TILE_HELP = "Side of a tile: smaller ones need less memory, larger ones less time. 0: as large as free memory allows."
-AT_ONCE_HELP = "Requests processed at once; 0: as many as fit into memory, at most 4."
+GRACE_HELP = "Seconds to finish requests after SIGTERM or Ctrl-C."
+TILE_HELP = "Tile size: smaller tiles need less memory, larger ones less time; 0 is as large as memory allows."
+AT_ONCE_HELP = "Requests processed at the same time; 0: up to 4, by memory."
 
 
 def _limit(name: str, kind: str, text: str, least: float = 1) -> typer.models.OptionInfo:
@@ -34,9 +32,9 @@ def _limit(name: str, kind: str, text: str, least: float = 1) -> typer.models.Op
 
 def serve(
     host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on; 0.0.0.0 lets other machines in.")
+        str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on; 0.0.0.0 is every interface.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="Port; 0: any free one.")] = 8000,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="Port; 0 is a free port.")] = 8000,
     page: Annotated[bool, typer.Option("--page/--no-page", help=PAGE_HELP)] = True,
     api_key_file: Annotated[Path | None, typer.Option("--api-key-file", metavar="FILE", help=KEY_HELP)] = None,
     root_path: Annotated[str, typer.Option("--root-path", metavar="PATH", help=ROOT_HELP)] = "",
@@ -47,11 +45,15 @@ def serve(
     model: Annotated[
         str, typer.Option("-n", "--model", metavar="auto|NAME|FILE", rich_help_panel=o.NETWORK, help=MODEL_HELP)
     ] = "auto",
-    max_bytes: Annotated[int, _limit("--max-bytes", "N", "Largest file, in bytes (413).")] = 32 * 2**20,
-    max_pixels: Annotated[int, _limit("--max-pixels", "N", "Largest picture, in pixels (422).")] = 2**25,
-    max_result_pixels: Annotated[int, _limit("--max-result-pixels", "N", "Largest result, in pixels (422).")] = 2**27,
-    seconds: Annotated[float, _limit("--seconds", "S", "Longest request, waiting included (503).", 0.001)] = 600,
-    queue: Annotated[int, _limit("--queue", "N", "Longest queue (429).", 0)] = 32,
+    max_bytes: Annotated[int, _limit("--max-bytes", "N", "Maximum file size, in bytes (else 413).")] = 32 * 2**20,
+    max_pixels: Annotated[int, _limit("--max-pixels", "N", "Maximum picture size, in pixels (else 422).")] = 2**25,
+    max_result_pixels: Annotated[
+        int, _limit("--max-result-pixels", "N", "Maximum result size, in pixels (else 422).")
+    ] = 2**27,
+    seconds: Annotated[
+        float, _limit("--seconds", "S", "Maximum seconds per request, waiting included (else 503).", 0.001)
+    ] = 600,
+    queue: Annotated[int, _limit("--queue", "N", "Maximum number of waiting requests (else 429).", 0)] = 32,
     at_once: Annotated[int, _limit("--at-once", "N", AT_ONCE_HELP, 0)] = 0,
     tile: Annotated[
         int, typer.Option("-t", "--tile", min=0, metavar="PIXELS", rich_help_panel=o.SPEED, help=TILE_HELP)
@@ -62,8 +64,8 @@ def serve(
 ) -> None:
     """Serve a REST API and a web page.
 
-    Prints the address when it is ready.
-    After SIGTERM or Ctrl-C it refuses new requests, finishes those it has, and exits; a second one exits at once.
+    Prints the address when ready. After SIGTERM or Ctrl-C, it finishes running requests and exits; a second signal
+    exits at once.
     """
     _require_extra()
     os.environ.setdefault("VIPS_BLOCK_UNTRUSTED", "1")  # loaders that libvips itself calls unsafe for foreign files
@@ -97,7 +99,7 @@ def _require_extra() -> None:
 
 
 def _api_key(file: Path | None) -> str | None:
-    """The key from a file, else from the environment; never from the command line, which everybody can list."""
+    """The key from a file, else from the environment; never from the command line, which other users can see."""
     if file is None:
         key, origin = os.environ.get(KEY), KEY
         if key is None:
@@ -112,5 +114,5 @@ def _api_key(file: Path | None) -> str | None:
     key = key.strip()
     if len(key.splitlines()) != 1:
         found = "has several lines" if key else "is empty"
-        raise ConfigError(f"{origin}: {found}, where the API key should be: write that into it, or leave it out")
+        raise ConfigError(f"{origin}: the API key {found}: must be one line")
     return key

@@ -12,23 +12,20 @@ if TYPE_CHECKING:
     from elansr.training.recipe import Recipe
     from elansr.training.run_folder import LogEntry
 
-SET_HELP = (
-    "Put over a value of the recipe, such as schedule.steps=1000 or 'schedule.halve_at=[500, 800]'; may be given "
-    "several times."
-)
-TIME_HELP = "Do not train: time N steps of the recipe beside the way the authors' code computes them."
-RESUME_HELP = "auto goes on from the run's newest checkpoint if there is one; or name a checkpoint."
+SET_HELP = "Change a value of the recipe, such as schedule.steps=1000 or 'schedule.halve_at=[500, 800]'; repeatable."
+TIME_HELP = "Do not train; time N steps, and the same steps as computed by the authors' code."
+RESUME_HELP = "Checkpoint to continue from; auto is the newest one of the run, if any."
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file such as recipes/tiny_cpu.toml.")],
+    recipe: Annotated[Path, typer.Argument(help="Recipe, a TOML file such as recipes/tiny_cpu.toml.")],
     changes: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SET_HELP)] = None,
     resume: Annotated[str, typer.Option("--resume", metavar="auto|PATH", help=RESUME_HELP)] = "auto",
     time_steps: Annotated[int | None, typer.Option("--time-steps", min=1, metavar="N", help=TIME_HELP)] = None,
 ) -> None:
-    """Train a network as a recipe says.
+    """Train a network from a recipe.
 
-    Started again after an interrupt, it goes on from the last checkpoint. On several GPUs or machines:
+    After an interruption, run the same command to continue from the last checkpoint. On several GPUs:
     torchrun --nproc-per-node 4 -m elansr train RECIPE.toml
     """
     try:
@@ -52,7 +49,7 @@ def train(
                 resume=None if resume == "auto" else Path(resume),
             )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_go_on(settings)) from None
+        raise KeyboardInterrupt(_how_to_continue(settings)) from None
     if is_first_process():
         typer.echo(_summary(settings, weights, recipe))
 
@@ -62,16 +59,16 @@ def _line(entry: "LogEntry") -> str:
 
     if isinstance(entry, ValidationEntry):
         return f"step {entry.step}: validation {entry.val_psnr_y:.3f} dB PSNR-Y, sharpness {entry.sharpness or 0:.2f}"
-    bad = f", {entry.bad_steps} steps left out (not finite)" if entry.bad_steps else ""
+    bad = f", {entry.bad_steps} steps skipped (not finite)" if entry.bad_steps else ""
     return (
         f"step {entry.step}: loss {entry.loss:.5f}, learning rate {entry.learning_rate:.2e}, "
-        f"{entry.seconds_per_step:.2f} s a step, {entry.data_share:.1%} of it waiting for data{bad}"
+        f"{entry.seconds_per_step:.2f} s per step, {entry.data_share:.1%} waiting for data{bad}"
     )
 
 
-def _how_to_go_on(recipe: "Recipe") -> str:
+def _how_to_continue(recipe: "Recipe") -> str:
     newest = _newest_checkpoint(recipe)
-    return f"the same command goes on from {newest}" if newest else "there is no checkpoint yet"
+    return f"run the same command again to continue from {newest}" if newest else "there is no checkpoint yet"
 
 
 def _newest_checkpoint(recipe: "Recipe") -> Path | None:
@@ -82,11 +79,11 @@ def _newest_checkpoint(recipe: "Recipe") -> Path | None:
 
 
 def _summary(recipe: "Recipe", weights: Path, file: Path) -> str:
-    """Where the results are, and a command that trains twice as long from where this run ended."""
+    """The results, and a command that continues this run for as many steps again."""
     folder, steps = recipe.run.folder, recipe.schedule.steps
     longer = f"--set schedule.steps={2 * steps} --set {shlex.quote(f'run.folder={folder}_longer')}"
     resume = f"elansr train {shlex.quote(str(file))} --resume {shlex.quote(str(_newest_checkpoint(recipe)))} {longer}"
-    return f"best weights: {weights}\ncurves: {Path(folder) / 'curves.png'}\nto train on: {resume}"
+    return f"best weights: {weights}\ncurves: {Path(folder) / 'curves.png'}\nto train longer: {resume}"
 
 
 def _timed(recipe: "Recipe", steps: int) -> str:
@@ -95,11 +92,11 @@ def _timed(recipe: "Recipe", steps: int) -> str:
     ours, authors = time_steps(recipe, steps)
     rows = [
         f"{name:<14}{way.median:>9.3f}{min(way.seconds):>9.3f}{max(way.seconds):>9.3f}"
-        for name, way in (("elansr", ours), ("authors' way", authors))
+        for name, way in (("elansr", ours), ("authors' code", authors))
     ]
     settings = (
         f"{recipe.network.preset} x{recipe.network.scale}, batch {recipe.schedule.batch} of "
         f"{recipe.data.patch}x{recipe.data.patch}, {recipe.run.precision}, median of {steps} steps"
     )
-    head = f"{'seconds a step':<14}{'median':>9}{'least':>9}{'most':>9}"
+    head = f"{'seconds/step':<14}{'median':>9}{'min':>9}{'max':>9}"
     return "\n".join([settings, head, *rows, f"ratio of the medians: {authors.median / ours.median:.2f}"])

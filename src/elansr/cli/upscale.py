@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 import typer
-from typer.core import TyperCommand
 
 from elansr.cli import options as o
+from elansr.cli.usage import Command
 from elansr.errors import ConfigError, ElansrError
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 PLACE = re.compile(r"(\d{1,9}),(\d{1,9})", re.ASCII)
 MOST_DETAILED = "most-detailed"
-"""What `--preview` without a place means."""
-NOTHING_KEPT = "nothing is kept of a picture that was not finished; the same command starts over"
+"""The value of `--preview` without X,Y."""
+NOTHING_KEPT = "the unfinished picture was discarded; run the same command again to start over"
 
 
 def upscale(
@@ -52,9 +52,8 @@ def upscale(
 ) -> None:
     """Upscale pictures.
 
-    A single file that fails ends with exit code 2.
-    A run of several goes on past those that fail and ends with exit code 1.
-    Started again after an interrupt, it goes on where it was.
+    The exit code is 1 if some of several files failed, and 2 if a single file failed.
+    After an interruption, run the same command to continue.
     """
     existing = _existing(overwrite, skip_existing)
     if preview is not None:
@@ -97,18 +96,18 @@ def upscale(
             if not display.results:
                 raise
         except KeyboardInterrupt as stopped:
-            raise KeyboardInterrupt(_how_to_go_on(str(stopped), display, overwrite)) from None
+            raise KeyboardInterrupt(_how_to_continue(str(stopped), display, overwrite)) from None
         finally:
             if json and display.count:
                 typer.echo(to_json(display.results, display.kinds))
     raise typer.Exit(exit_code(display.results, display.single))
 
 
-class UpscaleCommand(TyperCommand):
-    """Lets `--preview` go without a value and inputs follow `-i`, which Typer has no options for."""
+class UpscaleCommand(Command):
+    """Accepts `--preview` without a value, and `-i` before inputs, which Typer cannot do."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Gives a `--preview` that no place follows the value `MOST_DETAILED`, and makes arguments of `-i`'s values."""
+        """Adds the value `MOST_DETAILED` to a `--preview` without X,Y, and removes `-i`."""
         args = [argument.removeprefix("--input=") for argument in args if argument not in ("-i", "--input")]
         for number in range(len(args), 0, -1):
             if args[number - 1] == "--preview" and not PLACE.fullmatch("".join(args[number : number + 1])):
@@ -126,13 +125,13 @@ def _preview(
     device: str,
     precision: str,
 ) -> None:
-    """Writes the preview of one photo and says where it is."""
+    """Writes the preview of one photo and prints its path."""
     from elansr.evaluation.preview import preview
     from elansr.text import shown
     from elansr.upscaling import TiledNetwork
 
     if len(inputs) > 1 or Path(inputs[0]).is_dir():
-        raise ConfigError("--preview: shows one photo: give one file")
+        raise ConfigError("--preview works on one photo: give one file")
     found = PLACE.fullmatch(place)
     if not found and place != MOST_DETAILED:
         raise ConfigError(f"--preview {place}: must be X,Y in pixels of the photo, such as 120,80, or nothing")
@@ -152,30 +151,30 @@ def _preview(
     typer.echo(f"{shown(target)}: {box.width}x{box.height} pixels around {middle}, enlarged x{scale}", err=True)
 
 
-def _how_to_go_on(kept: str, display: "Display", overwrite: bool) -> str:
-    """What an interrupted run leaves."""
+def _how_to_continue(kept: str, display: "Display", overwrite: bool) -> str:
+    """What an interrupted run leaves, and how to continue it."""
     if display.single:
         return kept or NOTHING_KEPT
-    done = f"{len(display.results)} of {display.count} files are done; the same command goes on from there"
+    done = f"{len(display.results)} of {display.count} files are done; run the same command again to continue"
     return done + (", without --overwrite" if overwrite else "")
 
 
 def _result(inputs: Sequence[str], output: str | None, json: bool) -> "str | BinaryIO | None":
-    """Where the result goes: to standard output for "-", and for what comes from standard input unless told otherwise.
+    """Where the result goes: standard output for "-", and by default for a picture from standard input.
 
     Raises:
-        ConfigError: standard output is a terminal, or takes a JSON document.
+        ConfigError: standard output is a terminal, or already used by --json.
     """
     if output != "-" and (output is not None or "-" not in inputs):
         return output
     if sys.stdout.isatty():
-        raise ConfigError("standard output is a terminal: redirect it to a file, or name one with -o")
+        raise ConfigError("standard output is a terminal: redirect it to a file, or use -o FILE")
     if json:
-        raise ConfigError("--json and a picture cannot both go to standard output: name a file with -o")
+        raise ConfigError("--json and the picture cannot both go to standard output: use -o FILE")
     return sys.stdout.buffer
 
 
 def _existing(overwrite: bool, skip_existing: bool) -> Literal["auto", "skip", "replace"]:
     if overwrite and skip_existing:
-        raise ConfigError("--overwrite and --skip-existing contradict each other: give one of them")
+        raise ConfigError("--overwrite and --skip-existing contradict each other: use one of them")
     return "replace" if overwrite else "skip" if skip_existing else "auto"

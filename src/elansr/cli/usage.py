@@ -1,4 +1,4 @@
-"""Mistakes in a command that was typed, each in one line: what is wrong, the rule, and where to look."""
+"""Mistakes in a command, each in one line: the value, the rule, and where to look."""
 
 import os
 import re
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from elansr.text import did_you_mean, shown
 
@@ -30,12 +31,28 @@ HINTS = {
     "-z": "the option is --scale",
     "-c": "the option is --quality",
     "--compress": "the option is --quality",
-    "--tile_pad": "leave it out: tiles overlap by as much as the network needs",
+    "--tile_pad": "omit it: tiles always overlap as much as the network needs",
     "--pre_pad": "the option is --margin",
-    "-v": "leave it out: a line about each result is always printed",
-    "--verbose": "leave it out: a line about each result is always printed",
+    "-v": "omit it: every result is always printed",
+    "--verbose": "omit it: every result is always printed",
 }
-"""What to type here in place of options of Real-ESRGAN, upscayl and their like."""
+"""Options of Real-ESRGAN, upscayl and similar programs, and what to use instead."""
+
+
+class Command(TyperCommand):
+    """A command whose help shows no type for flags; Typer would print `<bool>`."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters, `--help` included."""
+        return without_bool(super().get_params(ctx))
+
+
+def without_bool(parameters: list[Any]) -> list[Any]:
+    """Sets an empty type for all flags."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
 
 
 def usage_line(error: Any) -> str:
@@ -52,14 +69,14 @@ def usage_line(error: Any) -> str:
         return message[:1].lower() + message[1:]
     names = [*(name for name in parameter.opts if name.startswith("--")), parameter.metavar]
     if kind == "MissingParameter":
-        return f"{names[0]}: is missing: see {command} --help"
+        return f"{names[0]}: missing: see {command} --help"
     details: list[Any] = getattr(error.__cause__, "errors", list)()
     value = f" {shown(str(details[0]['input']))}" if details else ""
     return f"{names[0]}{value}: {_plain(message)}"
 
 
 def no_such_command(name: str, known: Iterable[str]) -> str:
-    """What to type in place of a command that does not exist; often it is a picture."""
+    """What to type instead of a command that does not exist; often it is a picture."""
     if os.path.exists(name) or "://" in name or os.path.splitext(name)[1]:
         command = "video" if name.lower().endswith(VIDEOS) else "upscale"
         return f"{shown(name)}: not a command: to upscale it, type elansr {command} {shlex.quote(name)}"
@@ -67,7 +84,7 @@ def no_such_command(name: str, known: Iterable[str]) -> str:
 
 
 def _plain(message: str) -> str:
-    """A rule in the words of Pydantic, which checks values for Typer, in ours."""
+    """Rewrites the message of Pydantic, which checks values for Typer."""
     rule = re.sub(r", unable to parse.*", "", message.removeprefix("Value error, "))
     rule = (
         rule.replace("Input should be", "must be")

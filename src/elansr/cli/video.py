@@ -17,22 +17,24 @@ if TYPE_CHECKING:
     from elansr.video import Encoding, VideoFile, VideoResult
 
 OUTPUT_HELP = "File to write: .mp4, .mov, .mkv or .webm. Default: clip_x2.mp4 beside clip.mp4."
-SCALE_HELP = "Scale of the network. Default: 2, or that of the weights that -n names."
+SCALE_HELP = "Scale of the network. Default: that of the weights, or 2."
 MODEL_HELP = (
-    "Released weights, see `elansr info`, a weights file, or what `elansr export` wrote. auto: -real weights if the "
-    "scale has them; those for clean pictures otherwise, and for lossless codecs."
+    "Released weights (see `elansr info`), a weights file or an exported file. auto: -real weights if the scale has "
+    "them, except for a lossless codec whose first frames are neither noisy nor soft; otherwise elan-light."
 )
 CODEC_HELP = (
-    "Encoder, by FFmpeg's name: libx264, libx265, libsvtav1, libvpx-vp9, ffv1 ... "
-    "auto: libvpx-vp9 for .webm, else libx264."
+    "Encoder, by FFmpeg's name, such as libx264, libx265, libsvtav1, libvpx-vp9 or ffv1. auto: libvpx-vp9 for .webm, "
+    "else libx264."
 )
-CRF_HELP = "Constant rate factor: lower is better and larger. Default: 18 for libx264."
+CRF_HELP = "Quality: lower is better and larger. Default: 18 for libx264."
 PRESET_HELP = "Encoder preset, such as slow. Default: medium for libx264."
-PIX_FMT_HELP = "Pixel format. Default: the input's depth and chroma if the encoder takes them."
+PIX_FMT_HELP = (
+    "Pixel format, by FFmpeg's name. Default: the input's bit depth and chroma, if the encoder supports them."
+)
 
 
 def video(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video file.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="PATH", rich_help_panel=o.RESULT, help=OUTPUT_HELP)
     ] = None,
@@ -63,7 +65,7 @@ def video(
 ) -> None:
     """Upscale a video.
 
-    Every frame keeps its time; audio and subtitles are copied.
+    Frame times are kept; audio and subtitles are copied.
     After an interruption, run the same command to continue.
     """
     try:
@@ -101,7 +103,7 @@ def video(
 
 
 def _beside(source: Path, scale: int) -> Path:
-    """clip.mp4 -> clip_x2.mp4; a container that is not written becomes Matroska, which takes everything."""
+    """clip.mp4 -> clip_x2.mp4; other containers become Matroska, which can hold everything."""
     from elansr.video import CONTAINERS
 
     suffix = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
@@ -111,7 +113,7 @@ def _beside(source: Path, scale: int) -> Path:
 def _run(
     source: "VideoFile", target: Path, upscaler: "TiledNetwork", encoding: "Encoding", overwrite: bool
 ) -> "VideoResult":
-    """Upscales with a progress bar that counts frames."""
+    """Upscales and shows a progress bar of frames."""
     from elansr.cli.progress import ProgressBars
     from elansr.video import upscale_video
 

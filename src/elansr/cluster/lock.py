@@ -60,8 +60,8 @@ class OutputLock:
         if self.is_lost:
             who = f"{str(self._other.get('node')).partition(' ')[0]}, process {self._other.get('process')}"
             way_out = "wait for it, or choose another output"
-            gone = f"if it is gone, wait {OLD / 60:g} minutes or delete {self._output.shown(NAME)}"
-            raise BusyError(f"{self._output.url}: another run is at work there ({who}): {way_out}; {gone}")
+            gone = f"if that run has died, wait {OLD / 60:g} minutes or delete {self._output.shown(NAME)}"
+            raise BusyError(f"{self._output.url}: another run uses this output ({who}): {way_out}; {gone}")
 
     def renew(self) -> None:
         """Writes the note, unless another run is at work."""

@@ -126,7 +126,7 @@ class Manifest:
         if not self._output.exists(SETTINGS):
             taken = min(results, default=NAME if self._output.exists(NAME) else None)
             if taken:
-                unknown = f"{taken} is there already and no run of elansr batch is on record"
+                unknown = f"contains {taken}, but no manifest of elansr batch"
                 raise ConfigError(f"{self._output.url}: {unknown}: choose another output or `overwrite=True`")
             return {}
         self._require_equal(self._settings(), settings)
@@ -187,13 +187,15 @@ class Manifest:
         if changed:
             name = changed[0]
             raise ConfigError(
-                f"{self._output.url}: its results were made with {name} {before.get(name)!r}, not {wanted[name]!r}: "
-                "choose another output, or start over with `overwrite=True`"
+                f"{self._output.url}: made with {name} {before.get(name)!r}, not {wanted[name]!r}: "
+                "choose another output, or `overwrite=True`"
             )
 
 
 def _damaged(name: str) -> ConfigError:
-    return ConfigError(f"{name}: damaged, or of another version of elansr: choose another output or `overwrite=True`")
+    return ConfigError(
+        f"{name}: damaged, or written by another version of elansr: choose another output or `overwrite=True`"
+    )
 
 
 def _to_parquet(rows: Sequence[ManifestRow]) -> bytes:

@@ -117,9 +117,11 @@ def fitted(resources: Resources, device: str) -> Resources:
     if gpus:
         room = min(room, int(there.get("GPU", 0) / gpus + 1e-6))
     if room < 1:
-        asked = f"{resources.cpus} CPU(s) and {gpus:g} GPU(s) for a worker"
+        asked = f"{resources.cpus} CPU(s) and {gpus:g} GPU(s)"
         has = f"{there.get('CPU', 0):g} and {there.get('GPU', 0):g}"
-        raise DeviceError(f"{asked}: the cluster has {has}; ask for less with `cpus_per_worker` or `gpus_per_worker`")
+        raise DeviceError(
+            f"a worker needs {asked}, but the cluster has {has}: use smaller `cpus_per_worker` or `gpus_per_worker`"
+        )
     return Resources(min(room, resources.workers or room), resources.cpus, gpus)
 
 
@@ -209,7 +211,7 @@ def _require_answer(address: str | None) -> None:
     try:
         socket.create_connection((host, int(port)), REACH).close()
     except (OSError, OverflowError) as error:
-        raise ConfigError(f"{_called(address)}: nothing answers there ({error}): check the address") from error
+        raise ConfigError(f"{_called(address)}: no connection ({error}): check the address") from error
 
 
 def _ours(error: BaseException) -> ElansrError:
@@ -219,7 +221,9 @@ def _ours(error: BaseException) -> ElansrError:
         if isinstance(cause, ElansrError):
             return cause
         cause = getattr(cause, "cause", None) or cause.__cause__
-    return _GaveUpError(f"the cluster gave up: {_line(error)}: see the logs of Ray on its machines; run again to go on")
+    return _GaveUpError(
+        f"the cluster failed: {_line(error)}: see the Ray logs on its machines; run the same command again to continue"
+    )
 
 
 def _remedy(address: str | None) -> str:
@@ -228,7 +232,7 @@ def _remedy(address: str | None) -> str:
         return "start one with `ray start --head`"
     if address != "auto" and ":" not in address:
         return "give auto or HOST:PORT"
-    return "start one with `ray start --head`; if it runs, it may want a token: set RAY_AUTH_MODE=token"
+    return "start one with `ray start --head`; if it is running, it may require a token: set RAY_AUTH_MODE=token"
 
 
 def _called(address: str | None) -> str:
@@ -241,7 +245,10 @@ def _line(error: BaseException) -> str:
     return lines[-1][:300] if lines else type(error).__name__
 
 
-ENDED = "error: elansr batch was ended from outside, or by Ray because its cluster is gone: run it again to go on\n"
+ENDED = (
+    "error: elansr batch was killed by another program, or by Ray after it lost its cluster: run the same command "
+    "again to continue\n"
+)
 _WATCH = "import sys; sys.stdin.buffer.read() or sys.stderr.write(sys.argv[1])"
 
 

@@ -77,7 +77,7 @@ def plan(
     place.require_place()
     store, items, left_out = find(resolved(source), columns)
     if store.url == place.url:
-        raise ConfigError(f"{place.url}: is the input too: choose another folder for the results")
+        raise ConfigError(f"{place.url}: is also the input: choose another folder for the results")
     inside = f"{place.url.removeprefix(store.url + '/')}/" if place.url.startswith(store.url + "/") else None
     items = [item for item in items if not (inside and item.key.startswith(inside))]
     upscalers = settings.upscalers("cpu")

@@ -82,10 +82,10 @@ def find(url: str, columns: Columns) -> tuple[Store, list[Item], dict[str, int]]
     if tables and (columns.image or columns.key or not pictures):
         return store, [item for name in tables for item in _in_parquet(store, name, columns)], {}
     if columns.image or columns.key:
-        raise ConfigError(f"{shown(url)}: no {PARQUET} file for the column asked for: check the address")
+        raise ConfigError(f"{shown(url)}: no {PARQUET} file: check the address, or omit the column")
     if not pictures:
         store.require_folder()
-        raise ConfigError(f"{shown(url)}: no pictures and no {PARQUET} files were found there: check the name")
+        raise ConfigError(f"{shown(url)}: contains no pictures and no {PARQUET} files: check the name")
     items = [Item(name, store.shown(name), _path(store, name), "", size) for name, size in pictures.items()]
     return store, items, dict(Counter(kind for name in visible if (kind := unread_kind(name))))
 
@@ -99,12 +99,10 @@ def planned(items: Sequence[Item], suffix: str, extension: str, output: Store | 
         extension: ending of the results; "auto" keeps that of the key, or takes .png where that is no picture's.
     """
     if "/" in suffix or "\\" in suffix:
-        raise ConfigError(f"suffix {suffix!r}: must not name a folder: give the folder as the output")
+        raise ConfigError(f"suffix {suffix!r}: must not contain a folder: use the output for that")
     repeated = {key for key, count in Counter(item.key for item in items).items() if count > 1}
     if repeated:
-        raise ConfigError(
-            f"key {shown(min(repeated))!r} is there more than once: name a key column without repetitions"
-        )
+        raise ConfigError(f"key {shown(min(repeated))!r} occurs more than once: choose a key column with unique values")
     named = [_with_target(item, suffix, extension) for item in items]
     first: dict[str, Item] = {}
     return [_judged(item, first.setdefault(item.target, item), output) for item in named]
@@ -133,7 +131,7 @@ class ParquetCells:
         value = cells[item.row].as_py()
         content = value.get("bytes") if isinstance(value, dict) else value
         if not content:
-            raise PictureError(f"{item.source}: the cell is empty; leave the row out or fill it")
+            raise PictureError(f"{item.source}: the cell is empty: remove or fill the row")
         return bytes(content)
 
     def _group(self, path: str, number: int) -> Any:
@@ -212,7 +210,7 @@ def _opened(store: Store, path: str, name: str) -> Iterator[Any]:
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ConfigError(
-            f"{store.shown(name)}: not a complete Parquet file ({one_line(error)}): write it again"
+            f"{store.shown(name)}: incomplete or not a Parquet file ({one_line(error)}): write it again"
         ) from error
 
 
@@ -222,8 +220,8 @@ def _image_column(schema: Any, wanted: str | None, where: str) -> str:
         return str(fits[0])
     if wanted in fits:
         return str(wanted)
-    asked = "no column of bytes" if wanted is None else f"column {wanted!r} is not one of bytes"
-    raise ConfigError(f"{where}: {asked}; {_names(schema)}: name one that holds picture files as `image_column`")
+    asked = "no column of bytes" if wanted is None else f"column {wanted!r} does not contain bytes"
+    raise ConfigError(f"{where}: {asked}; {_names(schema)}: set `image_column` to the one with picture files")
 
 
 def _may_hold_pictures(kind: Any) -> bool:
@@ -233,7 +231,7 @@ def _may_hold_pictures(kind: Any) -> bool:
 
 
 def _names(schema: Any) -> str:
-    return f"there are {', '.join(schema.names)}"
+    return f"the columns are {', '.join(schema.names)}"
 
 
 def _with_target(item: Item, suffix: str, extension: str) -> Item:
@@ -241,7 +239,7 @@ def _with_target(item: Item, suffix: str, extension: str) -> Item:
     try:
         f"{item.key}{item.source}".encode()
     except UnicodeEncodeError:
-        problem = f"{shown(item.source)}: a name that is not UTF-8: rename it (convmv renames whole folders)"
+        problem = f"{shown(item.source)}: the name is not UTF-8: rename it (convmv renames whole folders)"
         return replace(item, key=ascii(item.key)[1:-1], source=ascii(item.source)[1:-1], problem=problem)
     return replace(item, target=_target(item.key, suffix, extension))
 
@@ -261,11 +259,10 @@ def _judged(item: Item, first: Item, output: Store | None) -> Item:
     if not item.target or path.is_absolute() or ".." in path.parts or "\0" in item.key or path.parts[0] == STATE:
         problem = f"{shown(item.key)!r} cannot be the path of a result in a folder: rename it"
     elif first is not item:
-        problem = (
-            f"{shown(item.source)}: would be written to {shown(item.target)}, as {shown(first.source)} is: rename one"
-        )
+        other = f"{shown(item.target)}, like {shown(first.source)}"
+        problem = f"{shown(item.source)}: would be written to {other}: rename one of them"
     elif output is not None and not output.takes_name(item.target):
-        problem = f"{shown(item.source)}: its result would have a name too long for the disk: choose a shorter suffix"
+        problem = f"{shown(item.source)}: the name of the result would be too long: choose a shorter suffix"
     else:
         return item
     return replace(item, problem=problem)

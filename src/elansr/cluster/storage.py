@@ -88,18 +88,18 @@ class Store:
     def require_place(self) -> None:
         """Raises a PictureError if, as far as can be seen from here, nothing can be written below the root."""
         if self.scheme in _LINKED:
-            raise PictureError(f"{shown(self.url)}: nothing can be written there: name a folder or a bucket")
+            raise PictureError(f"{shown(self.url)}: cannot be written: choose a folder or a bucket")
         if self.is_file():
-            raise PictureError(f"{shown(self.url)}: is a file: name a folder for the results")
+            raise PictureError(f"{shown(self.url)}: is a file: choose a folder for the results")
         if "\\ud" in ascii(self.url):  # bytes that Python could not decode: Ray takes text
-            raise PictureError(f"{shown(self.url)}: a name that is not UTF-8: choose another folder")
+            raise PictureError(f"{shown(self.url)}: the name is not UTF-8: choose another folder")
         if not self.local:
             return
         there = next(path for path in (Path(self.root), *Path(self.root).parents) if os.path.lexists(path))
         if not there.is_dir():
-            raise PictureError(f"{shown(self.url)}: {shown(there)} is a file: name a folder for the results")
+            raise PictureError(f"{shown(self.url)}: {shown(there)} is a file: choose a folder for the results")
         if not os.access(there, os.W_OK | os.X_OK):
-            raise PictureError(f"{shown(self.url)}: {shown(there)} may not be written: choose another folder")
+            raise PictureError(f"{shown(self.url)}: no permission to write to {shown(there)}: choose another folder")
 
     def takes_name(self, name: str) -> bool:
         """Whether the name of an object is short enough, as far as can be seen before it is written."""
@@ -107,7 +107,7 @@ class Store:
 
     def is_file(self) -> bool:
         """Whether the root is no folder, but an object."""
-        with _complaints(self.url, "cannot be looked for"):
+        with _complaints(self.url, "cannot be read"):
             return bool(self.files.isfile(self.root))
 
     def _named(self, found: dict[str, Any]) -> dict[str, int]:
@@ -121,7 +121,7 @@ class Store:
 
     def exists(self, name: str) -> bool:
         """Whether an object is there."""
-        with _complaints(self.shown(name), "cannot be looked for"):
+        with _complaints(self.shown(name), "cannot be read"):
             return bool(self.files.exists(self.path(name)))
 
     def read(self, name: str) -> bytes:
@@ -174,13 +174,13 @@ def fetch(store: Store, path: str, file: Path) -> None:
     Raises:
         PictureError: it is not there, or cannot be read.
     """
-    with _complaints(_named(store, path), "cannot be fetched"):
+    with _complaints(_named(store, path), "cannot be downloaded"):
         _tried(lambda: store.files.get_file(path, str(file)))
 
 
 def fetch_bytes(store: Store, path: str) -> bytes:
     """As `fetch`, without a file."""
-    with _complaints(_named(store, path), "cannot be fetched"):
+    with _complaints(_named(store, path), "cannot be downloaded"):
         return bytes(_tried(lambda: store.files.cat_file(path)))
 
 
@@ -213,12 +213,16 @@ def _filesystem(url: str, scheme: str) -> tuple[Any, str]:
             try:
                 files, root = arrow.FileSystem.from_uri(url)
             except (OSError, ValueError) as error:  # a ValueError: pyarrow does not know the scheme either
-                why = f"; pyarrow, which needs no package: {one_line(error)}" if isinstance(error, OSError) else ""
-                raise MissingExtraError(f"{url}: {missing}: pip install what it names{why}") from error
+                why = (
+                    f"; pyarrow, which needs no other package, says: {one_line(error)}"
+                    if isinstance(error, OSError)
+                    else ""
+                )
+                raise MissingExtraError(f"{url}: {missing}: install that package{why}") from error
             return ArrowFSWrapper(files), root
         except ValueError as error:
-            known = "a folder, or file://, s3://, gs://, http:// or another that fsspec knows"
-            raise ConfigError(f"{url}: {error}: name {known}") from error
+            known = "a folder, or a URL that fsspec supports, such as s3://, gs:// or http://"
+            raise ConfigError(f"{url}: {error}: must be {known}") from error
 
 
 def _tried(work: Callable[[], Any], tries: int = TRIES) -> Any:
@@ -242,7 +246,9 @@ def _complaints(url: str, what: str) -> Iterator[None]:
     except (PictureError, ConfigError, MissingExtraError):
         raise
     except FileNotFoundError as error:
-        raise PictureError(f"{shown(url)}: no such file or folder; check the name") from error
+        raise PictureError(f"{shown(url)}: no such file or folder: check the name") from error
     except Exception as error:
-        way_out = "check the address, the credentials and the network" if "://" in url else "check the path and disk"
+        way_out = (
+            "check the address, the credentials and the network" if "://" in url else "check the path and the disk"
+        )
         raise PictureError(f"{shown(url)}: {what} ({reason(error)}); {way_out}") from error

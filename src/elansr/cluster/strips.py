@@ -67,7 +67,7 @@ class SplitPicture:
     def __init__(self, file: Path, item: Item, output: Store, settings: Settings) -> None:
         stream = open_picture(file, name=item.source)
         if stream.obstacle:
-            raise PictureError(f"{item.source}: the file has changed since it was looked at; run again")
+            raise PictureError(f"{item.source}: the file changed during the run: run the same command again")
         self._stream = stream
         self._output, self._settings, self._item = output, settings, item
         self._shape: tuple[int, int, int] = stream.picture.pixels.shape
@@ -109,7 +109,9 @@ class SplitPicture:
         self._gather(rows)
         if rows.stat().st_size != page.nbytes:
             self.delete()
-            raise PictureError(f"{self._item.source}: its shares were not whole; run again to make them anew")
+            raise PictureError(
+                f"{self._item.source}: its intermediate files were incomplete: run the same command again"
+            )
         picture = self._stream.picture.with_pages([page])
         planes, name = [Plane(rows, channels)], job.target_name
         write_rows(planes, picture, job.target, quality=quality, overwrite=True, name=name, progress=no_progress)
@@ -148,7 +150,9 @@ class SplitPicture:
                 upscaler.strips([rows], self._shape, dtype, no_progress, after), start=first + 1
             ):
                 if strip.resume_point.tile != tile:
-                    raise DeviceError(f"{self._item.source}: no memory for tiles of {tile}: give a smaller `tile`")
+                    raise DeviceError(
+                        f"{self._item.source}: not enough memory for tiles of {tile} pixels: use a smaller `tile`"
+                    )
                 yield strip.parts[0]
                 if done == stop < len(tops):
                     return

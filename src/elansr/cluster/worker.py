@@ -32,7 +32,7 @@ from elansr.upscaling import Alone, DecodedFile, FileResult, FileStages, Job, Op
 
 ATTEMPTS = 2
 """How many workers may die of one picture, after the one that died of its chunk."""
-KILLED = f"killed its worker {ATTEMPTS} times: too large for the memory, or it crashes a decoder"
+KILLED = f"killed its worker {ATTEMPTS} times: it needs too much memory, or crashes a decoder"
 FETCHERS = 8
 """Pictures of a chunk that are fetched at once."""
 LARGE_FILE = 2**26
@@ -264,7 +264,7 @@ class Worker:
 
         def begun() -> ManifestRow | None:
             if self._begin(name) > ATTEMPTS:
-                raise PictureError(f"{item.source}: {KILLED}; give a smaller `tile`")
+                raise PictureError(f"{item.source}: {KILLED}; use a smaller `tile`")
             data = self.fetched(item, job.source)
             if data is not None:
                 job.source.write_bytes(data)  # it is read in rows
@@ -285,7 +285,7 @@ class Worker:
             return rows[0]
         attempt = self._begin(name)
         if attempt > ATTEMPTS:
-            row = self.row(item, "failed", f"{item.source}: {KILLED}; try it alone with elansr upscale")
+            row = self.row(item, "failed", f"{item.source}: {KILLED}; try it with elansr upscale")
         else:
             [row] = self.pictures([item], attempt + 1)
         self.manifest.write_part(name, [row])
@@ -315,8 +315,8 @@ class Worker:
         """Folders of one machine are no use to the others."""
         for store in (self.source, self.output):
             if store.local and not os.path.isdir(store.root):
-                where = f"the machine {platform.node()} does not see this folder"
-                raise PictureError(f"{shown(store.root)}: {where}: name one that all machines of the cluster share")
+                where = f"the machine {platform.node()} cannot see this folder"
+                raise PictureError(f"{shown(store.root)}: {where}: use a folder that all machines share")
 
 
 def _clear(folder: Path, status: Status) -> None:

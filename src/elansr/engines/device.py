@@ -35,10 +35,10 @@ def pick_device(name: str = "auto") -> str:
     if name == "auto":
         return _gpu() or "cpu"
     if not isinstance(name, str):
-        raise DeviceError(f"unknown device {name!r}: use auto, cpu, cuda, cuda:N or mps")
+        raise DeviceError(f"unknown device {name!r}: must be auto, cpu, cuda, cuda:N or mps")
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and not (kind == "cuda" and index.isdecimal())):
-        raise DeviceError(f"unknown device {name!r}: use auto, cpu, cuda, cuda:N or mps")
+        raise DeviceError(f"unknown device {name!r}: must be auto, cpu, cuda, cuda:N or mps")
     if kind == "cpu":
         return name
     torch = require_torch(f"device {name!r}")
@@ -65,7 +65,7 @@ def pick_precision(name: str, device: str) -> str:
             return "fp16"
         return "bf16" if device == "cpu" and native.level() == "avx512bf16" else "fp32"
     if name not in PRECISIONS:
-        raise DeviceError(f"unknown precision {name!r}: use auto, {', '.join(PRECISIONS)}")
+        raise DeviceError(f"unknown precision {name!r}: must be auto, {', '.join(PRECISIONS)}")
     return name
 
 
@@ -137,11 +137,11 @@ def torchvision_remedy(error: Exception, extra: str) -> str:
         extra: that brings it.
     """
     if isinstance(error, ModuleNotFoundError):
-        return f"pip install '.[{extra}]' in elansr's folder, with the torchvision that belongs to your torch"
+        return f"pip install '.[{extra}]' in elansr's folder, with the torchvision that matches your torch"
     found = f" {sys.modules['torch'].__version__}" if "torch" in sys.modules else ""
     return (
-        f"torchvision does not belong to your torch{found}: `pip uninstall torchvision`, then install both together, "
-        "with the command that PyTorch's install page gives"
+        f"torchvision does not match your torch{found}: uninstall torchvision, then install both together with the "
+        "command from PyTorch's website"
     )
 
 

@@ -93,7 +93,7 @@ def open_engine(
 
     if isinstance(model, (str, os.PathLike)) and choose(model, engine) != "torch":
         if strength is not None:
-            raise ConfigError(f"{model}: an exported file has no strength: leave it out")
+            raise ConfigError(f"{model}: an exported file has no strength: omit it")
         exported = open_exported(Path(model), device)
         exported.require_scale(scale)
         exported.require(precision, closed)
@@ -117,7 +117,7 @@ def _inference_form(model: str | os.PathLike[str] | ELAN, scale: int | None, str
 
         return read_interpolated(model, scale, strength)
     if strength is not None:
-        raise ConfigError("a network has no strength: leave it out, or give the name of released weights or a file")
+        raise ConfigError("a network has no strength: omit it, or give released weights or a file")
     from elansr.weights.contents import require_network
 
     require_network(model, "must be the name of released weights, the path of a weights file, or an elansr ELAN")

@@ -54,7 +54,7 @@ def choose(model: str | os.PathLike[str], engine: str) -> EngineName:
         raise ConfigError(f"engine {engine!r}: must be {', '.join(get_args(EngineName))}")
     found = ENGINE_OF_SUFFIX.get(Path(model).suffix.lower(), "torch")
     if Path(model).suffix.lower() in EXPORTED and found == "torch":
-        raise ConfigError(f"{model}: is for PyTorch programs, not for elansr: name the weights, they do the same")
+        raise ConfigError(f"{model}: pt2 files are for other PyTorch programs: use the weights instead")
     if engine in ("auto", found):
         return found
     if found == "torch":
@@ -63,9 +63,7 @@ def choose(model: str | os.PathLike[str], engine: str) -> EngineName:
             f"{named}`engine={engine}` runs files of `elansr export`: first "
             f"`elansr export {name} --to {engine} -o {_example(engine)}`, then name {_example(engine)} as the model"
         )
-    raise ConfigError(
-        f"{model}: a file for `engine={found}`, not for {engine}: leave `engine` out, or name another file"
-    )
+    raise ConfigError(f"{model}: a file for `engine={found}`, not for {engine}: omit `engine`, or choose another file")
 
 
 def open_exported(path: Path, device: str = "auto") -> "FileEngine":
@@ -129,7 +127,7 @@ class FileEngine:
     def require_scale(self, scale: int | None) -> None:
         """Refuses another scale than the model's, with a WeightsError."""
         if scale not in (None, self.config.scale):
-            raise WeightsError(f"{self.path}: exported for x{self.config.scale}, not x{scale}: leave the scale out")
+            raise WeightsError(f"{self.path}: exported for x{self.config.scale}, not x{scale}: omit the scale")
 
     def require(self, precision: str, closed: bool) -> None:
         """Refuses what was decided otherwise when the file was written.
@@ -140,13 +138,11 @@ class FileEngine:
         exported, border = self.exported, "closed" if self.exported.closed else "cyclic"
         if precision not in ("auto", exported.precision):
             raise ConfigError(
-                f"{self.path}: exported in {exported.precision}, not {precision}: leave `precision` out, or export it "
+                f"{self.path}: exported in {exported.precision}, not {precision}: omit `precision`, or export it "
                 f"with `precision={precision}`"
             )
         if closed != exported.closed:
-            raise ConfigError(
-                f"{self.path}: exported with {border} borders: give `border={border}`, or export it with the other"
-            )
+            raise ConfigError(f"{self.path}: exported with {border} borders: use `border={border}`, or export it again")
 
     def _run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         batch, colors, height, width = x.shape
@@ -158,14 +154,14 @@ class FileEngine:
             raise DeviceError(f"{self.path}: failed on {width}x{height} pixels ({one_line(error)})") from error
         expected = batch, colors, height * self.config.scale, width * self.config.scale
         if result.shape != expected:
-            raise DeviceError(f"{self.path}: gives {result.shape} where {expected} was expected: export it again")
+            raise DeviceError(f"{self.path}: returned {result.shape} instead of {expected}: export it again")
         return result
 
     def _extent(self, height: int, width: int) -> tuple[int, int]:
         rows, columns = self.exported.extent(height, width)
         if height > rows or width > columns:
             raise PictureError(
-                f"a tile of {width}x{height} pixels: {self.path} was exported for {columns}x{rows}: give a smaller "
+                f"a tile of {width}x{height} pixels: {self.path} was exported for {columns}x{rows}: use a smaller "
                 "`tile`, or export it without `size`"
             )
         return rows, columns
@@ -183,7 +179,7 @@ def _open_onnx(path: Path, device: str) -> tuple[str, "ExportMetadata", Infer]:
             str(path), options, providers=["CPUExecutionProvider"] if found == "cpu" else [cuda, "CPUExecutionProvider"]
         )
     except Exception as error:
-        raise WeightsError(f"not read by ONNX Runtime ({one_line(error)}): export it again") from error
+        raise WeightsError(f"ONNX Runtime cannot read it ({one_line(error)}): export it again") from error
     if found != "cpu" and _CUDA not in session.get_providers():
         if device != "auto":
             raise DeviceError(f"device {found}: ONNX Runtime cannot start CUDA there: use `device=cpu`")
@@ -196,7 +192,7 @@ def _onnx_device(device: str, providers: list[str]) -> str:
     """What a name means, "cpu" or "cuda:N", among what this ONNX Runtime has."""
     name, _, number = device.partition(":")
     if name not in ("auto", "cpu", "cuda", "mps") or (number and not (name == "cuda" and number.isdecimal())):
-        raise DeviceError(f"unknown device {device!r}: use auto, cpu, cuda or cuda:N")
+        raise DeviceError(f"unknown device {device!r}: must be auto, cpu, cuda or cuda:N")
     if name == "cpu" or (name == "auto" and _CUDA not in providers):
         return "cpu"
     if name == "mps" or _CUDA not in providers:
@@ -206,7 +202,7 @@ def _onnx_device(device: str, providers: list[str]) -> str:
 
 def _open_openvino(path: Path, device: str) -> tuple[str, "ExportMetadata", Infer]:
     if device not in ("auto", "cpu"):
-        raise DeviceError(f"device {device!r}: OpenVINO runs on the CPU here: use `device=cpu`")
+        raise DeviceError(f"device {device!r}: OpenVINO runs only on the CPU: use `device=cpu`")
     openvino = _imported("openvino", "openvino")
     try:
         core = openvino.Core()
@@ -220,7 +216,7 @@ def _open_openvino(path: Path, device: str) -> tuple[str, "ExportMetadata", Infe
         }
         compiled = core.compile_model(model, "CPU", settings)
     except RuntimeError as error:
-        raise WeightsError(f"not read by OpenVINO ({one_line(error)}): export it again") from error
+        raise WeightsError(f"OpenVINO cannot read it ({one_line(error)}): export it again") from error
     return "cpu", exported, lambda x: compiled(x)[0].copy()
 
 
@@ -286,7 +282,7 @@ class ExportMetadata:
             values["size"] = values["size"] and tuple(values["size"])
             return _checked(cls(config=config, **values))
         except (KeyError, ValueError, TypeError, AttributeError, WeightsError) as error:
-            raise WeightsError("not a model that `elansr export` wrote: export it again") from error
+            raise WeightsError("not written by `elansr export`: export it again") from error
 
     def extent(self, height: int, width: int) -> tuple[int, int]:
         """Height and width that the model is given for so many pixels: whole windows, or the one size it takes."""
@@ -300,5 +296,5 @@ def _checked(found: ExportMetadata) -> ExportMetadata:
     height, width = found.size or (found.config.multiple,) * 2
     whole = all(type(side) is int and side > 0 and side % found.config.multiple == 0 for side in (height, width))
     if not whole or any(type(getattr(found, name)) is not kind for name, kind in kinds.items()):
-        raise ValueError(f"{found}: a wrong type or size")
+        raise ValueError(f"wrong type or size: {found}")
     return found

@@ -36,5 +36,5 @@ def _require_enough(stream: BinaryIO, image: Any) -> None:
     size = stream.seek(0, io.SEEK_END)
     if image.size[0] * image.size[1] > 128 * size:
         width, height = image.size
-        text = f"damaged: {width} x {height} pixels do not come from a BMP of {size:,} bytes"
+        text = f"damaged: {width} x {height} pixels do not fit into a BMP of {size:,} bytes"
         raise PictureError(f"{text}; copy or download it again")

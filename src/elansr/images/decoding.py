@@ -136,10 +136,12 @@ def in_samples(image: Any) -> Any:
     image = _as_rgb(image)
     if image.format not in ("uchar", "ushort"):
         raise PictureError(
-            f"samples of type {image.format}; 8 and 16 bits unsigned are read: convert it to a 16-bit TIFF first"
+            f"samples of type {image.format}, but must be 8 or 16 bits unsigned; convert it to a 16-bit TIFF first"
         )
     if image.bands > 4:
-        raise PictureError(f"{image.bands} channels, where RGB and alpha are 4; flatten or split it first")
+        raise PictureError(
+            f"{image.bands} channels, but at most 4 (RGB and alpha) are supported; flatten or split it first"
+        )
     return image
 
 

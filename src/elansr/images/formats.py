@@ -76,7 +76,7 @@ def format_of_suffix(path: str | os.PathLike[str]) -> FormatName:
     if suffix.lower() in SUFFIXES:
         return SUFFIXES[suffix.lower()]
     known = " ".join(SUFFIXES)
-    found = f"'{suffix}' is not a suffix elansr writes" if suffix else "the name has no suffix"
+    found = f"elansr cannot write '{suffix}'" if suffix else "the name has no file extension"
     raise PictureError(f"{shown(path)}: {found}; use one of {known}")
 
 
@@ -88,9 +88,7 @@ def format_named(name: str) -> FormatName:
     """
     suffix = f".{name.lower().removeprefix('.')}"
     if suffix not in SUFFIXES:
-        raise PictureError(
-            f"'{name}' is not a format elansr writes; use one of {', '.join(dict.fromkeys(SUFFIXES.values()))}"
-        )
+        raise PictureError(f"elansr cannot write '{name}'; use one of {', '.join(dict.fromkeys(SUFFIXES.values()))}")
     return SUFFIXES[suffix]
 
 
@@ -147,8 +145,8 @@ def sniff(head: bytes) -> FormatName:
         if head.startswith(magic):
             raise PictureError(message)
     if b"<svg" in head.lower():
-        raise PictureError(f"an SVG drawing has no pixels to work on; render it to {_READABLE} first")
-    raise PictureError(f"not a picture elansr knows; it reads {_READABLE}")
+        raise PictureError(f"an SVG drawing has no pixels; render it to {_READABLE} first")
+    raise PictureError(f"not a picture that elansr can read; it reads {_READABLE}")
 
 
 _MAGIC: dict[bytes, FormatName] = {
@@ -165,7 +163,7 @@ _MAGIC: dict[bytes, FormatName] = {
 
 
 def _unread(what: str, way_out: str = "convert it to PNG, TIFF or JPEG first") -> str:
-    return f"{what} is not read; {way_out}"
+    return f"elansr cannot read {what}; {way_out}"
 
 
 _FOREIGN: dict[bytes, str] = {

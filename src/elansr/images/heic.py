@@ -45,7 +45,7 @@ class Heic:
         try:
             file = pillow_heif.open_heif(stream, convert_hdr_to_8bit=False, remove_stride=True)
             if not len(file):
-                raise ValueError("no picture in it")
+                raise ValueError("the file contains no picture")
             self._image: Any = file[file.primary_index]
             if not all(0 < side <= _LONGEST for side in self._image.size):
                 raise ValueError("sides of {} x {} pixels".format(*self._image.size))

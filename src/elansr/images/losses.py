@@ -22,15 +22,15 @@ def losses(picture: Picture, format: FormatName) -> tuple[str, ...]:  # noqa: A0
     hdr = colour.is_hdr and format not in ("png", "avif")
     found = {
         "HDR converted to SDR": hdr,
-        "colour profile dropped, as it is not one of such pixels": picture.icc is not None
+        "colour profile dropped, as it does not fit these pixels": picture.icc is not None
         and not fits(picture.icc, page.shape[2]),
         "cICP dropped": colour.cicp is not None and not colour.counts and format != "png",
-        "alpha laid on white": page.shape[2] in (2, 4) and not row.alpha,
+        "transparency replaced by white": page.shape[2] in (2, 4) and not row.alpha,
         "alpha reduced to on and off": page.shape[2] in (2, 4) and format == "gif" != picture.format,
         "colours reduced to 256": format == "gif" != picture.format,
         "samples rounded to 8 bits": page.dtype == np.uint16 and row.bits == 8,
         "samples rounded to 12 bits": page.dtype == np.uint16 and row.bits == 12 and picture.format != format,
         "resolution dropped": picture.dpi is not None and format == "gif",
-        "times of the frames dropped": bool(picture.durations) and format == "tiff",
+        "frame durations dropped": bool(picture.durations) and format == "tiff",
     }
     return tuple(text for text, lost in found.items() if lost) + metadata.held(picture.metadata, format)[1]

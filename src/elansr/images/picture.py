@@ -29,7 +29,7 @@ class Picture:
     Attributes:
         pages: One array per page or frame, all of one shape and dtype, upright (see `Pixels`).
         format: The format of the file it came from.
-        lossy: Whether that file was compressed with loss: JPEG, lossy WebP, AVIF (always taken as lossy), lossy
+        lossy: Whether that file was lossy compression: JPEG, lossy WebP, AVIF (always taken as lossy), lossy
             compression inside a TIFF.
         quality: Of that file if it was a JPEG, 1-100 as libjpeg counts it, from its quantisation table of luma; an
             estimate where the table is not libjpeg's. None of other formats, or where the file does not say.
@@ -69,14 +69,14 @@ class Picture:
 
     def __post_init__(self) -> None:
         if not self.pages:
-            raise PictureError("a picture of no pages; give it at least one array (H, W, C)")
+            raise PictureError("a picture without pages; give at least one array (H, W, C)")
         for page in self.pages:
             _check(page)
         kinds = {(page.shape, str(page.dtype)) for page in self.pages}
         if len(kinds) > 1:
-            raise PictureError(f"pages of different kinds {sorted(kinds)}; make a picture of each")
+            raise PictureError(f"pages of different shapes or types {sorted(kinds)}; make one picture of each")
         if self.durations and len(self.durations) != len(self.pages):
-            raise PictureError(f"{len(self.durations)} durations for {len(self.pages)} frames; give one for each")
+            raise PictureError(f"{len(self.durations)} durations for {len(self.pages)} frames; give one per frame")
 
     @property
     def pixels(self) -> Pixels:
@@ -86,7 +86,7 @@ class Picture:
             PictureError: There are several; use `pages`.
         """
         if len(self.pages) > 1:
-            raise PictureError(f"the picture has {len(self.pages)} pages, not one; work on each of `pages`")
+            raise PictureError(f"the picture has {len(self.pages)} pages, not one; use each of `pages`")
         return self.pages[0]
 
     @property
@@ -149,7 +149,7 @@ class RollingRows:
     def __call__(self, start: int, stop: int) -> Pixels:
         """Rows `start` to `stop` (exclusive); `start` must not lie above that of the call before."""
         if start < self._top:
-            raise ValueError(f"rows from {start} on, behind those from {self._top} on: rows come from top to bottom")
+            raise ValueError(f"rows from {start} on after those from {self._top} on: read rows from top to bottom")
         bottom = self._top + len(self._kept)
         if start > self._top or stop > bottom:
             first = max(start, bottom)

@@ -117,7 +117,7 @@ def open_picture(source: PathOrBytes, *, name: str | None = None) -> "PictureFil
         except pyvips.Error as error:
             raise PictureError(undecodable(kind, error)) from error
         if len({(page.shape, page.dtype) for page in pages}) > 1:
-            raise PictureError("its pages differ in size or kind; split them into files of their own first (tiffsplit)")
+            raise PictureError("its pages differ in size or type; split them into separate files first (tiffsplit)")
         picture = _described(pages, images[0], stream, kind, structure)
         orientation = field(images[0], "orientation", 1)
         obstacle = _obstacle(picture, images[0], orientation)
@@ -200,7 +200,7 @@ class FileRows:
             try:
                 image = in_samples(headers(self._stream, self._kind, self._structure, fail_on)[0])
                 if (image.height, image.width, image.bands) != self._shape:
-                    raise PictureError("the file has changed while it was read; start again")
+                    raise PictureError("the file changed while it was read; try again")
                 return pyvips.Region.new(image)
             except pyvips.Error as error:
                 raise PictureError(undecodable(self._kind, error)) from error
@@ -232,7 +232,7 @@ def _obstacle(picture: Picture, image: Any, orientation: int) -> str:
     if len(picture.pages) > 1:
         return f"it has {len(picture.pages)} pages"
     if orientation in range(3, 9):
-        return f"EXIF turns it (orientation {orientation}), so that its last rows may be needed first"
+        return f"EXIF rotates it (orientation {orientation}), so its last rows may be needed first"
     if field(image, "jpeg-multiscan", 0):
         return "it is a progressive JPEG"
     return "it is interlaced" if field(image, "interlaced", 0) else ""
@@ -248,9 +248,9 @@ def _complaints(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise PictureError(f"{name}: no such file; check the name and the folder") from error
+        raise PictureError(f"{name}: no such file; check the name") from error
     except PermissionError as error:
-        raise PictureError(f"{name}: no permission to read it; change its mode or owner") from error
+        raise PictureError(f"{name}: no permission to read it; check its permissions") from error
     except (OSError, ValueError) as error:
         raise PictureError(f"{name}: cannot be read ({reason(error)}); check the path and the disk") from error
     except TooManyPixelsError as error:
@@ -265,7 +265,7 @@ def _opened(source: PathOrBytes) -> BinaryIO:
         return io.BytesIO(source)
     mode = os.stat(source).st_mode
     if stat.S_ISDIR(mode):
-        raise PictureError("a folder, not a picture; name a file in it")
+        raise PictureError("a folder, not a picture; choose a file")
     if not stat.S_ISREG(mode):
         raise PictureError("not a regular file; save the picture to a file first")
     return open(source, "rb")

@@ -19,16 +19,16 @@ from elansr.images.metadata.png_texts import orientation
 from elansr.images.png_chunks import headers
 from elansr.images.tags import Directory, Field, TagError, TagFile
 
-_RAW = "a camera raw file is not read; develop it to a 16-bit TIFF first"
+_RAW = "elansr cannot read a camera raw file; develop it to a 16-bit TIFF first"
 _NO_END = "the end of the file is missing"
-_CUT = "truncated: the file ends before the picture does; copy or download it again"
+_CUT = "truncated; copy or download it again"
 
 
 class Structure(NamedTuple):
     """What the structure of a file says.
 
     Attributes:
-        lossy: Whether the pixels were compressed with loss.
+        lossy: Whether the pixels were lossy compression.
         pages: Which pages of the file are pictures.
         quality: Of a JPEG, 1 to 100 as libjpeg counts it, see `jpeg_tables.quality_of`; None if unknown.
         colour: What it says of its colours other than by a profile.
@@ -102,7 +102,7 @@ def _png(stream: BinaryIO) -> Structure:
     pixels, end = False, False
     for kind, at, size in headers(stream):
         if kind == b"acTL" and int.from_bytes(_at(stream, at, 4), "big") > 1:
-            raise PictureError("an animated PNG is not read; convert it to animated WebP or GIF first")
+            raise PictureError("elansr cannot read an animated PNG; convert it to animated WebP or GIF first")
         if kind in _PNG_COLOUR and size <= _LONGEST_COLOUR:
             found.setdefault(kind, _at(stream, at, size))
         pixels |= kind == b"IDAT"
@@ -162,9 +162,7 @@ def _gif(stream: BinaryIO) -> Structure:
                 if data[start : start + 14] == _ICC_BLOCK:
                     icc = _joined(data[start + 14 : at])
             else:
-                raise PictureError(
-                    "damaged: bytes between the frames that GIF does not know; copy or download it again"
-                )
+                raise PictureError("damaged: unknown bytes between the frames of the GIF; copy or download it again")
     except IndexError as error:
         raise PictureError(_CUT) from error
     if not images:
@@ -247,7 +245,7 @@ def _tiff_directories(file: TagFile) -> list[Directory]:
         directory, at = file.directory(at)
         found.append(directory)
     if at or not found:
-        raise PictureError("damaged: the pages of the TIFF lead in a circle or nowhere; copy or download it again")
+        raise PictureError("damaged: the list of pages in the TIFF is broken; copy or download it again")
     return found
 
 

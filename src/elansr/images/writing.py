@@ -203,12 +203,12 @@ def check_format(
     kind = format_named(format)
     row = FORMATS[kind]
     if pages > 1 and not row.many:
-        raise PictureError(f"{name}: {pages} pages do not fit into {kind.upper()}; write .gif, .webp or .tif")
+        raise PictureError(f"{name}: {kind.upper()} cannot hold {pages} pages; write .gif, .webp or .tif")
     if pyramid and (kind != "tiff" or pages > 1):
         what = f"{pages} pages" if kind == "tiff" else kind.upper()
-        raise PictureError(f"{name}: {what}, where a pyramid is a TIFF of one page; leave `pyramid` out")
+        raise PictureError(f"{name}: {what}, but a pyramid is a TIFF with one page; omit `pyramid`")
     if size and max(size) > row.longest:
-        text = f"{size[0]} x {size[1]} pixels do not fit into {kind.upper()}, whose sides end at {row.longest}"
+        text = f"{size[0]} x {size[1]} pixels are too large for {kind.upper()}, whose sides are at most {row.longest}"
         raise PictureError(f"{name}: {text}; write .png or .tif")
     return kind
 

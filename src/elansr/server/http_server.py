@@ -1,7 +1,7 @@
 """Runs a service: opens the port, serves, and shuts down.
 
-The first SIGTERM or Ctrl-C: no more requests are taken on (503), those that were are done and their results sent,
-within a time of grace. The second ends the process at once.
+After the first SIGTERM or Ctrl-C, new requests get a 503, and accepted ones are finished and sent within a grace
+period. The second signal ends the process at once.
 """
 
 import os
@@ -20,12 +20,12 @@ from elansr.server.service import Service
 from elansr.text import reason
 
 SENDING = 10
-"""Seconds for sending what is done, when everything is done or the time of grace is over."""
+"""Seconds to send results after the last request or the grace period."""
 _KEEP_ALIVE = 30
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Takes a port; 0 is any that is free.
+    """Opens a port; 0 is any free one.
 
     Raises:
         ConfigError: the port is in use, or there is no such address.
@@ -35,22 +35,22 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=256)
     except (OSError, OverflowError, UnicodeError) as error:
         why = reason(error)
-        raise ConfigError(f"cannot listen on {host} port {port} ({why}): give another `host` or `port`") from error
+        raise ConfigError(f"cannot listen on {host} port {port} ({why}): choose another `host` or `port`") from error
 
 
 def url(listening: socket.socket) -> str:
-    """Where a browser finds what listens there."""
+    """The URL of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def serve(app: FastAPI, service: Service, listening: socket.socket, grace: float, on_ready: Callable[[], None]) -> None:
-    """Serves until a signal says to end, and what was taken on is done.
+    """Serves until a signal, then finishes the accepted requests.
 
     Args:
         service: closed when this returns.
-        grace: seconds that requests may still take after the signal.
-        on_ready: called when requests are answered.
+        grace: seconds that requests may take after the signal.
+        on_ready: called when the server accepts requests.
 
     Raises:
         ElansrError: the server could not be started.
@@ -78,13 +78,13 @@ def serve(app: FastAPI, service: Service, listening: socket.socket, grace: float
     server.should_exit = True
     thread.join()
     if not stop.is_set():
-        raise ElansrError("the server ended by itself: what it printed before says why")
+        raise ElansrError("the server stopped: see its log above")
 
 
 def _end_by_signals(stop: Event, service: Service) -> None:
     def receive(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
-            os._exit(128 + number)  # threads in the middle of their work are not waited for
+            os._exit(128 + number)  # does not wait for threads at work
         service.closing = True
         stop.set()
 

@@ -1,6 +1,6 @@
 """The server's limits, each with its own status code.
 
-Every refusal has one shape: {"error": {"code", "message", "limit"}}.
+All errors use the same JSON format: {"error": {"code", "message", "limit"}}.
 """
 
 import math
@@ -17,24 +17,25 @@ from elansr.errors import ConfigError, ElansrError
 from elansr.memory import available_memory
 
 BYTES_PER_PIXEL = 8
-"""Of a pixel of a result before it is encoded, at most: RGBA of 16 bits."""
+"""Maximum bytes per pixel of a result before encoding: RGBA of 16 bits."""
 MOST_AT_ONCE = 4
-"""More requests at once gain nothing where one network thread serves them all; a few keep it busy while others decode
-and encode, and let a small picture overtake large ones."""
+"""More would gain nothing with one network thread; a few keep it busy while others decode and encode, and let a small
+picture overtake large ones."""
 _STRICT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a service takes on.
+    """The limits of a service.
 
     Attributes:
-        max_bytes: of an uploaded file.
+        max_bytes: size of an uploaded file.
         max_pixels: of an uploaded picture, all pages counted.
         max_result_pixels: of a result, all pages counted.
-        seconds: that a request may take, from when it was taken on to its result.
-        queue: requests that wait for their turn.
-        at_once: requests in work; 0 is as many, up to 4, as results of `max_result_pixels` fit into half of the memory.
+        seconds: time for a request, waiting included.
+        queue: requests that wait.
+        at_once: requests processed at the same time; 0: up to 4, as many as results of `max_result_pixels` fit into
+            half of the memory.
 
     Raises:
         ConfigError: one is out of range.
@@ -57,7 +58,7 @@ class Limits:
 
     @property
     def workers(self) -> int:
-        """Requests in work, with 0 made a number."""
+        """Number of requests processed at the same time, with 0 resolved."""
         fitting = available_memory() // 2 // (self.max_result_pixels * BYTES_PER_PIXEL)
         return self.at_once or max(1, min(MOST_AT_ONCE, fitting))
 
@@ -73,7 +74,7 @@ class ExceededLimit:
 
 @dataclass(frozen=True)
 class Refusal:
-    """One word for programs, one sentence for people, and the limit that was exceeded, if it is one."""
+    """A code for programs, a message for people, and the exceeded limit, if any."""
 
     __pydantic_config__ = _STRICT
     code: str
@@ -83,21 +84,21 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Error:
-    """The body of every refusal."""
+    """The body of every error response."""
 
     __pydantic_config__ = _STRICT
     error: Refusal
 
 
-class Rejected(ElansrError):  # noqa: N818 - an answer as much as an error
+class Rejected(ElansrError):  # noqa: N818 - also a response
     """A request that is refused or fails.
 
     Args:
-        status: of HTTP that says so.
+        status: HTTP status.
         code: one word for programs.
         message: one sentence for people.
-        limit: that was exceeded, if it is one.
-        retry_after: seconds after which it may go better; None if it will not.
+        limit: the exceeded limit, if any.
+        retry_after: seconds after which to try again; None if that is of no use.
     """
 
     def __init__(
@@ -108,61 +109,61 @@ class Rejected(ElansrError):  # noqa: N818 - an answer as much as an error
         self.limit, self.retry_after = limit, retry_after
 
     def bare(self) -> "Rejected":
-        """Itself without its traceback and causes, whose frames would keep the picture in memory."""
+        """This error without traceback and causes, whose frames would keep the picture in memory."""
         self.__traceback__ = self.__cause__ = self.__context__ = None
         return self
 
 
 def too_many_bytes(most: int) -> Rejected:
-    """The answer to a file over the limit."""
-    text = f"the upload has more than the {most:,} bytes that this service takes: send a smaller file"
+    """The error for a file over the limit."""
+    text = f"the file is larger than the limit of {most:,} bytes: send a smaller file"
     return Rejected(413, "too_many_bytes", text, ExceededLimit("max_bytes", most))
 
 
 def too_many_pixels(found: str, most: int) -> Rejected:
-    """The answer to a picture over the limit; `found` says its size."""
-    text = f"{found}: more than the {most:,} pixels that this service takes: send a smaller picture"
+    """The error for a picture over the limit; `found` is its size."""
+    text = f"{found}: more than the limit of {most:,} pixels: send a smaller picture"
     return Rejected(422, "too_many_pixels", text, ExceededLimit("max_pixels", most))
 
 
 def result_too_large(found: str, most: int) -> Rejected:
-    """The answer to a request whose result would be over the limit; `found` says its size."""
-    text = f"the result would be {found}: more than the {most:,} pixels that this service makes: take a smaller scale"
+    """The error for a result over the limit; `found` is its size."""
+    text = f"the result would be {found}: more than the limit of {most:,} pixels: choose a smaller scale"
     return Rejected(422, "result_too_large", text, ExceededLimit("max_result_pixels", most))
 
 
 def queue_full(queue: int, retry_after: int) -> Rejected:
-    """The answer when nobody else may wait."""
-    text = f"as many requests as may wait, {queue}, are waiting already: try again in {retry_after} s"
+    """The error if the queue is full."""
+    text = f"the queue is full, {queue} requests are waiting: try again in {retry_after} s"
     return Rejected(429, "queue_full", text, ExceededLimit("queue", queue), retry_after)
 
 
 def too_slow(seconds: float) -> Rejected:
-    """The answer to a request that ran out of time."""
-    text = f"not done within the {seconds:g} s that a request may take: send a smaller picture, or try again later"
+    """The error for a request that takes too long."""
+    text = f"not finished within the limit of {seconds:g} s: send a smaller picture, or try again later"
     return Rejected(503, "too_slow", text, ExceededLimit("seconds", seconds), retry_after=60)
 
 
 def too_slow_upload(seconds: float) -> Rejected:
-    """The answer to an upload that does not end."""
-    return Rejected(408, "upload_too_slow", f"the upload was not complete after {seconds:g} s: send a smaller file")
+    """The error for an upload that takes too long."""
+    return Rejected(408, "upload_too_slow", f"the upload took more than {seconds:g} s: send a smaller file")
 
 
 def cancelled() -> Rejected:
-    """The answer, which nobody reads, to a request whose client went away or withdrew it."""
-    return Rejected(499, "cancelled", "the request was withdrawn")
+    """The error for a request that its client cancelled; nobody reads it."""
+    return Rejected(499, "cancelled", "the request was cancelled")
 
 
 def shutting_down() -> Rejected:
-    """The answer while the service ends."""
-    return Rejected(503, "shutting_down", "this service is shutting down: try again in a while", retry_after=30)
+    """The error during shutdown."""
+    return Rejected(503, "shutting_down", "the server is shutting down: try again later", retry_after=30)
 
 
 _LONGEST_PATH = 100
 
 
 def refusal(why: Rejected, headers: dict[str, str] | None = None) -> Response:
-    """The JSON response that says why a request was refused."""
+    """The JSON response of an error."""
     headers = dict(headers or {})
     if why.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(why.retry_after))
@@ -174,17 +175,17 @@ def not_found(method: str, path: str, allow: str = "") -> Response:
     """The response to a path or method that does not exist.
 
     Args:
-        allow: the methods that the path has; "" where there is nothing at all.
+        allow: the methods of the path; "" if the path does not exist.
     """
     shown = ascii(path[:_LONGEST_PATH])[1:-1]
     if allow:
-        text = f"{shown} does not answer {method[:_LONGEST_PATH]}: it answers {allow}"
+        text = f"{shown}: method {method[:_LONGEST_PATH]} not allowed: use {allow}"
         return refusal(Rejected(405, "method_not_allowed", text), {"Allow": allow})
-    return refusal(Rejected(404, "not_found", f"there is nothing at {shown}: /docs lists what there is"))
+    return refusal(Rejected(404, "not_found", f"{shown}: not found: see /docs"))
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Makes the app answer every error in this shape."""
+    """Makes the app return all errors in this format."""
 
     async def rejected(_request: Request, error: Rejected) -> Response:
         return refusal(error)
@@ -201,7 +202,7 @@ def answer_errors(app: FastAPI) -> None:
         return refusal(Rejected(422, "invalid_request", found))
 
     async def unexpected(_request: Request, _error: Exception) -> Response:  # the server logs it
-        return refusal(Rejected(500, "internal", "the service failed on this request: its log says why"))
+        return refusal(Rejected(500, "internal", "internal error: see the log of the server"))
 
     app.add_exception_handler(Rejected, rejected)
     app.add_exception_handler(HTTPException, of_http)

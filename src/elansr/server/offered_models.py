@@ -46,12 +46,12 @@ class OfferedModels:
         self._interpolated: dict[tuple[str, float], TiledNetwork] = {}
         self.default = Path(chosen).stem if is_path(chosen) else chosen
         if is_path(chosen) and self.default in _NAMES:
-            raise ConfigError(f"{chosen}: {self.default} is the name of weights that come with elansr: rename the file")
+            raise ConfigError(f"{chosen}: {self.default} is the name of released weights: rename the file")
 
     @property
     def offers(self) -> list[ModelRow]:
         """All that clients may name, the default first."""
-        rows = [(AUTO, tuple(sorted(family(CLEAN))), "chosen for each picture: by compression, noise and sharpness")]
+        rows = [(AUTO, tuple(sorted(family(CLEAN))), "chosen for each picture by compression, noise and sharpness")]
         rows += [(name, tuple(sorted(family(name))), _of(name)) for name in _FAMILIES]
         rows += [(row.name, (row.scale,), row.description) for row in RELEASED.values()]
         if self.default not in _NAMES:
@@ -95,7 +95,7 @@ class OfferedModels:
         """
         if name not in (None, self.default, *_NAMES):
             known = ", ".join(row.name for row in self.offers)
-            raise WeightsError(f"unknown model {name!a}: there are {known}")
+            raise WeightsError(f"unknown model {name!a}: must be one of {known}")
         model = self._chosen if name in (None, self.default) else name
         if is_path(model) or scale is None:
             require_strength(strength)
@@ -117,7 +117,7 @@ class OfferedModels:
         with self._lock:
             network = self._at_strength(name, strength) if strength is not None else self._as_it_is(name)
         if scale not in (None, network.scale):
-            raise WeightsError(f"{self.shown(name)}: weights for x{network.scale}, not x{scale}: leave the scale out")
+            raise WeightsError(f"{self.shown(name)}: weights for x{network.scale}, not x{scale}: omit the scale")
         return network
 
     def _as_it_is(self, name: str) -> TiledNetwork:
@@ -136,8 +136,8 @@ class OfferedModels:
 
 
 def _of(name: str) -> str:
-    """What a family is, in a line: "at the scale asked for: elan-light-x2, elan-light-x3, elan-light-x4"."""
-    return f"at the scale asked for: {', '.join(family(name)[scale].name for scale in sorted(family(name)))}"
+    """What a family is, in a line: "by scale: elan-light-x2, elan-light-x3, elan-light-x4"."""
+    return f"by scale: {', '.join(family(name)[scale].name for scale in sorted(family(name)))}"
 
 
 _FOR: dict[Degradation, str] = {

@@ -7,23 +7,25 @@ from elansr.upscaling import Extension
 
 PICTURES = ("jpeg", "png", "webp", "tiff", "avif", "bmp", "gif")
 
-_SCALE = "Of the network, one of the model's `scales`; left out, the smallest that reaches the size, or the largest."
-_STRENGTH = "Between the weights for clean pictures (0) and -real weights (1); left out, the weights as they are."
+_SCALE = (
+    "Scale of the network, one of the model's `scales`. Default: the smallest that reaches the size, or the largest."
+)
+_STRENGTH = "Mix of the weights for clean pictures (0) and -real weights (1). Default: the weights as they are."
 _RETRY = {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer"}}}
 _REFUSALS: dict[int, tuple[str, dict[str, Any]]] = {
-    401: ("The service has an API key and the request has not.", {}),
-    408: ("The upload did not end.", {}),
-    413: ("The file has too many bytes.", {}),
+    401: ("The API key is missing or wrong.", {}),
+    408: ("The upload took too long.", {}),
+    413: ("The file is too large.", {}),
     415: ("Not a multipart form.", {}),
-    422: ("Not a picture that is read, one of too many pixels, or something that cannot be done with it.", {}),
-    429: ("As many requests wait as may.", _RETRY),
-    500: ("The service failed.", {}),
-    503: ("Not done in time, no memory left, or the service is shutting down.", _RETRY),
+    422: ("Not a picture, damaged, too large, or an invalid option.", {}),
+    429: ("The queue is full.", _RETRY),
+    500: ("Internal error.", {}),
+    503: ("Not finished in time, a failure of memory, disk or device, or the server is shutting down.", _RETRY),
 }
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that can refuse with these statuses."""
+    """The `responses` of a route for these error statuses."""
     return {
         status: {"model": Error, "description": text, "headers": headers}
         for status in statuses
@@ -32,13 +34,13 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def upscale_form(names: list[str], limits: Limits) -> dict[str, Any]:
-    """The `requestBody` of `POST /v1/upscale`; `names` are the models on offer."""
+    """The `requestBody` of `POST /v1/upscale`; `names` are the available models."""
     whole = {"type": "integer", "minimum": 1}
     fields: dict[str, Any] = {
         "picture": {
             "type": "string",
             "format": "binary",
-            "description": f"The file: at most {limits.max_bytes:,} bytes and {limits.max_pixels:,} pixels.",
+            "description": f"The picture file: at most {limits.max_bytes:,} bytes and {limits.max_pixels:,} pixels.",
         },
         "model": {"type": "string", "enum": names, "default": names[0], "description": "See `GET /v1/models`."},
         "scale": {"type": "integer", "enum": [2, 3, 4], "description": _SCALE},
@@ -46,12 +48,17 @@ def upscale_form(names: list[str], limits: Limits) -> dict[str, Any]:
             "type": "string",
             "enum": list(get_args(Extension)),
             "default": "auto",
-            "description": "Of the result; auto keeps that of the file name.",
+            "description": "Format of the result; auto: by the file name.",
         },
-        "quality": whole | {"maximum": 100, "description": "Of a lossy format."},
-        "width": whole | {"maximum": 999_999_999, "description": "Of the result; the height follows."},
-        "height": whole | {"maximum": 999_999_999, "description": "Of the result; the width follows."},
-        "outscale": {"type": "number", "exclusiveMinimum": 0, "maximum": 16, "description": "Final enlargement."},
+        "quality": whole | {"maximum": 100, "description": "Quality of JPEG, WebP and AVIF."},
+        "width": whole | {"maximum": 999_999_999, "description": "Final width in pixels; keeps the aspect ratio."},
+        "height": whole | {"maximum": 999_999_999, "description": "Final height in pixels; keeps the aspect ratio."},
+        "outscale": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": 16,
+            "description": "Final enlargement factor.",
+        },
         "strength": {"type": "number", "minimum": 0, "maximum": 1, "description": _STRENGTH},
     }
     schema = {"type": "object", "required": ["picture"], "additionalProperties": False, "properties": fields}
@@ -59,16 +66,16 @@ def upscale_form(names: list[str], limits: Limits) -> dict[str, Any]:
 
 
 def picture_response() -> dict[str, Any]:
-    """The answer of `POST /v1/upscale` that is a picture."""
+    """The picture response of `POST /v1/upscale`."""
     headers = {
         "Content-Disposition": "The name of the result: photo.jpg becomes photo_x4.jpg.",
         "X-Elansr-Model": "The weights used.",
-        "X-Elansr-Reason": "Why they were chosen, or their strength; empty where the request named them.",
-        "X-Elansr-Notes": "What the result lacks of the upload, such as a kind of metadata; empty where nothing.",
-        "X-Elansr-Seconds": "Of work, without waiting.",
+        "X-Elansr-Reason": "Why these weights were chosen, or their strength; empty if the request named them.",
+        "X-Elansr-Notes": "What the result lacks of the picture, such as metadata; empty if nothing.",
+        "X-Elansr-Seconds": "Processing time in seconds, without waiting.",
     }
     return {
-        "description": "The larger picture.",
+        "description": "The upscaled picture.",
         "headers": {
             name: {"description": text, "required": True, "schema": {"type": "string"}}
             for name, text in headers.items()

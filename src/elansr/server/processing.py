@@ -184,6 +184,6 @@ def rejected(error: Exception, file_name: str, limits: Limits) -> Rejected:
         return Rejected(422, "bad_picture", text)
     if isinstance(error, (MemoryError, OSError, PictureError, DeviceError)):
         _LOG.error("%s: memory, disk or device failed: %s", file_name, text)
-        return Rejected(503, "machine", "memory, disk or device failed: try again later", retry_after=60)
-    _LOG.error("%s: a request failed", file_name, exc_info=error)
-    return Rejected(500, "internal", "the service failed on this request: its log says why")
+        return Rejected(503, "machine", "the server failed (memory, disk or device): try again later", retry_after=60)
+    _LOG.error("%s: internal error", file_name, exc_info=error)
+    return Rejected(500, "internal", "internal error: see the log of the server")

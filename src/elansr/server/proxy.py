@@ -25,9 +25,9 @@ def checked_root_path(path: str) -> str:
     """
     plain = path.rstrip("/")
     if plain and not _PATH.fullmatch(plain):
-        raise ConfigError(f"root_path={path!r}: must be a path such as /upscaler, without a host and a query")
+        raise ConfigError(f"root_path={path!r}: must be a path such as /upscaler, without host and query")
     if f"{plain}/".startswith(tuple(f"{own}/" for own in (REST, HEALTH, METRICS, "/docs"))):
-        raise ConfigError(f"root_path={path!r}: the API has paths of that name: choose another one")
+        raise ConfigError(f"root_path={path!r}: the API uses this path: choose another one")
     return plain
 
 
@@ -40,7 +40,9 @@ def checked_origins(origins: Sequence[str]) -> list[str]:
     plain = [origin.rstrip("/").lower() for origin in origins]
     for given, origin in zip(origins, plain, strict=True):
         if origin != "*" and not _ORIGIN.fullmatch(origin):
-            raise ConfigError(f"allow_origins={given!r}: must be * or like https://example.com, without a path")
+            raise ConfigError(
+                f"allow_origins={given!r}: must be * or an origin such as https://example.com, without a path"
+            )
     return plain
 
 

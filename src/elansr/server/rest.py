@@ -35,7 +35,7 @@ from elansr.server.uploads import read_upload
 
 NO_PAGE = (
     "elansr serve: the REST API is at /v1 and described at /docs. "
-    "There is no web page: it was switched off, or gradio is missing (pip install '.[web]' in elansr's folder).\n"
+    "The web page is disabled, or gradio is missing (pip install '.[web]' in elansr's folder).\n"
 )
 MODELS = f"{REST}/models"
 READ = "GET, HEAD"

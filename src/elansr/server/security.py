@@ -40,7 +40,7 @@ def checked_key(key: str | None) -> str | None:
     """
     if key is None or (key and key == key.strip() and len(key.splitlines()) == 1):
         return key
-    raise ConfigError("api_key: must be one line, not empty and without blanks around it; None is no key")
+    raise ConfigError("api_key: must be one line, not empty and without surrounding spaces; None is no key")
 
 
 class Gate:
@@ -85,7 +85,7 @@ class Gate:
         try:
             await self._app(scope, receive, self._with_deadline(send))
         except (asyncio.TimeoutError, TimeoutError):
-            _LOG.warning("a client did not take its result in %g s", limits.seconds)
+            _LOG.warning("a client did not read its result within %g s", limits.seconds)
         finally:
             self._inside -= 1
 
@@ -117,7 +117,7 @@ class Gate:
         return hmac.compare_digest(keys.get(kind.lower(), b""), self._key)
 
     async def _ask_for_key(self, scope: Scope, receive: Receive, send: Send) -> None:
-        why = Rejected(401, "unauthorized", "this service asks for its API key: send it as `Authorization: Bearer KEY`")
+        why = Rejected(401, "unauthorized", "the API key is missing or wrong: send it as `Authorization: Bearer KEY`")
         kind = "Bearer" if scope["path"].startswith(REST) else "Basic"
         await refusal(why, {"WWW-Authenticate": f'{kind} realm="elansr"'})(scope, receive, send)
 

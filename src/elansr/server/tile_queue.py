@@ -141,4 +141,4 @@ def _run_alone(waiting: _Waiting) -> None:
 
 
 def _shut_down() -> DeviceError:
-    return DeviceError("the network thread was shut down: start the service again")
+    return DeviceError("the network thread has stopped: restart the server")

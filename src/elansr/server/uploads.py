@@ -46,7 +46,7 @@ async def read_upload(request: Request, max_bytes: int) -> Upload:
             has something else in it.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Rejected(415, "not_multipart", f"send a form, multipart/form-data, with a file in its field {PICTURE!r}")
+        raise Rejected(415, "not_multipart", f"send a multipart/form-data form with a file in the field {PICTURE!r}")
     counted = Request(request.scope, _counted(request.receive, max_bytes))
     try:
         form = await asyncio.wait_for(counted.form(max_files=1, max_fields=16, max_part_size=LONGEST_FIELD), SECONDS)
@@ -81,13 +81,13 @@ async def _taken_from(form: FormData, max_bytes: int) -> Upload:
     fields = {name: form.getlist(name) for name in form}
     for name, values in fields.items():
         if name not in (PICTURE, *FIELDS):
-            raise _invalid(f"unknown field {ascii(name)[:60]}: there are {', '.join((PICTURE, *FIELDS))}")
+            raise _invalid(f"unknown field {ascii(name)[:60]}: must be one of {', '.join((PICTURE, *FIELDS))}")
         if len(values) > 1:
-            raise _invalid(f"{name}: given {len(values)} times: give it once")
+            raise _invalid(f"{name}: given {len(values)} times: send it once")
     picture = fields.pop(PICTURE, [None])[0]
     if not isinstance(picture, UploadFile):
         raise _invalid(
-            f"the form has no file in its field {PICTURE!r}: send one, as `curl -F {PICTURE}=@photo.jpg` does"
+            f"the form has no file in the field {PICTURE!r}: send one, for example with `curl -F {PICTURE}=@photo.jpg`"
         )
     if picture.size is not None and picture.size > max_bytes:
         raise too_many_bytes(max_bytes)

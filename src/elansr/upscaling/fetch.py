@@ -42,7 +42,7 @@ def gather(inputs: Source | Iterable[Source], recursive: bool, folder: Callable[
         elif isinstance(source, (str, os.PathLike)):
             found += find_files([source], recursive)
         else:
-            raise wrong("inputs", source, "must be paths, patterns, addresses or open files; `Upscaler` takes arrays")
+            raise wrong("inputs", source, "must be paths, patterns, URLs or open files; `Upscaler` takes arrays")
     return found
 
 
@@ -54,10 +54,10 @@ def stream_name(stream: Any) -> str:
 def _listed(inputs: Any) -> Iterator[Any]:
     single = isinstance(inputs, (str, bytes, os.PathLike)) or hasattr(inputs, "read")
     if not single and not isinstance(inputs, Iterable):
-        raise wrong("inputs", inputs, "must be a path, a pattern, an address or an open file, or several of them")
+        raise wrong("inputs", inputs, "must be a path, a pattern, a URL or an open file, or several of them")
     sources = [inputs] if single else list(inputs)
     if not sources:
-        raise ConfigError("`inputs`: name at least one file, folder or pattern")
+        raise ConfigError("`inputs`: give at least one file, folder or pattern")
     yield from sources
 
 

@@ -142,7 +142,7 @@ def attempt(job: Job, options: Options, work: Callable[[], T], spent: float = 0.
 def _failure(error: Exception, job: Job, options: Options) -> FileResult:
     if isinstance(error, OutputExistsError):
         if options.existing == "skip":
-            return FileResult(job, "skipped", f"{job.shown_target}: exists already")
+            return FileResult(job, "skipped", f"{job.shown_target}: already exists")
         error = OutputExistsError(str(error).replace("`overwrite=True`", "`existing='replace'`"))
     return FileResult(job, "failed", _sentence(error, job), error=error)
 
@@ -272,7 +272,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PictureError(f"{shown(folder)}: cannot be made ({error.strerror}); choose another folder") from error
+        raise PictureError(f"{shown(folder)}: cannot be created ({error.strerror}); choose another folder") from error
 
 
 def _size(picture: Picture) -> tuple[int, int]:

@@ -37,7 +37,7 @@ class FinalSize:
 
     def __post_init__(self) -> None:
         if sum(value is not None for value in (self.outscale, self.width, self.height)) > 1:
-            raise ConfigError("`outscale`, `width` and `height` each set the size of the result: give one of them")
+            raise ConfigError("`outscale`, `width` and `height` contradict each other: use one of them")
         if self.outscale is not None and not (_is_number(self.outscale) and 0 < self.outscale <= MAX_FACTOR):
             raise wrong("outscale", self.outscale, f"must be a number above 0 and at most {MAX_FACTOR}")
         for name, value in (("width", self.width), ("height", self.height)):
@@ -114,7 +114,9 @@ def _is_number(value: Any) -> bool:
 
 def _within_reach(wanted: int, given: int, word: str) -> float:
     if wanted > MAX_FACTOR * given:
-        raise PictureError(f"{given} pixels {word}, cannot grow to {wanted}: at most {MAX_FACTOR} times as {word}")
+        raise PictureError(
+            f"{given} pixels {word}, is too small for {wanted}: the maximum is {MAX_FACTOR} times as {word}"
+        )
     return wanted / given
 
 

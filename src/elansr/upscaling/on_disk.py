@@ -80,7 +80,7 @@ def _obstacle(task: FileTask) -> str:
         return f"{kind.upper()} is encoded in memory"
     scale = task.upscaler.scale
     if task.final != (width * scale, height * scale):
-        return "`outscale`, `width` and `height` resize it there; leave them out"
+        return "`outscale`, `width` and `height` need it there: omit them"
     return ""
 
 
@@ -121,7 +121,7 @@ class OnDiskWork:
                 late = self._work(folder, on_progress)
             except KeyboardInterrupt:
                 kept = f"{job.shown_target}: {self._share_done(folder)} are kept in {shown(folder.folder)}"
-                message = f"{kept}; the same command goes on from there" if folder.start(COLOR)[0] else ""
+                message = f"{kept}; run the same command again to continue" if folder.start(COLOR)[0] else ""
                 raise KeyboardInterrupt(message) from None
             folder.remove()
         if late is not None:
@@ -139,9 +139,9 @@ class OnDiskWork:
     def _announce(self, folder: RowsFolder) -> None:
         if folder.changed:
             changed = ", ".join(_SETTINGS.get(name, name) for name in folder.changed)
-            _LOG.warning("%s: starts over: changed since the interrupted run: %s", self._task.job.target, changed)
+            _LOG.warning("%s: starting over, changed since the interrupted run: %s", self._task.job.target, changed)
         if folder.start(COLOR)[0]:
-            _LOG.warning("%s: goes on, %s are there", self._task.job.target, self._share_done(folder))
+            _LOG.warning("%s: continuing, %s are done", self._task.job.target, self._share_done(folder))
 
     def _share_done(self, folder: RowsFolder) -> str:
         """In words; the alpha of a picture counts as much as its colours."""
@@ -159,9 +159,11 @@ class OnDiskWork:
         levels = 0 if self._colors == self._channels else fill_levels_size(*self._file.picture.pixels.shape)
         needed, free = rows + encoded + levels - folder.size, shutil.disk_usage(target.parent).free
         if needed > free:
-            text = f"{data_size(needed)} of free disk space are needed in {shown(target.parent)}"
-            there = f"{data_size(free)} are there"
-            raise PictureError(f"{self._task.job.shown_target}: {text}, {there}; free some or choose another folder")
+            text = f"{data_size(needed)} of free disk space needed in {shown(target.parent)}"
+            there = f"{data_size(free)} available"
+            raise PictureError(
+                f"{self._task.job.shown_target}: {text}, {there}; free some space or choose another folder"
+            )
 
     def _work(self, folder: RowsFolder, on_progress: FileProgress) -> BaseException | None:
         """Upscales and encodes; returns what `write_rows` returns."""

@@ -172,7 +172,7 @@ def _require_scale(scale: int | None, model: str) -> None:
     require_whole("scale", scale, least=1)
     if scale not in SCALES and not is_path(model):
         scales = ", ".join(map(str, SCALES))
-        rule = f"released weights have {scales}; `outscale={scale}` enlarges by any factor up to {MAX_FACTOR}"
+        rule = f"released weights have {scales}; use `outscale={scale}` for any factor up to {MAX_FACTOR}"
         raise wrong("scale", scale, rule)
 
 
@@ -192,10 +192,10 @@ def _planned(
     if not _is_stream(output):
         streamed = [source for source in sources if source.name and source.home is None]
         if streamed and output is None:
-            raise ConfigError(f"{streamed[0].name}: has no folder for the result: give `output`")
+            raise ConfigError(f"{streamed[0].name}: a stream has no folder for the result: set `output`")
         return plan_jobs(sources, None if output is None else require_path("output", output), label, suffix, ext)
     if not is_single(sources):
-        raise ConfigError(f"{stream_name(output)}: one stream cannot take the results of several inputs: name a folder")
+        raise ConfigError(f"{stream_name(output)}: one stream cannot hold several results: use a folder")
     [job] = plan_jobs(sources, folder(), label, suffix, ext)
     return [replace(job, target_name=stream_name(output))]
 

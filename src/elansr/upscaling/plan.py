@@ -137,7 +137,7 @@ def plan_jobs(
     place = None if output is None else _folder(output, sources)
     suffix = label if suffix is None else suffix
     if os.path.basename(suffix) != suffix:
-        raise ConfigError(f"suffix {suffix!r}: must not name a folder: give the folder as the output")
+        raise ConfigError(f"suffix {suffix!r}: must not contain a folder: use `output` for that")
     inputs = _outside(sources, place)
     jobs = [_job(s, _folder_of(s, place, label) / result_name(s.path, suffix, extension)) for s in inputs]
     return _checked(jobs, suffix)
@@ -192,8 +192,8 @@ def _in_folder(folder: Path, recursive: bool) -> list[InputFile]:
         sources += [file for name in sorted(names) if (file := _picture(Path(parent, name), folder))]
     if _readable(sources):
         return sources
-    way_out = "name another folder" if recursive else "`recursive=True` also looks into its subfolders"
-    problem = f"{shown(folder)}: there are no pictures in this folder{_only(sources)}: {way_out}"
+    way_out = "choose another folder" if recursive else "`recursive=True` includes subfolders"
+    problem = f"{shown(folder)}: contains no pictures{_only(sources)}: {way_out}"
     return [InputFile(folder, folder, problem), *sources]
 
 
@@ -212,7 +212,7 @@ def _has_picture_extension(path: PurePath) -> bool:
 
 def _require_agreement(place: Path, extension: Extension) -> None:
     if extension != "auto" and format_named(extension) != SUFFIXES[place.suffix.lower()]:
-        raise ConfigError(f"{shown(place)}: `ext={extension}` asks for another file extension: leave one of them out")
+        raise ConfigError(f"{shown(place)}: contradicts `ext={extension}`: omit one of them")
 
 
 def _folder(output: str | os.PathLike[str], sources: Sequence[InputFile]) -> Path:
@@ -221,13 +221,13 @@ def _folder(output: str | os.PathLike[str], sources: Sequence[InputFile]) -> Pat
     if mistyped and not (like_a_file or _is_folder_name(output)):
         extensions = ", ".join(sorted(SUFFIXES))
         raise ConfigError(
-            f"{shown(output)}: not a picture file extension ({extensions}): for a folder, add a / at the end"
+            f"{shown(output)}: not a picture's file extension ({extensions}); for a folder, add a / at the end"
         )
     if _is_folder_name(output) or not like_a_file:
         return Path(output)
     if is_single(sources):
-        raise ConfigError(f"{shown(output)}: is a file and not named like a picture: name a folder or a picture")
-    raise ConfigError(f"{shown(output)}: one file cannot take the results of several inputs: name a folder")
+        raise ConfigError(f"{shown(output)}: is a file without a picture's extension: choose a folder or a picture")
+    raise ConfigError(f"{shown(output)}: one file cannot hold several results: use a folder")
 
 
 def _outside(sources: Sequence[InputFile], output: Path | None) -> list[InputFile]:
@@ -282,20 +282,20 @@ def _judged(job: Job, source: str, target: str, sources: set[str], writers: Mapp
     if job.status != "planned":
         return job
     if source == target:
-        return _failed(job, "would be written over itself: choose another output or suffix")
+        return _failed(job, "would overwrite itself: choose another output or suffix")
     if suffix and writers.get(source, job) is not job:
         earlier = writers[source].shown_source
         return replace(job, status="skipped", reason=f"{job.shown_source}: the result of {earlier}")
     if writers[target] is not job:
         if kind := unread_kind(job.source):
-            return _failed(job, f"{kind} is not read: leave it out, or convert it first")
+            return _failed(job, f"elansr cannot read {kind}: convert it first")
         other = writers[target].shown_source
-        return _failed(job, f"would be written to {shown(job.target)}, as {other} is: rename one of them")
+        return _failed(job, f"would be written to {shown(job.target)}, like {other}: rename one of them")
     if not takes_name(job.target):
-        what = f"its result, {shown(job.target.name)}, would have a name too long for the disk"
+        what = f"the name of its result, {shown(job.target.name)}, would be too long"
         return _failed(job, f"{what}: choose a shorter `suffix` or another `output`")
     if target in sources and not suffix:
-        return _failed(job, f"would be written over {shown(job.target)}, which is an input too: choose another output")
+        return _failed(job, f"would overwrite {shown(job.target)}, which is also an input: choose another output")
     return job
 
 

@@ -292,7 +292,9 @@ def _checked(pictures: Sequence[Array]) -> list[Array]:
         _require_picture(array)
     kinds = sorted({f"{array.shape} {array.dtype}" for array in arrays})
     if len(kinds) > 1:
-        raise PictureError(f"pictures of {' and '.join(kinds)}: must be of one shape and dtype: give them one by one")
+        raise PictureError(
+            f"pictures of {' and '.join(kinds)}: must have the same shape and dtype: pass them one by one"
+        )
     return arrays
 
 
@@ -307,7 +309,7 @@ def _require_picture(picture: Array) -> None:
     if picture.dtype.kind == "f":
         low, high = float(picture.min()), float(picture.max())
         if not (low >= 0 and high <= 1):
-            raise PictureError(f"a floating picture with values from {low:g} to {high:g}: must lie in [0, 1]")
+            raise PictureError(f"a float picture with values from {low:g} to {high:g}: must lie in [0, 1]")
 
 
 def _looks_like_chw(picture: Array) -> bool:

@@ -201,7 +201,7 @@ class Tiler:
     def _halve_tile(self, error: MemoryError) -> None:
         if self.tile // 2 < MIN_TILE:
             raise DeviceError(
-                f"memory ran out with tiles of {self.tile} pixels: close other programs, or use another `device`"
+                f"out of memory with tiles of {self.tile} pixels: close other programs, or use another `device`"
             ) from error
         self.tile = max(self.tile // 2 // self.grid, 1) * self.grid
 
@@ -268,9 +268,8 @@ class FixedSize:
         if not self.tile:
             least = -(-(self._around + 1) // self.grid) * self.grid
             raise ConfigError(
-                f"a picture of {width}x{height} pixels does not fit into a model exported for "
-                f"{self.width}x{self.height}, nor does a tile with its surroundings: export one of at least "
-                f"{least}x{least}, or without `size`"
+                f"the model is exported for {self.width}x{self.height} pixels: too small for this picture of "
+                f"{width}x{height} and for tiles: export one of at least {least}x{least}, or without `size`"
             )
         return self.tile
 
@@ -278,8 +277,8 @@ class FixedSize:
         """Refuses a tile that the user asked for and that does not fit, with a ConfigError."""
         if tile > self.tile:
             raise ConfigError(
-                f"`tile={tile}`: at most {self.tile} pixels with its surroundings fit into a model exported for "
-                f"{self.width}x{self.height}; 0 chooses"
+                f"`tile={tile}`: at most {self.tile}, as the model is exported for "
+                f"{self.width}x{self.height} pixels; 0 is automatic"
             )
 
     @property

@@ -216,7 +216,7 @@ def _no_array(picture: object) -> str:
     if isinstance(picture, (str, os.PathLike, bytes)):
         return f"a {type(picture).__name__}: must be {accepted}; elansr.upscale takes files"
     if isinstance(picture, Picture):
-        return f"a Picture: must be {accepted}: give its `pixels`, or each of its `pages`"
+        return f"a Picture: must be {accepted}: pass its `pixels`, or each of its `pages`"
     if isinstance(picture, (list, tuple)):
         return f"a {type(picture).__name__}: must be {accepted}: call it once for each picture"
     return f"a {type(picture).__name__}: must be {accepted}"
@@ -232,8 +232,8 @@ def _upright(image: "Image") -> "Image":
 
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # a JPEG of a phone, with previews behind the photo
-        way_out = "give a copy of one of them, or the file to elansr.upscale"
-        raise PictureError(f"an image of {frames} frames: must be a single one: {way_out}")
+        way_out = "pass a copy of one frame, or the file to elansr.upscale"
+        raise PictureError(f"an image of {frames} frames: must have one frame: {way_out}")
     try:
         return ImageOps.exif_transpose(image)
     except (OSError, SyntaxError, ValueError) as error:

@@ -28,7 +28,9 @@ def container_of(target: Path) -> str:
     """
     name = CONTAINERS.get(target.suffix.lower())
     if name is None:
-        raise PictureError(f"{shown(target)}: the ending {target.suffix!r} is none of {', '.join(CONTAINERS)}")
+        raise PictureError(
+            f"{shown(target)}: the file extension {target.suffix!r} is not one of {', '.join(CONTAINERS)}"
+        )
     return name
 
 

@@ -88,7 +88,7 @@ class EncoderSettings:
         codec = _codec(encoding.codec)
         if codec is None:
             known = ", ".join(name for name in sorted(av.codecs_available) if _codec(name) and fits(name))
-            raise ConfigError(f"codec {encoding.codec!r}: no video encoder of this PyAV; there are {known}")
+            raise ConfigError(f"codec {encoding.codec!r}: not a video encoder of this PyAV; it has {known}")
         _require_settings(encoding)
         self.codec, self.rate = encoding.codec, rate
         self.pix_fmt = _pixel_format(codec, encoding.pix_fmt, source_format)
@@ -97,7 +97,7 @@ class EncoderSettings:
         self.width, self.height = max(size[0] // across, 1) * across, max(size[1] // down, 1) * down
         if min(self.width, self.height) < _SMALLEST.get(self.codec, 1):
             least = f"at least {_SMALLEST[self.codec]} pixels on each side; choose another `codec`"
-            raise ConfigError(f"{self.codec}, {self.width} x {self.height} pixels: it needs {least}")
+            raise ConfigError(f"{self.width} x {self.height} pixels are too small for {self.codec}: it needs {least}")
         self._aspect, self._colors = aspect, colors
         self.options = _options(encoding)
         self.open()
@@ -114,12 +114,13 @@ class EncoderSettings:
             try:
                 context.open()
             except (av.FFmpegError, ValueError) as error:
-                settings = ", ".join(f"{name} {value}" for name, value in self.options.items())
-                what = f"{self.codec} refuses {self.width}x{self.height} {self.pix_fmt}{settings and f', {settings}'}"
+                size = f"{self.width}x{self.height}"
+                settings = ", ".join([f"{size} {self.pix_fmt}", *(f"{name} {n}" for name, n in self.options.items())])
+                what = f"{self.codec} does not accept {settings}"
                 why = "; ".join(complaints) or getattr(error, "strerror", None) or str(error)
                 raise ConfigError(f"{what} ({why}); change `codec`, `crf`, `preset` or `pix_fmt`") from error
         for option, value in context.options.items():  # what it did not take
-            raise ConfigError(f"`{option}={value}`: {self.codec} has no such setting; leave it out")
+            raise ConfigError(f"`{option}={value}`: {self.codec} has no such setting; omit it")
         return context
 
     def configure(self, context: Any) -> None:
@@ -212,9 +213,9 @@ def _require_settings(encoding: Encoding) -> None:
     name, crf, preset = encoding.codec, encoding.crf, encoding.preset
     most, presets = _MOST_CRF.get(name), _PRESETS.get(name)
     if crf is not None and most and not 0 <= crf <= most:
-        raise ConfigError(f"`crf={crf:g}`: {name} takes 0 (best) to {most} (smallest); choose one of these")
+        raise ConfigError(f"`crf={crf:g}`: must be from 0 (best) to {most} (smallest) for {name}")
     if preset is not None and presets and preset not in presets:
-        raise ConfigError(f"`preset={preset}`: {name} takes {', '.join(presets)}")
+        raise ConfigError(f"`preset={preset}`: {name} has {', '.join(presets)}")
 
 
 def _pixel_format(codec: Any, asked: str | None, source: str) -> str:
@@ -222,7 +223,7 @@ def _pixel_format(codec: Any, asked: str | None, source: str) -> str:
     offered = [video_format.name for video_format in codec.video_formats or ()]
     if asked:
         if asked not in offered:
-            raise ConfigError(f"`pix_fmt={asked}`: {codec.name} takes {', '.join(offered)}")
+            raise ConfigError(f"`pix_fmt={asked}`: {codec.name} supports {', '.join(offered)}")
         return asked
     given = av.VideoFormat(source)
     lossless = codec.lossless and not codec.lossy

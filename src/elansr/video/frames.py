@@ -46,7 +46,7 @@ def colors_of(frame: Any) -> Colors:
         matrix = _BT601 if frame.height <= _SD else _BT709
     if matrix not in _MATRICES:
         raise PictureError(
-            f"colour matrix {matrix} is none of {', '.join(map(str, _MATRICES))}; convert the video first"
+            f"colour matrix {matrix} is not one of {', '.join(map(str, _MATRICES))}; convert the video first"
         )
     full = int(frame.color_range) == _FULL or frame.format.name.startswith("yuvj")
     return Colors(matrix, _FULL if full else _LIMITED, int(frame.color_primaries), int(frame.color_trc))

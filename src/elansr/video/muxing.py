@@ -68,7 +68,7 @@ class Muxer:
             PictureError: it cannot be written.
         """
         with (
-            complaints(self._target, "cannot be written", "free space or choose another folder"),
+            complaints(self._target, "cannot be written", "free some space or choose another folder"),
             atomic_file(self._target, overwrite=self._overwrite) as file,
             self._source.open() as source,
         ):
@@ -88,7 +88,7 @@ class Muxer:
 
     def _choose(self) -> list[int]:
         """Numbers of the source's streams that are copied; says which are not."""
-        readable = complaints(self._source.path, "cannot be read", "get it again, or convert it")
+        readable = complaints(self._source.path, "cannot be read", "download it again, or convert it")
         with readable, self._source.open() as source, logged():
             refused = misfits(source, self._container, _shift(source))
             others = [stream for stream in source.streams if stream.type != "video"]
@@ -100,11 +100,11 @@ class Muxer:
     def _refuse(self, stream: Any) -> None:
         """Takes note of a stream that the container does not take; without its audio, a video is not made."""
         name = stream.name or "unknown"
-        what = f"{stream.type} stream {stream.index} ({name}) does not fit into {self._container}"
+        what = f"{stream.type} stream {stream.index} ({name}) cannot be stored in {self._container}"
         if stream.type == "audio":
             way_out = "convert its audio first" if self._container == MOST else "write .mkv"
             raise PictureError(f"{shown(self._target)}: {what}; {way_out}")
-        self.notes.append(f"{what} and is not kept")
+        self.notes.append(f"{what} and is dropped")
 
     def _rehearse(self) -> list[str]:
         """Writes a file without any packet into memory; says what of the source's tags and chapters is not in it.
@@ -129,9 +129,9 @@ class Muxer:
             with av.open(io.BytesIO(file.getvalue())) as made:
                 there = {name.lower() for name in made.metadata} | _OF_THE_FILE
                 lost = [name for name in source.metadata if name.lower() not in there]
-                notes = [f"its tags are not kept: {listed(lost)}"] if lost else []
+                notes = [f"tags dropped: {listed(lost)}"] if lost else []
                 if len(made.chapters()) < len(source.chapters()):
-                    notes.append("its chapters are not kept")
+                    notes.append("chapters dropped")
             return notes
 
     def _streams(self, output: Any, source: Any) -> dict[int, Any]:

@@ -190,7 +190,7 @@ class SegmentWriter:
         if encoder is not None:
             self._packets += encoder.finish()
         if sorted(packet.number for packet in self._packets) != list(range(len(frames))):
-            text = f"made {len(self._packets)} packets of {len(frames)} frames, where one of each is needed"
+            text = f"made {len(self._packets)} packets of {len(frames)} frames instead of one each"
             raise ConfigError(f"codec {self._video.codec}: {text}; choose another `codec`")
         packets = [_stored(packet, frames[packet.number]) for packet in self._packets]
         repeated = sum(frame.same for frame in frames)

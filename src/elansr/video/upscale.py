@@ -116,7 +116,7 @@ def upscale_video(
         ElansrError: the video cannot be read, upscaled, encoded or written.
     """
     if os.path.exists(target) and target.samefile(source.path):
-        raise ConfigError(f"{shown(target)}: is the input; give another name")
+        raise ConfigError(f"{shown(target)}: is the input; choose another name")
     return _VideoJob(source, target, upscaler, encoding or Encoding(), overwrite, on_progress).run()
 
 
@@ -157,7 +157,7 @@ class _VideoJob:
                 packets = [packet for segment in segments.finished for packet in segment.packets]
                 self._muxer.write(packets, segments.data(), lambda: self._tell(segments.frames))
             except KeyboardInterrupt:
-                kept = f"{shown(self._target)}: {self._kept(segments)}; the same command goes on from there"
+                kept = f"{shown(self._target)}: {self._kept(segments)}; run the same command again to continue"
                 raise KeyboardInterrupt(kept if segments.frames else "") from None
             except ElansrError as error:
                 if not segments.frames:
@@ -187,13 +187,13 @@ class _VideoJob:
     def _own_notes(self) -> Iterator[str]:
         about, mp4 = self._source.facts, container_of(self._target) in TURNING
         if about.captions and self._video.codec not in CARRYING:
-            yield "its captions (CEA-608/708) are not kept; libx264 keeps them"
+            yield "captions (CEA-608/708) dropped; libx264 keeps them"
         yield from about.view.losses(self._video.codec, mp4)
         if (size := (self._video.width, self._video.height)) != self._full:
             cut = "{}x{} instead of {}x{}".format(*size, *self._full)
-            yield f"the result is {cut}: {self._video.pix_fmt} needs even sides; yuv444p keeps all pixels"
+            yield f"the result is {cut}: {self._video.pix_fmt} needs an even width and height; yuv444p keeps all pixels"
         if self._turn != Orientation():
-            yield f"the frames are turned upright, as few players would turn those of {self._target.suffix}"
+            yield f"the frames are rotated upright, as few players apply rotation tags of {self._target.suffix}"
 
     def _settings(self) -> dict[str, Any]:
         """What decides the segments."""
@@ -205,9 +205,9 @@ class _VideoJob:
     def _announce(self, segments: Segments) -> None:
         if segments.changed:
             changed = ", ".join(_SETTINGS.get(name, name) for name in segments.changed)
-            _LOG.warning("%s: begins anew: changed since the interrupted run: %s", shown(self._target), changed)
+            _LOG.warning("%s: starting over, changed since the interrupted run: %s", shown(self._target), changed)
         if segments.frames:
-            _LOG.warning("%s: goes on, frames that were there: %d", shown(self._target), segments.frames)
+            _LOG.warning("%s: continuing after %d frames", shown(self._target), segments.frames)
         self._tell(segments.frames)
 
     def _tell(self, done: int) -> None:

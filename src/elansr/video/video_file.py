@@ -91,12 +91,12 @@ def _matrix(frame: Any) -> tuple[int, ...] | None:
 def _notes(container: Any, stream: Any, frame: Any) -> Iterator[str]:
     """What the result will lack."""
     if frame.interlaced_frame:
-        yield "interlaced: both fields are upscaled as one picture, combs stay; deinterlace it first (ffmpeg -vf bwdif)"
+        yield "interlaced: comb artefacts will remain; deinterlace it first (ffmpeg -vf bwdif)"
     if any(component.is_alpha for component in frame.format.components) or stream.metadata.get(ALPHA_TAG) == "1":
-        yield "its transparency is not kept"
+        yield "transparency dropped"
     if any(frame.side_data.get(kind) is not None for kind in ("MASTERING_DISPLAY_METADATA", "DOVI_METADATA")):
-        yield "the colour tags of HDR are kept, its mastering and Dolby Vision metadata are not"
-    yield from (f"video stream {other.index} is not kept" for other in container.streams.video if other != stream)
+        yield "HDR mastering and Dolby Vision metadata dropped; colour tags are kept"
+    yield from (f"video stream {other.index} dropped" for other in container.streams.video if other != stream)
 
 
 ALPHA_TAG = "alpha_mode"
@@ -175,13 +175,13 @@ class VideoFile:
             self._require_whole(container, stream)
             frame = next(container.decode(stream), None)
             if frame is None:
-                raise PictureError(f"{shown(path)}: the video has no frame that can be decoded; choose another file")
+                raise PictureError(f"{shown(path)}: no frame of the video can be decoded; choose another file")
             self.facts = look_at(container, stream, frame, *self._scan())
 
     def open(self) -> Any:
         """A container of PyAV, to be used in a `with` statement."""
         if not self.path.is_file():
-            raise PictureError(f"{shown(self.path)}: is no file; name a video")
+            raise PictureError(f"{shown(self.path)}: not a file; choose a video")
         return open_file(self.path, metadata_errors="replace")
 
     def stream(self, container: Any) -> Any:
@@ -189,9 +189,9 @@ class VideoFile:
         pictures = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
         found = [stream for stream in container.streams.video if not stream.disposition & pictures]
         if not found:
-            raise PictureError(f"{shown(self.path)}: has no video stream; of pictures, use `elansr upscale`")
+            raise PictureError(f"{shown(self.path)}: has no video stream; for pictures, use `elansr upscale`")
         if found[0].codec_context is None:
-            raise PictureError(f"{shown(self.path)}: its video is of a kind that cannot be decoded; convert it first")
+            raise PictureError(f"{shown(self.path)}: its video format cannot be decoded; convert it first")
         return found[0]
 
     def frames(self, after: FramePosition | None = None) -> Iterator[Frame]:
@@ -209,7 +209,9 @@ class VideoFile:
         frames = self._timed(self._decoded(None), 0, None)
         for frame in frames:
             if after is not None and frame.number == after.number and frame.place != after:
-                raise PictureError(f"{shown(self.path)}: does not decode as before; delete the unfinished segments")
+                raise PictureError(
+                    f"{shown(self.path)}: decodes differently than before; delete the unfinished segments"
+                )
             if after is None or frame.number > after.number:
                 yield frame
 
@@ -243,7 +245,7 @@ class VideoFile:
                 last = last if frame.time is None else frame.time
                 yield frame
         except av.FFmpegError as error:
-            what = f"damaged: no frame can be decoded after that at {last:.2f} s ({error.strerror})"
+            what = f"damaged: no frame can be decoded after {last:.2f} s ({error.strerror})"
             way_out = "download it again, or cut it there with ffmpeg"
             raise PictureError(f"{shown(self.path)}: {what}; {way_out}") from error
 
@@ -254,13 +256,15 @@ class VideoFile:
         before: Pixels | None = None
         for found in decoded:
             if (found.width, found.height) != (about.width, about.height):
-                sizes = f"{found.width}x{found.height}, the first is {about.width}x{about.height}"
+                sizes = f"{found.width}x{found.height}, but the first is {about.width}x{about.height}"
                 raise PictureError(f"{shown(self.path)}: frame {number} is {sizes}; cut the video there")
             pixels = to_rgb(found)
             raw = found.pts if found.pts is not None else found.dts
             pts = raw if raw is not None else 0 if last is None else last + step
             if last is not None and pts <= last:
-                _LOG.warning("%s: frame %d is shown no later than the one before; moved", shown(self.path), number)
+                _LOG.warning(
+                    "%s: frame %d has no later time than the one before; time changed", shown(self.path), number
+                )
                 pts = last + 1
             same = before is not None and np.array_equal(before, pixels)
             yield Frame(pixels, number, pts, found.pts, found.duration or 0, same, carried(found))
@@ -285,26 +289,24 @@ class VideoFile:
                 self._refuse_truncated(f"ends after {float(end):.1f} of {float(announced):.1f} s")
             cut = container.format.name == "mpegts" and all(container.size % size for size in _PACKET_SIZES)
             if damaged or cut:
-                _LOG.warning("%s: ends in the middle of a packet; it may be truncated", shown(self.path))
+                _LOG.warning("%s: may be truncated: the last packet is incomplete", shown(self.path))
         return frames, captions
 
     def _refuse_picture(self, container: Any) -> None:
         if container.format.name.endswith(_PICTURES) or container.metadata.get("major_brand") in _BRANDS:
-            raise PictureError(f"{shown(self.path)}: a picture; use `elansr upscale`")
+            raise PictureError(f"{shown(self.path)}: a picture, not a video; use `elansr upscale`")
 
     def _require_whole(self, container: Any, stream: Any) -> None:
         """Looks whether the packets that the file lists at its start are in it."""
         if "mp4" in container.format.name:
             missing = [entry for entry in stream.index_entries if entry.pos + entry.size > container.size]
             if missing:
-                self._refuse_truncated(f"without {len(missing)} of its {len(stream.index_entries)} frames")
+                self._refuse_truncated(f"{len(missing)} of its {len(stream.index_entries)} frames are missing")
 
     def _refuse_truncated(self, how: str) -> None:
-        raise PictureError(
-            f"{shown(self.path)}: truncated: {how}; download it again or remux what is there with ffmpeg"
-        )
+        raise PictureError(f"{shown(self.path)}: truncated: {how}; download it again, or remux the rest with ffmpeg")
 
     def _complaints(self) -> Any:
         return complaints(
-            self.path, "cannot be read as a video", "damaged or of an unknown kind; get it again, or convert it"
+            self.path, "cannot be read as a video", "damaged or of an unknown format; download it again, or convert it"
         )

@@ -49,9 +49,9 @@ class VideoView(NamedTuple):
             mp4: whether it is an MP4 or MOV, which `mp4_boxes.mark` marks.
         """
         if self.spherical and not (mp4 and self.is_sphere):
-            yield "its 360-degree mark is not kept" + ("" if mp4 else "; an .mp4 keeps it")
+            yield "360-degree mark dropped" + ("" if mp4 else "; an .mp4 keeps it")
         if self.stereo and self.stereo not in _MATROSKA and codec not in CARRYING:
-            yield f"its 3D mark ({self.stereo}) is not kept; libx264 keeps it"
+            yield f"3D mark ({self.stereo}) dropped; libx264 keeps it"
 
     @property
     def needs_mark(self) -> bool:

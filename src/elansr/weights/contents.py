@@ -92,7 +92,7 @@ class Contents:
         """Refuses weights of another scale than the caller wants, with a WeightsError that starts with `name`."""
         if scale not in (None, self.config.scale):
             raise WeightsError(
-                f"{name}: weights for x{self.config.scale}, not x{scale}: leave the scale out or take other weights"
+                f"{name}: weights for x{self.config.scale}, not x{scale}: omit the scale, or choose other weights"
             )
 
 
@@ -143,7 +143,7 @@ def require_room(config: ELANConfig, found: Mapping[str, NDArray[Any]]) -> None:
     elements = sum(int(np.prod(array.shape)) for array in found.values())
     if config.blocks > len(found) or config.channels**2 * config.expansion > elements:
         raise WeightsError(
-            f"config channels={config.channels}, blocks={config.blocks}, expansion={config.expansion} is larger than "
+            f"config channels={config.channels}, blocks={config.blocks}, expansion={config.expansion} needs more than "
             f"the {elements} numbers in the file: copy or download it again"
         )
 
@@ -164,14 +164,14 @@ def checked(
     if found.keys() != expected.keys():
         raise WeightsError(
             f"{listed(expected.keys() - found.keys())} missing and {listed(found.keys() - expected.keys())} unknown "
-            f"for {network}: it is another network or a damaged file, use one as its program wrote it"
+            f"for {network}: another network or a damaged file; use the file as its program wrote it"
         )
     state = {}
     for name, entry in expected.items():
         if found[name].shape != entry.shape:
             raise WeightsError(
                 f"{name} has the shape {list(found[name].shape)} where this network has {list(entry.shape)}: "
-                "use the file of one network as it was written"
+                "use the file as its program wrote it"
             )
         kind, wanted = str(found[name].dtype), str(entry.dtype)
         if kind not in TYPES[wanted]:
@@ -184,4 +184,4 @@ def checked(
 
 def _require_finite(name: str, array: NDArray[Any]) -> None:
     if not np.isfinite(array).all():
-        raise WeightsError(f"{name} has NaN or infinite values: training diverged, take an earlier checkpoint")
+        raise WeightsError(f"{name} has NaN or infinite values: training diverged; use an earlier checkpoint")

@@ -80,7 +80,7 @@ def save_contents(contents: Contents, path: str | os.PathLike[str], overwrite: b
     """Writes what was read from another file, see `save`."""
     path = Path(path)
     if path.suffix.lower() != SAFETENSORS:
-        raise WeightsError(f"{path}: our weights files end in {SAFETENSORS}: choose such a name")
+        raise WeightsError(f"{path}: weights files of elansr end in {SAFETENSORS}: rename it")
     with errors_of(path, "not written, "):
         config, provenance = config_to_json(contents.config), contents.provenance.to_json()
     metadata = {"format": FORMAT, "format_version": FORMAT_VERSION, "config": config, "provenance": provenance}
@@ -109,7 +109,7 @@ def read_ours(path: Path) -> Contents:
     metadata = _metadata(path)
     with errors_of(path):
         if metadata.get("format") != FORMAT:
-            raise WeightsError("safetensors, but not of elansr: convert it with `elansr convert`")
+            raise WeightsError("a safetensors file, but not in the layout of elansr: convert it with `elansr convert`")
         if metadata.get("format_version") != FORMAT_VERSION:
             version = f"{metadata.get('format_version')!r:.40}"
             raise WeightsError(f"format_version {version} is not {FORMAT_VERSION!r}: install a newer elansr")
@@ -176,7 +176,7 @@ def config_from_json(text: str) -> ELANConfig:
         values["rgb_range"] = _number("rgb_range", values["rgb_range"])
         return ELANConfig(**values)
     except ConfigError as error:
-        raise WeightsError(f"config {error!s:.200}: such a network does not exist, save the weights again") from error
+        raise WeightsError(f"config {error!s:.200}: no such network exists: save the weights again") from error
 
 
 def _number(name: str, value: object) -> float:
@@ -193,7 +193,7 @@ def require_readable(path: Path) -> None:
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise WeightsError(f"{path}: not a file: name the weights file itself")
+            raise WeightsError(f"{path}: not a file: choose a weights file")
         with open(path, "rb") as file:
             empty = not file.read(1)
     except (OSError, ValueError) as error:

@@ -120,7 +120,7 @@ def require_extension(path: Path, layout: Layout) -> None:
         WeightsError: one of both.
     """
     if layout not in LAYOUTS:
-        raise WeightsError(f"unknown layout {layout!r}: choose one of {', '.join(LAYOUTS)}")
+        raise WeightsError(f"unknown layout {layout!r}: must be one of {', '.join(LAYOUTS)}")
     if path.suffix.lower() not in EXTENSIONS[layout]:
         raise WeightsError(f"{path}: a file of layout {layout} ends in {' or '.join(EXTENSIONS[layout])}: rename it")
 
@@ -137,9 +137,11 @@ def read_wrapped(path: Path) -> tuple[str, State]:
     """
     require_readable(path)
     if path.suffix.lower() in EXPORTED:
-        raise WeightsError(f"{path}: an exported model, which `elansr upscale` runs: name the weights it was made from")
+        raise WeightsError(
+            f"{path}: an exported model, which only `elansr upscale` can use: choose the weights it was made from"
+        )
     if path.suffix.lower() not in SUFFIXES:
-        raise WeightsError(f"{path}: weights files end in {', '.join(SUFFIXES)}: rename the file to what it is")
+        raise WeightsError(f"{path}: weights files end in {', '.join(SUFFIXES)}: rename it")
     if path.suffix.lower() == SAFETENSORS:
         return "", _without_prefix(read_arrays(path), path)
     loaded = _unpickled(path)
@@ -147,7 +149,9 @@ def read_wrapped(path: Path) -> tuple[str, State]:
         if not isinstance(loaded, dict):
             raise WeightsError(f"holds a {type(loaded).__name__}, not tensors by name: save the network's state_dict")
         if loaded.keys() >= _OURS_IN_TRAINING:
-            raise WeightsError("a state of `elansr train`, to resume from: name the weights file beside it")
+            raise WeightsError(
+                "a training checkpoint, only for `elansr train --resume`: choose the weights file beside it"
+            )
         wrapper, tensors = _unwrapped(loaded)
         return wrapper, _without_prefix(_arrays(tensors), path)
 
@@ -179,7 +183,7 @@ def _ours(arrays: State, windows: tuple[int, ...]) -> Contents:
     """The contents of a file with our names, but without our metadata."""
     config = config_of({their_name(name): array for name, array in arrays.items()}, windows)
     if config.colors != 3:
-        raise WeightsError(f"weights for {config.colors} colours: only those for RGB can be opened without metadata")
+        raise WeightsError(f"weights for {config.colors} colours: without metadata, only RGB weights can be opened")
     config = dataclasses.replace(config, rgb_mean=DIV2K_RGB_MEAN)
     return Contents("elansr", config, checked(arrays, blank_state(config)))
 
@@ -206,7 +210,7 @@ def _without_prefix(arrays: Mapping[str, NDArray[Any]], path: Path) -> State:
         inside = {name.removeprefix(prefix): full for name, full in names.items() if name.startswith(prefix)}
         if is_elan(inside):
             others = listed(names.keys() - {prefix + name for name in inside})
-            _LOG.warning("%s: only the network under %s is taken, not %s", path, prefix, others)
+            _LOG.warning("%s: using only the network under %s, not %s", path, prefix, others)
             return _without_prefix({name: arrays[full] for name, full in inside.items()}, path)
     return {name: arrays[full] for name, full in names.items()}
 
@@ -217,7 +221,7 @@ def _arrays(tensors: Mapping[Any, object]) -> State:
     for name, value in tensors.items():
         array = _array(value)
         if array is None or not isinstance(name, str):
-            raise WeightsError(f"{name!r:.80} is no plain tensor: save the network's state_dict and nothing else")
+            raise WeightsError(f"{name!r:.80} is not a plain tensor: save only the network's state_dict")
         arrays[name] = array
     return arrays
 
@@ -251,10 +255,13 @@ def _unpickled(path: Path) -> object:
     # A damaged archive fails in whatever the damaged byte leads to: no list of types would be complete.
     except Exception as error:
         named = re.search(r"GLOBAL ([\w.]{1,100})", str(error))
-        why = f"asks for {named[1]}, which is no tensor" if named else "not a complete torch file of plain tensors"
+        why = (
+            f"contains {named[1]}, which is not a tensor"
+            if named
+            else "incomplete, or not a torch file of plain tensors"
+        )
         raise WeightsError(
-            f"{path}: {why}; nothing in it was executed: get a complete file that holds tensors only, best as "
-            "safetensors"
+            f"{path}: {why}; nothing in it was executed: use a file that contains only tensors, preferably safetensors"
         ) from error
 
 

@@ -68,10 +68,10 @@ def config_of(arrays: Mapping[str, NDArray[Any]], windows: tuple[int, ...]) -> E
     if missing := needed - arrays.keys():
         raise WeightsError(f"not an ELAN: no {listed(missing)}, but {listed(arrays)}: use a checkpoint of ELAN")
     if any(arrays[key].ndim != 4 or 0 in arrays[key].shape for key in needed):
-        raise WeightsError(f"not an ELAN: one of {listed(needed)} is no convolution: use a checkpoint of ELAN")
+        raise WeightsError(f"not an ELAN: one of {listed(needed)} is not a convolution: use a checkpoint of ELAN")
     channels, colors = arrays[head].shape[:2]
     if colors not in (1, 3):
-        raise WeightsError(f"{head} takes {colors} colours: our ELAN has 1 or 3, use a checkpoint of such a network")
+        raise WeightsError(f"{head} has {colors} colours: elansr supports 1 or 3")
     steps = {found[1] for name in arrays if (found := re.match(r"body\.0\.modules_gmsa\.gmsa_([0-9]+)\.", name))}
     elabs = {found[1] for name in arrays if (found := re.match(r"body\.([0-9]+)\.", name))}
     try:
@@ -85,7 +85,7 @@ def config_of(arrays: Mapping[str, NDArray[Any]], windows: tuple[int, ...]) -> E
             rgb_mean=(0.0,) * colors,
         )
     except ConfigError as error:
-        raise WeightsError(f"shapes that our ELAN cannot have, {error}: use a checkpoint of ELAN") from error
+        raise WeightsError(f"shapes that ELAN cannot have, {error}: use a checkpoint of ELAN") from error
     require_room(config, arrays)
     return config
 

@@ -36,12 +36,12 @@ WEIGHTS, CARD = IN_FOLDER, "README.md"
 REPOSITORY = re.compile(r"[a-z0-9][\w.-]*/[a-z0-9][\w.-]*", re.ASCII | re.IGNORECASE)
 LOG_IN = "log in with `hf auth login` or give token="
 ANSWERS = {
-    "GatedRepoError": f"its owner grants access one by one: ask on its page, then {LOG_IN}",
-    "RepositoryNotFoundError": f"neither here nor a repository on the Hub, unless private: check the name, {LOG_IN}",
+    "GatedRepoError": f"access is restricted: request it on its page, then {LOG_IN}",
+    "RepositoryNotFoundError": f"not found here or on the Hub: check the name; if it is private, {LOG_IN}",
     "RevisionNotFoundError": "has no such revision: check revision=",
-    "LocalEntryNotFoundError": "neither here nor downloaded before, and the Hub was not reached: check the connection",
-    "OfflineModeIsEnabled": "the environment variable HF_HUB_OFFLINE forbids to ask the Hub: unset it",
-    "EntryNotFoundError": "has no file {file}: name one of its files with file=",
+    "LocalEntryNotFoundError": "not downloaded yet, and the Hub cannot be reached: check the connection",
+    "OfflineModeIsEnabled": "the environment variable HF_HUB_OFFLINE disables downloads: unset it",
+    "EntryNotFoundError": "has no file {file}: choose one with file=",
     "LocalTokenNotFoundError": f"needs a token: {LOG_IN}",
 }
 """What to tell a user, by the names in `huggingface_hub.errors`; a subclass has its own answer or its parent's."""
@@ -97,12 +97,12 @@ def find_weights(
     """The weights file that `from_pretrained` opens, downloaded where it has to be; see there."""
     path = _local(name_or_repo, file, scale)
     if path and revision is not None:
-        raise WeightsError(f"revision={revision!r}: {name_or_repo} is no repository on the Hub: leave it out")
+        raise WeightsError(f"revision={revision!r}: {name_or_repo} is not a repository on the Hub: omit it")
     path = path or _downloaded(
         str(name_or_repo), file, revision=revision, token=token, cache_dir=cache_dir, local_files_only=offline
     )
     if path.suffix.lower() != SAFETENSORS:
-        raise WeightsError(f"{path}: only {SAFETENSORS} files are opened here: convert it with `elansr convert`")
+        raise WeightsError(f"{path}: only {SAFETENSORS} files can be opened: convert it with `elansr convert`")
     return path
 
 
@@ -162,13 +162,11 @@ def push_to_hub(
     from elansr.nn.elan import ELAN
 
     if not REPOSITORY.fullmatch(repo_id):
-        raise WeightsError(f"{repo_id!r}: no name of a repository: write owner/name")
+        raise WeightsError(f"{repo_id!r}: not the name of a repository: must be owner/name")
     if not isinstance(source, ELAN | str | os.PathLike):
         raise ConfigError(f"source: must be an elansr ELAN or a folder, not a {type(source).__name__}")
     if isinstance(source, ELAN) == (provenance is None):
-        raise WeightsError(
-            f"{repo_id}: a network needs its provenance, and a folder has it: give it for a network only"
-        )
+        raise WeightsError(f"{repo_id}: provenance is for a network, not for a folder: give it only with a network")
     if not isinstance(source, ELAN):
         return _uploaded(Path(source), repo_id, private, token, message)
     assert provenance is not None
@@ -188,7 +186,7 @@ def _local(name: str | os.PathLike[str], file: str, scale: int | None) -> Path |
     if path.exists() or path.suffix.lower() in SUFFIXES:
         return path
     if not REPOSITORY.fullmatch(str(name)):
-        raise WeightsError(f"{str(name)!r:.200}: no folder here, and no name of a repository: write OWNER/NAME")
+        raise WeightsError(f"{str(name)!r:.200}: not a folder or the name of a repository: must be OWNER/NAME")
     return None
 
 
@@ -198,7 +196,7 @@ def _require_ours(network: object, provenance: object) -> None:
 
     for name, value, kind in (("network", network, ELAN), ("provenance", provenance, Provenance)):
         if not isinstance(value, kind):
-            raise ConfigError(f"{name}: must be an elansr {kind.__name__}, not a {type(value).__name__}: give one")
+            raise ConfigError(f"{name}: must be an elansr {kind.__name__}, not a {type(value).__name__}")
 
 
 def _saved(network: ELAN, folder: Path, provenance: Provenance, overwrite: bool, repository: str) -> Path:
@@ -223,13 +221,13 @@ def _downloaded(repo_id: str, file: str, **options: Any) -> Path:
 def _uploaded(folder: Path, repo_id: str, private: bool | None, token: str | None, message: str) -> str:
     read_ours(folder / WEIGHTS)
     if not (folder / CARD).is_file():
-        raise WeightsError(f"{folder}: has no {CARD}, the model card: write the folder with save_pretrained")
+        raise WeightsError(f"{folder}: has no model card ({CARD}): write the folder with save_pretrained")
     library = _library()
     with _plain_errors(repo_id, WEIGHTS):
         api = library.HfApi(token=token, library_name="elansr")
         address = str(api.create_repo(repo_id, private=private, exist_ok=True))
         if private and not api.repo_info(repo_id).private:
-            raise WeightsError(f"{repo_id}: is public already: make it private on its page, or leave private out")
+            raise WeightsError(f"{repo_id}: already public: make it private on its page, or omit private")
         files = [WEIGHTS, CARD]
         api.upload_folder(repo_id=repo_id, folder_path=folder, allow_patterns=files, commit_message=message)
     return address
@@ -267,7 +265,7 @@ def _why(error: Exception, file: str) -> str:
             return ANSWERS[kind.__name__].format(file=file)
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status == 401:
-        return f"the Hub does not know who asks: {LOG_IN}"
+        return f"not logged in, or the token is invalid: {LOG_IN}"
     if status == 403:
-        return f"the token has no right to do this: {LOG_IN} that may write"
-    return f"the Hub did not answer as it should ({type(error).__name__}: {one_line(error)}): try again later"
+        return f"the token has no permission for this: {LOG_IN} with write access"
+    return f"the Hub failed ({type(error).__name__}: {one_line(error)}): try again later"

@@ -54,7 +54,7 @@ def read_interpolated(
         other = read_weights(row.name)
         if other.config == contents.config:
             return interpolate(other.inference_form(), contents.inference_form(), strength, os.fspath(model))
-    raise WeightsError(f"{model}: no released weights are for the same network and scale: leave strength out")
+    raise WeightsError(f"{model}: no released weights for the same network and scale: omit strength")
 
 
 def interpolate(clean: InferenceForm, real: InferenceForm, strength: float, name: str = "weights") -> InferenceForm:
@@ -70,7 +70,7 @@ def interpolate(clean: InferenceForm, real: InferenceForm, strength: float, name
         WeightsError: the two do not share their ancestry.
     """
     if cosine(clean, real) < LEAST_COSINE:
-        raise WeightsError(f"{name}: was not trained from the released weights, so that nothing lies between them")
+        raise WeightsError(f"{name}: not trained from the released weights, so they cannot be mixed")
 
     def between(a: Convolution, b: Convolution) -> Convolution:
         return Convolution((1 - strength) * a.weight + strength * b.weight, (1 - strength) * a.bias + strength * b.bias)

@@ -23,7 +23,7 @@ from elansr.errors import WeightsError
 from elansr.nn.config import ELANConfig
 
 MEAN_KEYS = ("sub_mean.weight", "sub_mean.bias", "add_mean.weight", "add_mean.bias")
-NO_SUCH_NETWORK = "elansr has no network with this mean shift, use the weights as ELAN's code wrote them"
+NO_SUCH_NETWORK = "elansr has no network with this mean shift; use the weights as ELAN's code wrote them"
 
 
 def mean_shift_arrays(config: ELANConfig, white: float) -> dict[str, NDArray[np.float32]]:
@@ -85,8 +85,8 @@ def require_expressible(config: ELANConfig, white: float) -> None:
     back, _ = mean_shift_of(config, mean_shift_arrays(config, white))
     if not np.array_equal(_mean_and_range(back), _mean_and_range(config)):
         raise WeightsError(
-            f"rgb_mean={config.rgb_mean} and rgb_range={config.rgb_range} would be read as {back.rgb_mean} and "
-            f"{back.rgb_range} in this layout: keep the weights as elansr"
+            f"rgb_mean={config.rgb_mean} and rgb_range={config.rgb_range} would become {back.rgb_mean} and "
+            f"{back.rgb_range} in this layout: keep the layout elansr"
         )
 
 
@@ -114,7 +114,9 @@ def _white(k: float, b: NDArray[np.float64]) -> float:
     """White in the pictures that a file is for: what puts the mean between black and white."""
     lowest, highest = float(b.min()) / k, float(b.max()) / k
     if lowest < 0 or highest > 255:
-        raise WeightsError(f"sub_mean subtracts {lowest:g} to {highest:g}, which is no mean colour: {NO_SUCH_NETWORK}")
+        raise WeightsError(
+            f"sub_mean subtracts {lowest:g} to {highest:g}, which is not a mean colour: {NO_SUCH_NETWORK}"
+        )
     if highest == 0:
         return 255.0 if k == 1 else 1.0
     return 255.0 if highest > 1 else 1.0

@@ -74,7 +74,7 @@ class Provenance:
         checks = [(name, isinstance(getattr(self, name), str), "must be text") for name in texts]
         checks += [
             ("steps", type(self.steps) is int and self.steps >= 0, "must be a whole number, 0 or more"),
-            ("metrics", _are_metrics(self.metrics), "must be a dict of finite numbers, texts or such dicts by name"),
+            ("metrics", _are_metrics(self.metrics), "must be a dict of finite numbers, texts or such dicts"),
             ("created", not self.created or _is_iso(self.created), "must be an ISO date or empty"),
         ]
         for name, holds, rule in checks:
@@ -154,9 +154,9 @@ def model_card(config: ELANConfig, parameters: int, provenance: Provenance, repo
         USE.format(repository=json.dumps(repository)),
         _table(("", ""), _facts(config, parameters, provenance)),
         "## Figures",
-        _table(("measured", "value"), _figures(provenance.metrics)) if provenance.metrics else "None were stated.",
+        _table(("measured", "value"), _figures(provenance.metrics)) if provenance.metrics else "Not stated.",
         "## Recipe",
-        textwrap.indent(provenance.recipe.strip(), "    ", lambda line: True) or "None was stated.",
+        textwrap.indent(provenance.recipe.strip(), "    ", lambda line: True) or "Not stated.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -128,7 +128,7 @@ def require_strength(strength: float | None, name: str | os.PathLike[str] = "", 
         return
     require_number("strength", strength, 0, 1)
     if isinstance(name, str) and name and not is_path(name) and find(name, scale).degradation == "bicubic":
-        raise WeightsError(f"{name}: these weights are strength 0: name -real weights, or leave strength out")
+        raise WeightsError(f"{name}: these weights are strength 0: use -real weights, or omit strength")
 
 
 def list_models() -> list[str]:
@@ -148,8 +148,8 @@ def find(name: str, scale: int | None = None) -> ReleasedWeights:
     """
     if name == AUTO:
         raise WeightsError(
-            f"{AUTO}: only `elansr upscale` chooses weights, by the format of each file: "
-            f"name them here: {', '.join(RELEASED)}, or a weights file"
+            f"{AUTO}: only `elansr upscale` chooses weights for each file: "
+            f"choose one of {', '.join(RELEASED)}, or a weights file"
         )
     if row := RELEASED.get(name):
         if scale in (None, row.scale):
@@ -196,7 +196,7 @@ def resolve(name_or_file: str | os.PathLike[str], scale: int | None = None) -> P
         return Path(name_or_file) / IN_FOLDER if _is_folder(name_or_file) else Path(name_or_file)
     row = find(name_or_file, scale)
     if not row.path.is_file():
-        raise WeightsError(f"{row.name}: its file {row.path} is missing: install elansr again, or name a weights file")
+        raise WeightsError(f"{row.name}: its file {row.path} is missing: install elansr again")
     return row.path
 
 
@@ -223,4 +223,6 @@ def _is_folder(path: str | os.PathLike[str]) -> bool:
 def _unknown(name: str) -> str:
     known = [*RELEASED, *{row.family for row in RELEASED.values()}]
     hint = did_you_mean(name.lower(), known)
-    return f"unknown weights {name!r}: {hint}there are {', '.join(RELEASED)}; a file needs its path, e.g. ./{name}"
+    return (
+        f"unknown weights {name!r}: {hint}must be one of {', '.join(RELEASED)}, or the path of a file, such as ./{name}"
+    )

@@ -96,9 +96,7 @@ def test_where_triton_fails_pytorch_goes_on_after_one_warning(monkeypatch: pytes
     monkeypatch.setattr("elansr.engines.cuda.body.TritonBody.__call__", fails)
     fused = FusedELAN(inference_form(model), torch.float16, closed=True)
     with torch.no_grad():
-        with pytest.warns(
-            RuntimeWarning, match=r"Triton cannot run here.*Failed to find C compiler\.\).*ELANSR_TRITON"
-        ):
+        with pytest.warns(RuntimeWarning, match=r"Triton.*Failed to find C compiler\.\).*ELANSR_TRITON"):
             assert error(fused(x), expected) < 1e-3
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -120,7 +120,7 @@ GAIN_MAP = jpeg(xmp=packet('xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" 
         (GAIN_MAP, xmp.GAIN_MAP),
         (b"\0\0\0\x18ftypmp42" + bytes(500), xmp.VIDEO),
         (jpeg(), xmp.PICTURES),
-        (b"anything", "8 bytes behind the picture dropped"),
+        (b"anything", "8 bytes after the picture dropped"),
         (bytes(2000), None),
     ],
 )

@@ -80,7 +80,7 @@ def test_progress_is_that_of_all_pictures() -> None:
             return text
         return ""
 
-    assert "2 of 3: a.png · Waiting for its turn" in asyncio.run(first())
+    assert "2 of 3: a.png · Waiting in the queue" in asyncio.run(first())
     task.in_work = True
     assert "<p>2 of 3: a.png · 50 %</p>" in asyncio.run(first())
 

@@ -17,7 +17,7 @@ def test_what_becomes_of_pictures() -> None:
         == "40 x 30 becomes 80 x 60 pixels · about 61\N{NO-BREAK SPACE}s"
     )
     both = html.becomes(ENGLISH, [LARGE, LARGE], [(3000, 3000), (3000, 3000)], 0.2)
-    assert both == "2 pictures: 4 become 36 megapixels · about a second"  # of two pages each
+    assert both == "2 pictures: 4 will become 36 megapixels · about a second"  # of two pages each
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_times(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("share", "seconds", "expected", "text"),
     [
-        (0.0, None, 20.0, "<p>Waiting for its turn …</p>"),
+        (0.0, None, 20.0, "<p>Waiting in the queue …</p>"),
         (0.0, 5.0, None, "<p>0 %</p>"),
         (0.0, 5.0, 20.0, "<p>0 % · about 15\N{NO-BREAK SPACE}s left</p>"),  # what was expected, less what it took
         (0.02, 30.0, 20.0, "<p>2 %</p>"),  # longer than expected: nobody knows

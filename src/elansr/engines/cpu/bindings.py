@@ -139,7 +139,7 @@ def load(file: Path = FILE) -> Library | str:
         DeviceError: it belongs to another version of elansr.
     """
     if not file.is_file():
-        return f"{file.name} was not built: reinstall elansr where there is a C++ compiler"
+        return f"{file.name} was not built: install a C++ compiler, then elansr again"
     try:
         functions = ctypes.CDLL(str(file))
         functions.elansr_size_of.restype = ctypes.c_int64
@@ -148,7 +148,7 @@ def load(file: Path = FILE) -> Library | str:
         return f"{file} cannot be loaded: {error}"
     sizes = [functions.elansr_size_of(number) for number in range(len(STRUCTURES))]
     if version != _VERSION or sizes != [ctypes.sizeof(structure) for structure in STRUCTURES]:
-        raise DeviceError(f"{file} belongs to another version of elansr: reinstall elansr")
+        raise DeviceError(f"{file} belongs to another version of elansr: install elansr again")
     return Library(functions, tuple(level for number, level in enumerate(LEVELS) if functions.elansr_supports(number)))
 
 

@@ -44,7 +44,7 @@ class NativeEngine:
     def __init__(self, form: InferenceForm, precision: str, closed: bool) -> None:
         level = bindings.level()
         if level is None or not runs_natively(form.config, precision):
-            reason = bindings.reason() or f"{precision} at level {level}: has no kernels for this network"
+            reason = bindings.reason() or f"{precision} at level {level} has no kernels for this network"
             raise DeviceError(f"native engine: {reason}")
         self.form, self.config, self.precision, self.closed, self.level = form, form.config, precision, closed, level
         self.size: tuple[int, int] | None = None

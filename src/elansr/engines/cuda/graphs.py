@@ -74,7 +74,7 @@ class GraphRunner:
             raise
         except RuntimeError as error:
             self._refused = True
-            warnings.warn(f"no CUDA graphs, everything runs without: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"CUDA graphs failed, running without them: {error}", RuntimeWarning, stacklevel=2)
             return None
         return self._graphs[x.shape]
 

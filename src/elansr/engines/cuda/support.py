@@ -67,5 +67,5 @@ def attempt(make: Callable[[], T]) -> T | None:
         said = str(error).strip().splitlines()
         why = f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
         hint = f"{ENVIRONMENT}=off silences this"
-        warnings.warn(f"Triton cannot run here, PyTorch is slower ({why}); {hint}", RuntimeWarning, stacklevel=2)
+        warnings.warn(f"Triton does not work, using slower PyTorch ({why}); {hint}", RuntimeWarning, stacklevel=2)
         return None

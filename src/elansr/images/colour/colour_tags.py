@@ -100,7 +100,7 @@ def from_chunks(chunks: Mapping[bytes, bytes]) -> tuple[ColourTags, tuple[str, .
         gamma=gamma if 0.05 < gamma < 20 else None,
         chromaticities=tuple(places) if places else None,
     )
-    return tags, () if whole or not cicp else ("cICP of a narrow range or YCbCr dropped",)
+    return tags, () if whole or not cicp else ("cICP of limited range or YCbCr dropped",)
 
 
 def to_chunks(tags: ColourTags) -> list[Chunk]:

@@ -194,7 +194,7 @@ def _behind(stream: BinaryIO, at: int) -> Iterator[str]:
     yield from known
     if not known:
         pictures = rest.find(b"\xff\xd8\xff", 0, 65536) >= 0
-        yield xmp.PICTURES if pictures else f"{len(rest):,} bytes behind the picture dropped"
+        yield xmp.PICTURES if pictures else f"{len(rest):,} bytes after the picture dropped"
 
 
 def _rest(stream: BinaryIO, at: int) -> bytes:

@@ -116,7 +116,7 @@ def _inflated(data: bytes) -> bytes:
     machine = zlib.decompressobj()
     text = machine.decompress(data, _MOST_TEXT)
     if not machine.eof:
-        raise ValueError("cut short, or too long")
+        raise ValueError("truncated or too long")
     return text
 
 

@@ -113,7 +113,7 @@ def adapted(pages: Sequence[Directory], exif: bytes | None, change: Change) -> t
         return tuple(pages), []
     if change.orientation in range(2, 9) and any(_GEO & page.keys() for page in pages):
         pages = [{tag: field for tag, field in page.items() if tag not in _GEO} for page in pages]
-        return adapted(pages, exif, change)[0], ["GeoTIFF position of a turned picture dropped"]
+        return adapted(pages, exif, change)[0], ["GeoTIFF position of a rotated picture dropped"]
     found, measured = [], measures(exif)  # the first description is of all pages
     for index, page in enumerate(pages):
         page = dict(page)

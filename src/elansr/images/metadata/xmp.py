@@ -102,7 +102,7 @@ def parsed(packet: bytes) -> Document:
     """
     packet = packet.strip(b"\0 \t\r\n")
     if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
-        raise ValueError("XMP with a document type")
+        raise ValueError("XMP with a DOCTYPE")
     return parseString(packet)
 
 

@@ -116,7 +116,7 @@ class Actions:
             fitting = [(about, final) for about, (final, pixels) in zip(abouts, sizes, strict=True) if pixels <= most]
             if not fitting:
                 found = html.becomes(say, abouts, [final for final, _ in sizes], None)
-                text = "{found}, more than the {most} that this server makes: choose a smaller size"
+                text = "{found} is more than the limit of {most}: choose a smaller size"
                 raise PageError(text, found=found, most=html.megapixels(say, most))
         except PageError as error:
             return html.problem(say, error), False
@@ -125,7 +125,7 @@ class Actions:
         longest = self._service.throughput.seconds(max(about.pixels for about, _ in fitting))
         if longest and longest > self._service.limits.seconds:
             limit = html.about(say, self._service.limits.seconds)
-            text += " · " + say("a picture that takes more than {time} is given up", time=limit)
+            text += " · " + say("pictures that take more than {time} are stopped", time=limit)
         return html.notice(text), True
 
     def _sizes(self, about: previews.PictureFacts, choices: Choices) -> tuple[tuple[int, int], int]:
@@ -201,8 +201,8 @@ class Actions:
             async for view in self._alone(run, options) if len(run.chosen) == 1 else self._in_a_row(run, options):
                 run.view = view
         except Exception:  # noqa: BLE001 - whatever it is, the tab must not wait for ever
-            _LOG.exception("a run of the page failed")
-            why = Rejected(500, "internal", "the service failed on this request: its log says why")
+            _LOG.exception("upscaling from the web page failed")
+            why = Rejected(500, "internal", "internal error: see the log of the server")
             run.view = View(html.problem(run.say, why))
         finally:
             run.ended = True
@@ -226,7 +226,7 @@ class Actions:
         card = html.done(say, result, link(made.path))
         yield View(html.notice(say("Preparing the comparison …")), card, working=True)
         comparison = await self._compared(made)
-        too_large = html.notice(say("Done, but too large to be shown here: download it."))
+        too_large = html.notice(say("Done. The result is too large to show here: download it."))
         yield View("" if comparison else too_large, card, comparison)
 
     async def _in_a_row(self, run: PageRun, options: RequestOptions) -> AsyncIterator[View]:
@@ -248,7 +248,7 @@ class Actions:
                 rows.append(html.made(say, result, link(made.path), link(each.thumbnail), len(run.results)))
                 run.results.append(made)
             run.passed(each)
-        yield View(html.notice(say("Packing all of them …")), html.several(rows), run.compared, working=True)
+        yield View(html.notice(say("Packing all results …")), html.several(rows), run.compared, working=True)
         tail = await self._archived(run) if len(run.results) > 1 else ""
         if run.results and not run.compared:
             run.compared = await self._compared(run.results[0])

@@ -67,7 +67,7 @@ class Guard:
         most = self._max_bytes + ENVELOPE if path.startswith(f"{API}upload") else MAX_BODY
         length = dict(scope["headers"]).get(b"content-length", b"")
         if not length.isdigit():
-            return refusal(Rejected(411, "length_required", "say how long the request is: send its Content-Length"))
+            return refusal(Rejected(411, "length_required", "the Content-Length header is missing: send it"))
         return refusal(too_many_bytes(most)) if int(length) > most else None
 
 
@@ -92,7 +92,7 @@ class Login:
             body = urlencode({"username": ANYBODY, "password": key}).encode()
             await self._app(_with(scope, body), _reading(body), send)
         else:
-            why = Rejected(400, "bad_form", "the API key is empty: enter it as the password")
+            why = Rejected(400, "bad_form", "the password is empty: enter the API key")
             await refusal(why)(scope, receive, send)
 
 

@@ -41,7 +41,7 @@ def chosen(say: Words, name: str, about: PictureFacts, size: int, thumbnail: str
     """A picture that was sent: what it is, and a button that removes it, the one of that key."""
     label, title = escape(say("Remove {name}", name=name)), escape(say("Remove"))
     return (
-        f'<figure class="chosen"><img src="{escape(thumbnail)}" alt="{escape(say("The picture you chose"))}">'
+        f'<figure class="chosen"><img src="{escape(thumbnail)}" alt="{escape(say("Your picture"))}">'
         f'<figcaption role="status"><strong>{escape(name)}</strong>'
         f"<span>{escape(facts(say, about, size))}</span></figcaption>"
         f'<button type="button" class="remove" data-key="{key}" aria-label="{label}" title="{title}">'
@@ -55,8 +55,8 @@ def facts(say: Words, about: PictureFacts, size: int) -> str:
     parts = [
         say("{width} x {height} pixels", width=about.width, height=about.height),
         say("{format}, quality {quality}", format=kind, quality=about.quality) if about.quality else kind,
-        *([say("16 bit")] if about.bits > 8 else []),
-        *([say("{pages} pages, the first is shown", pages=about.pages)] if about.pages > 1 else []),
+        *([say("16 bits")] if about.bits > 8 else []),
+        *([say("{pages} pages (first page shown)", pages=about.pages)] if about.pages > 1 else []),
         _unbroken(data_size(size)),
     ]
     return " · ".join(parts)
@@ -71,12 +71,12 @@ def becomes(say: Words, abouts: Sequence[PictureFacts], sizes: Sequence[tuple[in
     """
     if len(abouts) == 1:
         before, after = f"{abouts[0].width} x {abouts[0].height}", f"{sizes[0][0]} x {sizes[0][1]}"
-        text = say("{before} becomes {after} pixels", before=before, after=after)
+        text = say("{before} will become {after} pixels", before=before, after=after)
     else:
         pixels = sum(about.pixels for about in abouts)
         results = sum(about.pages * width * height for about, (width, height) in zip(abouts, sizes, strict=True))
         words = {"number": len(abouts), "before": f"{pixels / _MEGA:.3g}", "after": megapixels(say, results)}
-        text = say("{number} pictures: {before} become {after}", **words)
+        text = say("{number} pictures: {before} will become {after}", **words)
     return text if seconds is None else f"{text} · {about(say, seconds)}"
 
 
@@ -91,7 +91,7 @@ def progress(say: Words, share: float, seconds: float | None, expected: float | 
     """
     percent = int(share * 100)
     rest = _rest(share, seconds, expected) if seconds is not None else None
-    state = say("Waiting for its turn …") if seconds is None else f"{percent} %"
+    state = say("Waiting in the queue …") if seconds is None else f"{percent} %"
     left = say("{time} left", time=about(say, rest)) if rest else ""
     text = escape(" · ".join(part for part in (which, state, left) if part))
     return (

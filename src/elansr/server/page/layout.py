@@ -18,7 +18,7 @@ from elansr.server.page.words import CHINESE, ENGLISH, Words, words_for
 from elansr.upscaling import REAL, Extension
 
 ASSETS = Path(__file__).parent / "static"
-TITLE = "elansr: larger pictures"
+TITLE = "elansr: enlarge pictures"
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF", "AVIF")
 RESULTS = {"png": "PNG", "jpg": "JPEG", "webp": "WebP", "tiff": "TIFF", "avif": "AVIF"}
 DEFAULT_QUALITY = 95
@@ -125,7 +125,7 @@ class PageLayout:
             [(label(kind.label, name=kind.name), kind.name) for kind in self._families.values()],
             value=self._first.name,
             label=label("Model"),
-            info=label("Automatic goes by compression, noise and sharpness."),
+            info=label("Automatic chooses by compression, noise and sharpness."),
             filterable=False,
             elem_id="model",
         )
@@ -135,14 +135,14 @@ class PageLayout:
             1,
             step=0.05,
             label=label("Strength"),
-            info=label("0 changes least, as elan-light does; 1 is the model as it is."),
+            info=label("0 is elan-light, which changes least; 1 is the chosen model."),
             visible=self._first.name == REAL,
             buttons=[],
             elem_id="strength",
         )
         with gr.Accordion(label("More"), open=False, elem_id="more"):
             self._format = gr.Dropdown(
-                [(label("same as the picture"), "auto"), *((name, value) for value, name in RESULTS.items())],
+                [(label("same as the original"), "auto"), *((name, value) for value, name in RESULTS.items())],
                 value="auto",
                 label=label("File format"),
                 filterable=False,
@@ -174,15 +174,13 @@ class PageLayout:
         self._zoom = gr.HTML(f'<p class="notice">{both(ZOOM)}</p>', visible=False)
         self._card = gr.HTML(elem_id="card", js_on_load=_BUTTONS)
         self._made = gr.State()
-        with gr.Accordion(
-            label("Look at a detail at 100 %"), open=False, visible=False, elem_id="closer"
-        ) as self._closer:
+        with gr.Accordion(label("View a detail at 100 %"), open=False, visible=False, elem_id="closer") as self._closer:
             self._detail = gr.ImageSlider(
                 label=label(LABELS), show_label=False, buttons=["fullscreen"], interactive=False, elem_id="detail"
             )
             with gr.Row():
                 self._overview = gr.Image(
-                    label=label("Click where to look"), interactive=False, buttons=[], height=180, elem_id="overview"
+                    label=label("Click the part to view"), interactive=False, buttons=[], height=180, elem_id="overview"
                 )
                 with gr.Column():
                     self._across = gr.Slider(0, 100, 50, step=1, label=label("Left to right, %"), buttons=[])

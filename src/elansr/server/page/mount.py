@@ -22,7 +22,7 @@ from elansr.server.service import Service
 
 SWEEP_SECONDS = 60.0
 """Between two looks for files that are old or too many."""
-LOGIN = "This server asks for its API key: enter it as the password. The user name may stay empty."
+LOGIN = "Enter the API key as the password. The user name may stay empty."
 _LEFT_OUT = {
     "footer_links": [],
     "run_history": False,

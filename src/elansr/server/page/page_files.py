@@ -71,8 +71,8 @@ def _delete(path: Path) -> None:
 
 MOST_PICTURES = 50
 """That are taken at once."""
-GONE = "the picture is no longer on the server, which deletes it after a while: choose it again"
-LOST = "it did not reach the server: check the connection and try again"
+GONE = "the server has deleted this picture, as it does after an hour: choose it again"
+LOST = "the upload failed: check the connection and try again"
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def sent_files(message: str) -> list[SentFile]:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise PageError("the upload could not be read: choose the picture again") from error
     if len(sent) > MOST_PICTURES:
-        text = "{number} files are more than the {most} that are taken at once: choose fewer"
+        text = "{number} files are more than the limit of {most}: choose fewer"
         raise PageError(text, number=len(sent), most=MOST_PICTURES)
     return sent
 
@@ -176,7 +176,7 @@ class Uploads:
     def _arrived(self, sent: SentFile) -> Path:
         """Where an upload lies; only what lies in our folder is one."""
         if sent.size > self._limits.max_bytes:
-            text = "the file has {bytes}, more than the {most} that this server takes: choose a smaller one"
+            text = "the file has {bytes}, more than the limit of {most}: choose a smaller one"
             raise PageError(text, bytes=data_size(sent.size), most=data_size(self._limits.max_bytes))
         if sent.path is None:
             raise PageError(LOST)

@@ -26,7 +26,7 @@ PATIENCE = 2.0
 OWN_SIZE = "size"
 """In the place of a scale: the size is a number with a unit."""
 PERCENT, WIDE, HIGH = "percent", "width", "height"
-TOO_FAR = "no picture can grow to more than 16 times its width"
+TOO_FAR = "the result can be at most 16 times as wide as the picture"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Choices:
         if not isinstance(self.scale, int):
             return RequestOptions(self.kind, None, self.size, self.extension, self.quality, strength)
         if self.scale not in scales:
-            text = "{model} does not enlarge {scale} times: choose another scale"
+            text = "{model} has no weights for this scale ({scale}): choose another scale"
             raise PageError(text, model=self.kind, scale=self.scale)
         return RequestOptions(
             scales[self.scale], self.scale, extension=self.extension, quality=self.quality, strength=strength

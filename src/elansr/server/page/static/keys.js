@@ -23,7 +23,7 @@ document.addEventListener('keydown', (event) => {
 });
 
 new MutationObserver(() => {
-  const title = elansrSay('elansr: larger pictures');
+  const title = elansrSay('elansr: enlarge pictures');
   if (document.title !== title) document.title = title;
   for (const button of document.querySelectorAll('#go, #stop')) {  // Gradio translates every text but that of its buttons
     const node = [...button.childNodes].find((child) => child.nodeType === Node.TEXT_NODE && child.data.trim());
