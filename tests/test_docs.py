@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 import typer
 
-from elansr.cli.main import app
+from elansr.cli.main import Commands, app
 from elansr.images import Picture, read, write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -147,6 +147,7 @@ def test_every_elansr_command_parses(page: Path, line: str) -> None:
     """Options and values are looked at, nothing is run and no file is opened."""
     _, *arguments = words(line)
     group = typer.main.get_command(app)
+    assert isinstance(group, Commands)
     try:
         context = group.make_context("elansr", list(arguments))
         command = group.get_command(context, arguments[0])

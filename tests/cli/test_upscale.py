@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,14 +35,18 @@ def files(folder: Path) -> set[str]:
 @pytest.fixture
 def installed(
     weights: dict[int, Path], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Iterator[None]:
     """The tiny networks in place of the released weights for clean pictures, and no others."""
     monkeypatch.setattr(released, "FOLDER", tmp_path_factory.mktemp("released"))
-    for row in list(released.RELEASED.values()):
+    before = dict(released.RELEASED)
+    for row in before.values():
         if row.degradation == "bicubic":
             shutil.copyfile(weights[row.scale], row.path)
         else:
-            monkeypatch.delitem(released.RELEASED, row.name)
+            del released.RELEASED[row.name]
+    yield
+    released.RELEASED.clear()
+    released.RELEASED.update(before)  # in the same order, which messages show
 
 
 @pytest.fixture(scope="session")
@@ -414,7 +418,7 @@ def test_what_a_result_lacks_is_one_line_a_file(
         write(Picture((np.zeros((6, 8, channels), np.uint8),)), tmp_path / name)
     ended = call("upscale", tmp_path / "a.png", tmp_path / "b.png", "--ext", "jpg", "-n", weights[2], "--json")
     notes = [record["notes"] for record in json.loads(ended.stdout)["files"]]
-    assert notes == [[], ["alpha laid on white"]]
+    assert notes == [[], ["transparency replaced by white"]]
     assert [line for line in ended.error_lines if "note" in line] == [f"note: {tmp_path}/b.png: {notes[1][0]}"]
 
 

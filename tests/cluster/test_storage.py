@@ -106,7 +106,7 @@ def test_what_fails_once_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_unknown_schemes_are_told_in_one_line() -> None:
-    with pytest.raises(ConfigError, match=r"^nowhere://x: .*file://"):
+    with pytest.raises(ConfigError, match=r"^nowhere://x: .*s3://"):
         Store("nowhere://x")
 
 

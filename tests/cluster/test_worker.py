@@ -204,4 +204,4 @@ def test_what_a_result_lacks_is_on_record(worker: Callable[..., Worker], tmp_pat
     Image.new("RGBA", (8, 6)).save(tmp_path / "in/a.png")
     wanted = planned(find(str(tmp_path / "in"), COLUMNS)[1], "_x2", "jpg")
     [row] = worker(tmp_path / "in", tmp_path / "out").chunk("p", wanted)
-    assert (row.status, row.notes) == ("upscaled", "alpha laid on white")
+    assert (row.status, row.notes) == ("upscaled", "transparency replaced by white")

@@ -145,7 +145,7 @@ OTHER_FILTERS: dict[str, tuple[Make, str]] = {
     "MATLAB not antialiased": (four_taps(-0.5), "MATLAB's bicubic without antialiasing"),
     "cut off": (
         lambda hr, scale: to_8_bits(downscale(hr.astype(np.float64), scale), np.floor),
-        "bicubic, but cut off instead of rounded",
+        "bicubic, truncated instead of rounded",
     ),
 }
 
@@ -235,7 +235,7 @@ def test_pixels_on_the_first_of_every_few_are_named_as_a_convention(photo: str, 
     [
         (lambda lr: lr[:, ::-1], "LR is mirrored left to right"),
         (lambda lr: lr[::-1], "LR is mirrored top to bottom"),
-        (lambda lr: lr[::-1, ::-1], "LR is turned by 180 degrees"),
+        (lambda lr: lr[::-1, ::-1], "LR is rotated by 180 degrees"),
     ],
 )
 def test_a_picture_the_wrong_way_round_is_named(rearrange: Callable[[RGB], RGB], says: str, photo: str) -> None:
@@ -259,7 +259,7 @@ def test_jpeg_is_named_with_its_quality(quality: int, subsampling: int, photo: s
         Image.fromarray(downscale(hr, scale)).save(file, "JPEG", quality=quality, subsampling=subsampling)
         return np.asarray(Image.open(file))
 
-    assert clause(compressed, photo, 2) == f"LR went through JPEG of quality {quality}"
+    assert clause(compressed, photo, 2) == f"LR was compressed as JPEG of quality {quality}"
 
 
 @each_scale
@@ -287,10 +287,10 @@ def test_noise_and_brightness_are_given_in_numbers() -> None:
         ((32, 48), (64, 96), "LR is 48x32 and HR 96x64 pixels: this is x2, and x4 is 24x16"),
         ((21, 32), (64, 96), "LR is 32x21 and HR 96x64 pixels: this is x3, and x4 is 24x16"),
         ((8, 12), (64, 96), "LR is 12x8 and HR 96x64 pixels: this is x8, and x4 is 24x16"),
-        ((64, 96), (64, 96), "LR is 96x64 and HR 96x64 pixels, the same: LR was not downscaled, or was enlarged again"),
-        ((64, 96), (16, 24), "LR is 96x64 and HR 24x16 pixels: they are swapped"),
-        ((64, 96), (32, 48), "LR is 96x64 and HR 48x32 pixels: they are swapped"),
-        ((24, 16), (64, 96), "LR is 16x24 and HR 96x64 pixels: x4 is 24x16, so it is turned by 90 degrees"),
+        ((64, 96), (64, 96), "LR is 96x64 and HR 96x64 pixels: the same size"),
+        ((64, 96), (16, 24), "LR is 96x64 and HR 24x16 pixels: swapped"),
+        ((64, 96), (32, 48), "LR is 96x64 and HR 48x32 pixels: swapped"),
+        ((24, 16), (64, 96), "LR is 16x24 and HR 96x64 pixels: x4 is 24x16, so it is rotated by 90 degrees"),
         (
             (17, 25),
             (65, 98),

@@ -67,13 +67,13 @@ def test_a_pt2_archive_needs_torch_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "complaint"),
     [
-        ({"path": "m.xml"}, ConfigError, "m.xml: a model for onnx ends in .onnx"),
+        ({"path": "m.xml"}, ConfigError, "m.xml: .* onnx .* .onnx"),
         ({"to": "tensorrt"}, ConfigError, "to='tensorrt': must be onnx, openvino, pt2"),
-        ({"precision": "bf16"}, ConfigError, "precision 'bf16': onnx files are written in fp32, fp16"),
+        ({"precision": "bf16"}, ConfigError, "precision 'bf16': onnx supports fp32, fp16"),
         ({"size": (50, 100)}, ConfigError, "size 100x50: both sides must be multiples of 16 pixels: 112x64 is"),
         ({"size": (0, 16)}, ConfigError, "size 16x0: both sides must be multiples of 16 pixels: 16x16 is"),
-        ({"size": (2**20, 2**20)}, ConfigError, "are free: take a smaller size"),
-        ({"to": "pt2", "path": "m.pt2"}, ConfigError, "a pt2 archive takes one size"),
+        ({"size": (2**20, 2**20)}, ConfigError, "GB available"),
+        ({"to": "pt2", "path": "m.pt2"}, ConfigError, "pt2 needs `size`"),
         ({"model": "elan-lihgt-x4"}, WeightsError, "did you mean elan-light-x4"),
         ({"model": "other.onnx"}, WeightsError, "other.onnx"),
         ({"scale": 3}, WeightsError, "weights for x2, not x3"),
@@ -146,7 +146,7 @@ def test_a_wrong_weight_is_found_and_nothing_is_kept(
     monkeypatch.setitem(write.FORMATS, "onnx", dataclasses.replace(right, write=spoiled(right)))
     if existing:
         (tmp_path / "m.onnx").write_text("precious")
-    with pytest.raises(ExportError, match=r"the worst sample is \d+\.\d\d/255 off"):
+    with pytest.raises(ExportError, match=r"by up to \d+\.\d\d/255"):
         write.export(str(weights), tmp_path / "m.onnx", overwrite=True)
     assert names(tmp_path) == ({"m.onnx"} if existing else set())
     assert not existing or (tmp_path / "m.onnx").read_text() == "precious"

@@ -228,7 +228,7 @@ FOREIGN = {
     "png magic only": (b"\x89PNG\r\n\x1a\n", "truncated"),
     "gif magic only": (b"GIF89a", "truncated"),
     "tiff magic only": (b"II*\0", "truncated"),
-    "tiff that leads nowhere": (b"II*\0\0\0\0\0", "nowhere"),
+    "tiff that leads nowhere": (b"II*\0\0\0\0\0", "pages"),
     "tiff in a circle": (b"II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, 256, 4, 1, 9, 8), "damaged"),
     "cr2": (b"II*\0\x10\0\0\0CR\2\0" + bytes(50), "raw.*develop"),
     "dng": (b"II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, 50706, 1, 4, 1, 0), "raw.*develop"),

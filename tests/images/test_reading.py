@@ -346,7 +346,7 @@ def test_suffixes():
     assert not is_picture_name(".hidden.png")
     assert not is_picture_name("notes.txt")
     assert not is_picture_name("png")
-    for name, word in (("x.heic", "heic"), ("x", "no suffix")):
+    for name, word in (("x.heic", "heic"), ("x", "no file extension")):
         with pytest.raises(PictureError, match=word):
             format_of_suffix(name)
 

@@ -217,7 +217,7 @@ def test_an_animation_does_not_fit_into_a_still(tmp_path, name):
 
 @pytest.mark.parametrize(("name", "width"), [("x.webp", 16384), ("x.gif", 65536), ("x.jpg", 65501), ("x.avif", 16385)])
 def test_a_side_too_long_for_the_format(tmp_path, name, width):
-    with pytest.raises(PictureError, match=rf"{width} x 1 pixels do not fit.*\.png"):
+    with pytest.raises(PictureError, match=rf"{width} x 1 pixels .*\.png"):
         write(Picture((np.zeros((1, width, 3), np.uint8),)), tmp_path / name)
     if name in ("x.webp", "x.jpg"):  # the others take their time
         write(Picture((np.zeros((1, width - 1, 3), np.uint8),)), tmp_path / name)
@@ -249,8 +249,8 @@ def test_wrong_places(tmp_path):
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
     for path, words in {
-        "x.heic": "'.heic' is not.*\\.png",
-        "x": "no suffix.*\\.png",
+        "x.heic": "'.heic'.*\\.png",
+        "x": "no file extension.*\\.png",
         "folder.png": "is a folder",
         "missing/x.png": "does not exist; create it",
         "file/x.png": "does not exist; create it",
@@ -428,7 +428,7 @@ def test_check_output_agrees_with_write(tmp_path):
             continue
         path = tmp_path / f"x{row.suffixes[0]}"
         assert check_output(path, size=(row.longest, 1)) == name
-        with pytest.raises(PictureError, match="do not fit"):
+        with pytest.raises(PictureError, match="cannot hold|too large"):
             check_output(path, size=(1, row.longest + 1))
 
 

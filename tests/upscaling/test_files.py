@@ -167,7 +167,7 @@ def test_one_file_to_a_file_or_a_folder(tmp_path: Path) -> None:
     assert job.target == tmp_path / "new.png/a_x4.jpg"
     assert target("folder", suffix="", extension="tiff") == "folder/a.tiff"
     assert target("new.jpeg", extension="jpg") == "new.jpeg"
-    with pytest.raises(ConfigError, match=r"new\.jpeg: `ext=png`"):
+    with pytest.raises(ConfigError, match=r"new\.jpeg: .*`ext=png`"):
         target("new.jpeg", extension="png")
     (tmp_path / "notes.txt").touch()
     with pytest.raises(ConfigError, match=r"notes\.txt: "):
@@ -352,7 +352,7 @@ def test_what_no_format_holds_is_refused_before_the_work(tmp_path: Path) -> None
     outcomes = run([Job(wide, tmp_path / "o.webp"), Job(moving, tmp_path / "o.jpg")], upscaler)
     assert status(outcomes) == ["failed", "failed"]
     assert re.search(r"o\.webp: 20000 x 4 .*WEBP", outcomes[0].reason)
-    assert re.search(r"o\.jpg: 2 pages .*JPEG", outcomes[1].reason)
+    assert re.search(r"o\.jpg: JPEG .* 2 pages", outcomes[1].reason)
     assert upscaler.calls == 0
 
 

@@ -200,7 +200,7 @@ def test_stopped_and_taken_up_it_is_the_same(
     assert np.array_equal(read(target).pixels, read(encode(Picture((upscaler(picture),)), "tif")).pixels)
     assert hidden(tmp_path) == []
     assert done == sorted(done)
-    assert ("goes on" in caplog.text) == (share > 0.1)
+    assert ("continuing" in caplog.text) == (share > 0.1)
 
 
 def test_taken_up_it_does_not_begin_anew(tmp_path: Path, upscaler: TiledNetwork) -> None:
@@ -301,7 +301,7 @@ def test_what_was_made_of_something_else_is_made_anew(
     upscale(source, target, upscaler)
     assert np.array_equal(read(target).pixels, read(encode(Picture((upscaler(picture),)), "tif")).pixels)
     told = {"source": "the picture", "tile": "tile"}.get(change)
-    assert ("starts over" in caplog.text) == bool(told)
+    assert ("starting over" in caplog.text) == bool(told)
     assert (told or "") in caplog.text
 
 

@@ -89,7 +89,7 @@ def test_bare_samples_of_matroska_go_into_mp4(tmp_path: Path, layout: str, chann
 def test_what_only_the_end_of_a_file_would_refuse_is_refused_before_the_work(tmp_path: Path) -> None:
     """MP4's table of contents, written last, has no word for nine channels."""
     source, upscaler = with_samples(tmp_path / "a.mkv", "9 channels", 9), Nearest()
-    with pytest.raises(PictureError, match=r"audio stream 1 \(pcm_s16le\) does not fit into mp4; write \.mkv"):
+    with pytest.raises(PictureError, match=r"audio stream 1 \(pcm_s16le\) .* mp4; write \.mkv"):
         upscale_video(VideoFile(source), tmp_path / "b.mp4", upscaler)
     assert upscaler.seen == 0
     assert upscaled(source, tmp_path / "b.mkv").notes == ()

@@ -70,8 +70,8 @@ def _in_a_process(model: BenchmarkModel, workload: Workload) -> int:
     if process.returncode == 0:
         return int(process.stdout)
     said = process.stderr.strip().splitlines()
-    why = said[-1] if said else f"its process ended with {process.returncode}, as one does that memory runs short for"
-    raise DeviceError(f"{model.label}: failed while its memory was measured ({why}): take a smaller `size`")
+    why = said[-1] if said else f"its process ended with {process.returncode}, probably out of memory"
+    raise DeviceError(f"{model.label}: failed while its memory was measured ({why}): use a smaller `size`")
 
 
 def main() -> None:

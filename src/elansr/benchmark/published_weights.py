@@ -78,7 +78,7 @@ def _loaded(published: PublishedNetwork, arrays: State, scale: int | None) -> Ba
     with torch.random.fork_rng(devices=[]):
         network = published.build(arrays)
     if scale not in (None, network.scale):
-        raise WeightsError(f"weights for x{network.scale}, not x{scale}: leave the scale out or take other weights")
+        raise WeightsError(f"weights for x{network.scale}, not x{scale}: omit the scale, or choose other weights")
     expected = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     weights = checked(_without_computed(network, arrays), expected, published.network)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
@@ -96,8 +96,7 @@ def _without_computed(network: Baseline, arrays: State) -> State:
     for name, index in checked(found, {name: indices[name] for name in found}).items():
         if not np.array_equal(index, indices[name]):
             raise WeightsError(
-                f"{name} numbers the positions in another way: it is another network, use the file that SwinIR's "
-                "authors published"
+                f"{name} has another order of positions: another network; use the file that SwinIR's authors published"
             )
     return {name: array for name, array in arrays.items() if name not in indices.keys() | masks}
 
@@ -136,7 +135,7 @@ def _rrdb(arrays: State) -> RRDBNet:
     growth = _outputs("RRDBNet", arrays, "body.0.rdb1.conv1.weight")
     blocks = sum(name.startswith("body.") and name.endswith(".rdb1.conv1.weight") for name in arrays)
     if not channels or not growth:
-        raise WeightsError("RRDBNet without channels: a damaged file, use the one that its authors published")
+        raise WeightsError("RRDBNet without channels: a damaged file; use the one that its authors published")
     return RRDBNet(channels, blocks, growth)
 
 
@@ -147,15 +146,13 @@ def _row(network: str, arrays: State, rows: Collection[Row]) -> Row:
         if row.channels == channels:
             return row
     known = " and ".join(str(row.channels) for row in rows)
-    raise WeightsError(
-        f"{network} of {channels} channels: only the published sizes, of {known}, can be compared with, use one of them"
-    )
+    raise WeightsError(f"{network} of {channels} channels: must be one of the published sizes: {known}")
 
 
 def _outputs(network: str, arrays: State, name: str) -> int:
     """Output channels of a convolution; 0 where its weight is a single number."""
     if name not in arrays:
-        raise WeightsError(f"{name!r} missing for {network}: a damaged file, use the one that its authors published")
+        raise WeightsError(f"{name!r} missing for {network}: a damaged file; use the one that its authors published")
     return arrays[name].shape[0] if arrays[name].ndim else 0
 
 
@@ -165,7 +162,7 @@ def _scale(network: str, arrays: State, name: str, channels: int) -> int:
     if not 1 <= scale <= MAX_SCALE:
         raise WeightsError(
             f"{name} has the shape {list(arrays[name].shape)}, which is no scale from 1 to {MAX_SCALE}: use the file "
-            "of one network as it was written"
+            "as its program wrote it"
         )
     return scale
 
@@ -179,7 +176,7 @@ def _scale_of_steps(network: str, arrays: State, channels: int) -> int:
 
 def _published(scale: int) -> int:
     if scale not in edsr.STEPS:
-        raise WeightsError(f"weights for x{scale}: use weights for one of {', '.join(f'x{s}' for s in edsr.STEPS)}")
+        raise WeightsError(f"weights for x{scale}: must be for one of {', '.join(f'x{s}' for s in edsr.STEPS)}")
     return scale
 
 

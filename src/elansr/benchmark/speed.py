@@ -95,7 +95,7 @@ def explained(name: str, do: Callable[[], T]) -> T:
     # PyTorch reports all of it as RuntimeError: memory, types that a device lacks, shapes.
     except (RuntimeError, MemoryError) as error:
         raise DeviceError(
-            f"{name}: failed ({one_line(error)}): take a smaller `size`, another `precision` or another `device`"
+            f"{name}: failed ({one_line(error)}): use a smaller `size`, another `precision` or another `device`"
         ) from error
 
 

@@ -139,7 +139,7 @@ def benchmark_models(
     models = [_model(spec, scale, device, engine) for spec in specs]
     if len({model.scale for model in models}) > 1:
         scales = ", ".join(f"{model.name} x{model.scale}" for model in models)
-        raise ConfigError(f"models of different scales, {scales}: give one `scale`")
+        raise ConfigError(f"models with different scales, {scales}: set `scale`")
     return models
 
 
@@ -253,7 +253,7 @@ def _named(name: str, scale: int) -> tuple[ELAN | Baseline, Weights]:
 def _unknown(name: str) -> str:
     known = [*NETWORKS, *RELEASED]
     hint = did_you_mean(name, known)
-    return f"unknown model {name!r}: {hint}there are {', '.join(known)}; a file needs its path, e.g. ./{name}"
+    return f"unknown model {name!r}: {hint}must be one of {', '.join(known)}, or the path of a file, such as ./{name}"
 
 
 def _elan(preset: PresetName, scale: int) -> tuple[ELAN, Weights]:

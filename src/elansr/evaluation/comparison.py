@@ -165,14 +165,14 @@ def compare(
 def _models(names: Sequence[str], photo: Path | None, hr: bool) -> list[str]:
     """The names that are models, once it is clear that there is something to compare."""
     if hr and photo is None:
-        raise ConfigError("`hr=True` says that the photo is HR, but there is none: give it as `photo`")
+        raise ConfigError("`hr=True` needs a photo: set `photo`")
     if len(names) + hr < 2:
-        raise ConfigError("one picture alone cannot be compared: name at least two, or give `photo` with `hr=True`")
+        raise ConfigError("only one picture: give at least two, or `photo` with `hr=True`")
     models = [name for name in names if not _is_picture(name)]
     if models and photo is None:
-        raise ConfigError(f"{shown(models[0])}: no such picture; a model needs a photo to work on: give it as `photo`")
+        raise ConfigError(f"{shown(models[0])}: no such picture; if it is a model, set `photo`")
     if photo and not (models or hr):
-        raise ConfigError("`photo` is for models: name one, or say with `hr=True` that the photo is the reference")
+        raise ConfigError("`photo` needs a model, or `hr=True` if the photo is the reference")
     return models
 
 
@@ -244,11 +244,11 @@ def _lr_and_reference(
     if len(scales) > 1:
         found = ", ".join(f"x{scale}" for scale in scales)
         raise ConfigError(
-            f"models of {found} with `hr=True`: LR has one scale; give `scale`, or compare them one by one"
+            f"models of {found} with `hr=True`, which needs one scale: set `scale`, or compare them one by one"
         )
     pixels = crop_to_multiple(hr.pixels, scales[0]) if models else hr.pixels
     if not pixels.size:
-        raise PictureError(f"{hr.label}: {_by(hr.pixels)} pixels are too small to be reduced x{scales[0]}")
+        raise PictureError(f"{hr.label}: {_by(hr.pixels)} pixels are too few to downscale x{scales[0]}")
     reference = replace(hr, label="HR", pixels=pixels)
     return (replace(hr, pixels=downscale(pixels, scales[0])) if models else None), reference
 
@@ -280,13 +280,13 @@ def _enlarged(picture: ComparedPicture, size: tuple[int, int]) -> ComparedPictur
     times = max(size[0] // width, 1)
     if (width * times, height * times) != size:
         raise PictureError(
-            f"{picture.label}: {_by(picture.pixels)} pixels, where the largest picture has {size[0]}x{size[1]}: that "
-            "must be a whole number of times as wide and high; crop or resize one first"
+            f"{picture.label}: {_by(picture.pixels)} pixels, but the largest picture has {size[0]}x{size[1]}, which "
+            "must be a whole multiple; crop or resize one first"
         )
     if times == 1:
         return picture
     pixels = fit(picture.pixels, *size).astype(np.uint8, copy=False)
-    return replace(picture, pixels=pixels, note=f"enlarged x{times} by bicubic")
+    return replace(picture, pixels=pixels, note=f"enlarged x{times} with bicubic")
 
 
 def _by(pixels: RGB) -> str:

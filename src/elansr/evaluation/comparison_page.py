@@ -27,10 +27,10 @@ def check_size(size: tuple[int, int], count: int, jpeg: int | None) -> None:
         raise ConfigError(f"JPEG quality {jpeg}: must be from 1 to 100, such as 90")
     pixels, limit = size[0] * size[1] * count, MOST_LOSSLESS if jpeg is None else MOST_JPEG
     if pixels > limit:
-        way_out = "give `jpeg=90`, with which it holds more, or " if jpeg is None and pixels <= MOST_JPEG else ""
+        way_out = "use `jpeg=90`, which allows more, or " if jpeg is None and pixels <= MOST_JPEG else ""
         raise ConfigError(
             f"{count} pictures of {size[0]}x{size[1]} pixels are {pixels / 1e6:.0f} megapixels, more than the "
-            f"{limit / 1e6:.0f} that a page holds: {way_out}write .png, which shows crops of pictures of any size"
+            f"{limit / 1e6:.0f} allowed in a page: {way_out}write .png, which shows crops of pictures of any size"
         )
 
 
@@ -78,7 +78,7 @@ def write_comparison(
 def _about(comparison: Comparison, jpeg: int | None) -> str:
     """What the reader has to know of the numbers and pixels, in sentences."""
     width, height = comparison.size
-    embedded = "without loss" if jpeg is None else f"as JPEG of quality {jpeg}: judge fine detail by the files"
+    embedded = "without loss" if jpeg is None else f"as JPEG of quality {jpeg}; for fine detail, see the files"
     sentences = [f"{width}x{height} pixels, embedded {embedded}."]
     if comparison.border is not None:
         sentences.append(

@@ -57,7 +57,7 @@ class CropBox:
             ConfigError: it does.
         """
         if self.x + self.width > width or self.y + self.height > height:
-            raise ConfigError(f"crop {self}: reaches beyond the picture of {width}x{height} pixels; choose one inside")
+            raise ConfigError(f"crop {self}: outside the picture of {width}x{height} pixels")
 
 
 def most_different(pictures: Sequence[RGB], guide: RGB, size: int, count: int = 1, border: int = 0) -> list[CropBox]:

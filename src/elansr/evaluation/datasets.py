@@ -33,7 +33,7 @@ LRSource = Literal["files", "made by MATLAB bicubic", "files, no HR"]
 _LOG = logging.getLogger(__name__)
 
 HR_NAME = re.compile(r"hr|gt(mod\d+)?|.+_hr", re.IGNORECASE)
-WAY_OUT = "give a folder of HR pictures, or one with HR/, GTmod12/ or NAME_HR/ in it"
+WAY_OUT = "choose a folder of HR pictures, or one with HR/, GTmod12/ or NAME_HR/ in it"
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ class BenchmarkSet:
             raise DataError(
                 f"{shown(lr_path or hr_path)}: {lr.shape[1]}x{lr.shape[0]} pixels, but HR "
                 f"{hr.shape[1]}x{hr.shape[0]} at x{self.scale} needs "
-                f"{hr.shape[1] // self.scale}x{hr.shape[0] // self.scale}; put the LR of this HR there, or move "
-                "the LR folder away: then LR is made by MATLAB bicubic"
+                f"{hr.shape[1] // self.scale}x{hr.shape[0] // self.scale}; replace it with the LR of this HR, or move "
+                "the LR folder away to use MATLAB bicubic"
             )
         return lr, hr
 
@@ -123,7 +123,7 @@ def read_rgb(path: Path) -> RGB:
     """A picture as uint8 RGB (H, W, 3), see `on_white`; says so where a pixel of it is transparent."""
     pixels, transparent = on_white(read(path))
     if transparent:
-        _LOG.warning("%s: has transparent pixels, which are laid on white", shown(path))
+        _LOG.warning("%s: transparent pixels replaced by white", shown(path))
     return pixels
 
 
@@ -151,8 +151,8 @@ def require_room(hr: RGB, path: Path, scale: int) -> None:
     least = 2 * scale + SSIM_WINDOW
     if min(height, width) < least:
         raise DataError(
-            f"{shown(path)}: {hr.shape[1]}x{hr.shape[0]} pixels; x{scale} needs {-(-least // scale) * scale} each way, "
-            f"for a border of {scale} that is cropped and SSIM's window of {SSIM_WINDOW}: leave the picture out"
+            f"{shown(path)}: {hr.shape[1]}x{hr.shape[0]} pixels; x{scale} needs {-(-least // scale) * scale} per side, "
+            f"because of the cropped border of {scale} and the SSIM window of {SSIM_WINDOW}: remove the picture"
         )
 
 
@@ -167,9 +167,9 @@ def _find_hr(folder: Path) -> Path:
     candidates += inside
     if len(candidates) > 1:
         names = " and in ".join("the folder itself" if path == folder else path.name for path in candidates)
-        raise DataError(f"{shown(folder)}: HR pictures may be in {names}; name the one folder, such as {inside[-1]}")
+        raise DataError(f"{shown(folder)}: HR pictures may be in {names}; choose one folder, such as {inside[-1]}")
     if not candidates:
-        raise DataError(f"{shown(folder)}: holds no picture; {WAY_OUT}")
+        raise DataError(f"{shown(folder)}: contains no pictures; {WAY_OUT}")
     return candidates[0]
 
 
@@ -197,7 +197,7 @@ def _find_lr(hr_folder: Path, scale: int) -> Path | None:
     found = [lr_folder for folder in above for lr_folder in _subfolders(folder, f"X{scale}")]
     found += _subfolders(home, f"LRbicx{scale}")
     if len(found) > 1:
-        raise DataError(f"{' and '.join(map(shown, found))}: both hold LR for x{scale}; name one of them as `lr`")
+        raise DataError(f"{' and '.join(map(shown, found))}: both contain LR for x{scale}; choose one with `lr`")
     return found[0] if found else None
 
 
@@ -208,7 +208,7 @@ def match_lr(hr_files: Iterable[Path], lr_folder: Path, scale: int) -> list[Path
         DataError: not a folder, one is missing, or two could be meant.
     """
     if not lr_folder.is_dir():
-        raise DataError(f"{shown(lr_folder)}: not a folder; give a folder of LR pictures")
+        raise DataError(f"{shown(lr_folder)}: not a folder; choose a folder of LR pictures")
     by_stem: dict[str, list[Path]] = {}
     for path in _pictures(lr_folder):
         by_stem.setdefault(path.stem, []).append(path)
@@ -218,15 +218,15 @@ def match_lr(hr_files: Iterable[Path], lr_folder: Path, scale: int) -> list[Path
 def _named_pictures(folder: Path) -> dict[str, Path]:
     """The pictures of a folder by their names without suffix, sorted; two of one name are refused."""
     if not folder.is_dir():
-        raise DataError(f"{shown(folder)}: not a folder; give a folder of pictures")
+        raise DataError(f"{shown(folder)}: not a folder; choose a folder of pictures")
     pictures: dict[str, Path] = {}
     for path in _pictures(folder):
         if path.stem in pictures:
             names = f"{shown(pictures[path.stem].name)} and {shown(path.name)}"
-            raise DataError(f"{shown(folder)}: {names} have one name for two pictures; rename or remove one")
+            raise DataError(f"{shown(folder)}: {names} have the same name; rename or remove one")
         pictures[path.stem] = path
     if not pictures:
-        raise DataError(f"{shown(folder)}: holds no picture; give a folder of pictures")
+        raise DataError(f"{shown(folder)}: contains no pictures; choose a folder of pictures")
     return pictures
 
 
@@ -239,8 +239,8 @@ def _the_lr_of(hr: Path, by_stem: dict[str, list[Path]], lr_folder: Path, scale:
         suffix = "" if lr_folder.name.lower().startswith("lrbic") else f"x{scale}"
         missing = lr_folder / f"{hr.stem}{suffix}{hr.suffix}"
         raise DataError(
-            f"{shown(missing)}: missing, the LR of {shown(hr)}; complete the folder, since part of a set has another "
-            "mean, or move it away: then LR is made by MATLAB bicubic"
+            f"{shown(missing)}: missing, the LR of {shown(hr)}; complete the LR folder, or move it away to "
+            "use MATLAB bicubic"
         )
     return found[0]
 

@@ -66,8 +66,8 @@ def _check(hr_path: Path, lr_path: Path, scale: int) -> None:
     if problem:
         same_size = lr.shape[:2] == tuple(side // scale for side in hr.shape[:2])
         raise DataError(
-            f"{shown(lr_path)}: {problem}; put the LR of {shown(hr_path.name)} there, or move the LR folder away: then "
-            f"LR is made by MATLAB bicubic{'; `check=False` measures it as it is' if same_size else ''}"
+            f"{shown(lr_path)}: {problem}; replace it with the LR of {shown(hr_path.name)}, or move the LR folder away "
+            f"to use MATLAB bicubic{'; `check=False` skips this check' if same_size else ''}"
         )
 
 
@@ -117,15 +117,15 @@ def _wrong_size(lr: tuple[int, ...], hr: tuple[int, ...], scale: int) -> str:
     wanted, uncropped = tuple(n // scale for n in hr), tuple(-(-n // scale) for n in hr)
     sizes = f"LR is {_size(lr)} and HR {_size(hr)} pixels"
     if lr == hr:
-        return f"{sizes}, the same: LR was not downscaled, or was enlarged again"
+        return f"{sizes}: the same size; LR was not downscaled, or enlarged again"
     if any(hr == tuple(n // s for n in lr) for s in LIKELY_SCALES):
-        return f"{sizes}: they are swapped"
+        return f"{sizes}: swapped"
     if lr == uncropped:
         return f"{sizes}: made from HR before it was cropped to a multiple of {scale}, which gives {_size(wanted)}"
     for like in LIKELY_SCALES:
         if lr in (tuple(n // like for n in hr), tuple(-(-n // like) for n in hr)):
             return f"{sizes}: this is x{like}, and x{scale} is {_size(wanted)}"
-    return f"{sizes}: x{scale} is {_size(wanted)}{', so it is turned by 90 degrees' if lr == wanted[::-1] else ''}"
+    return f"{sizes}: x{scale} is {_size(wanted)}{', so it is rotated by 90 degrees' if lr == wanted[::-1] else ''}"
 
 
 def _size(size: tuple[int, ...]) -> str:
@@ -220,14 +220,14 @@ MISTAKES: tuple[tuple[str, Downscale], ...] = (
     ("OpenCV's or PyTorch's bicubic, which is not antialiased", _interpolated(partial(_cubic, a=-0.75), "edge")),
     ("OpenCV's or PyTorch's bilinear, which is not antialiased", _interpolated(_linear, "edge")),
     ("MATLAB's bicubic without antialiasing", _interpolated(_cubic, "symmetric")),
-    ("MATLAB's bicubic, but cut off instead of rounded", lambda hr, scale: _to_8_bits(_in_floats(hr, scale) - 0.5)),
+    ("MATLAB's bicubic, truncated instead of rounded", lambda hr, scale: _to_8_bits(_in_floats(hr, scale) - 0.5)),
 )
 """Names and ways of making LR that are not MATLAB's bicubic."""
 REARRANGED: tuple[tuple[str, Callable[[RGB], RGB]], ...] = (
     ("MATLAB's bicubic with red and blue swapped", lambda made: made[..., ::-1]),
     ("mirrored left to right", lambda made: made[:, ::-1]),
     ("mirrored top to bottom", lambda made: made[::-1]),
-    ("turned by 180 degrees", lambda made: made[::-1, ::-1]),
+    ("rotated by 180 degrees", lambda made: made[::-1, ::-1]),
 )
 """Where the values of LR may be, if not in their places."""
 
@@ -321,7 +321,7 @@ def _jpeg(lr: RGB, expected: RGB) -> str | None:
     tries = [(_variation(lr, _after_jpeg(expected, q, halved)), q) for q in range(10, 101) for halved in (0, 2)]
     least, quality = min(tries)
     before = min(_variation(lr, expected), _variation(lr, np.zeros_like(lr)))
-    return f"LR went through JPEG of quality {quality}" if least < CLEARLY * before else None
+    return f"LR was compressed as JPEG of quality {quality}" if least < CLEARLY * before else None
 
 
 def _variation(a: RGB, b: RGB) -> float:

@@ -34,7 +34,9 @@ def ssim(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     """Structural similarity, -1 to 1, of two (H, W) planes on the 0-255 scale, at least 11 pixels on each side."""
     _require_same_shape(a, b)
     if min(a.shape) < SSIM_WINDOW:
-        raise DataError(f"a picture of {a.shape[1]}x{a.shape[0]} pixels has no SSIM: it needs {SSIM_WINDOW} each way")
+        raise DataError(
+            f"a picture of {a.shape[1]}x{a.shape[0]} pixels is too small for SSIM, which needs {SSIM_WINDOW} per side"
+        )
     x, y = a.astype(np.float64), b.astype(np.float64)
     height, width = (side - SSIM_WINDOW + 1 for side in x.shape)
     total = 0.0
@@ -70,7 +72,7 @@ def consistency(sr: NDArray[np.uint8], lr: NDArray[np.uint8], scale: int) -> flo
 def _inner_luma(picture: NDArray[np.generic], border: int) -> NDArray[np.float64]:
     height, width = picture.shape[:2]
     if min(height, width) <= 2 * border:
-        raise DataError(f"a picture of {width}x{height} pixels is gone once a border of {border} is cropped")
+        raise DataError(f"a picture of {width}x{height} pixels is too small to crop a border of {border}")
     return luma(picture[border : height - border, border : width - border])
 
 

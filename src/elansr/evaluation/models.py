@@ -137,8 +137,8 @@ def _on_pictures(network: Network) -> Callable[[RGB], NDArray[np.float32]]:
         # PyTorch reports what a picture asks too much of as RuntimeError.
         except (RuntimeError, MemoryError) as error:
             raise DeviceError(
-                f"LR of {lr.shape[1]}x{lr.shape[0]} pixels: the network failed on it ({one_line(error)}): evaluation "
-                "runs pictures whole, so use a `device` with more memory, or smaller pictures"
+                f"LR of {lr.shape[1]}x{lr.shape[0]} pixels: the network failed ({one_line(error)}): evaluation "
+                "uses no tiles, so use a `device` with more memory, or smaller pictures"
             ) from error
 
     return super_resolve

@@ -76,9 +76,9 @@ class Outputs:
             if file is not None:
                 check_place(file, self._overwrite)
         if self._csv and self._html and os.path.abspath(self._csv) == os.path.abspath(self._html):
-            raise ConfigError(f"{shown(self._csv)}: for both `csv` and `html`: give two files")
+            raise ConfigError(f"{shown(self._csv)}: the same file for `csv` and `html`: choose two files")
         if self._html and self._html.suffix.lower() not in (".html", ".htm"):
-            raise ConfigError(f"{shown(self._html)}: `html` writes a web page: name it .html")
+            raise ConfigError(f"{shown(self._html)}: the page of `html` must end in .html")
 
     def _require_free_pictures(self, sets: Sequence[BenchmarkSet]) -> None:
         inputs = {os.path.realpath(path) for found in sets for path in found.inputs}
@@ -88,7 +88,7 @@ class Outputs:
                     target = folder / found.name / f"{name}.png"
                     if os.path.realpath(target) in inputs:
                         raise ConfigError(
-                            f"{shown(target)}: would replace a picture that is measured: give another folder as `save`"
+                            f"{shown(target)}: would overwrite an input: choose another folder for `save`"
                         )
                     if target.parent.is_dir():
                         check_place(target, self._overwrite)
@@ -112,7 +112,7 @@ def as_csv(evaluation: Evaluation) -> str:
 
 def _report(models: Sequence[Model], sets: Sequence[BenchmarkSet], protocol: Protocol) -> ReportPage:
     if any(found.lr_source == "files, no HR" for found in sets):
-        raise ConfigError("`html` shows SR beside HR: give `data`, or leave `html` out")
+        raise ConfigError("`html` needs HR: set `data`, or omit `html`")
     return ReportPage([model.name for model in models], models[0].scale, protocol)
 
 
@@ -125,12 +125,12 @@ def _folders(save: Path, models: Sequence[Model]) -> dict[str, Path]:
         name: save / (path.stem if path.suffix.lower() in SUFFIXES else path.name) for name, path in paths.items()
     }
     if len(set(folders.values())) < len(folders):
-        raise ConfigError(f"two models would save into {shown(folders[models[0].name])}: evaluate them one by one")
+        raise ConfigError(f"two models would write to {shown(folders[models[0].name])}: evaluate them one by one")
     return folders
 
 
 def _require_writable(folder: Path, target: Path) -> None:
     if not folder.is_dir():
-        raise PictureError(f"{shown(target)}: needs a folder, and {shown(folder)} is not a folder; name another place")
+        raise PictureError(f"{shown(target)}: {shown(folder)} is not a folder; choose another one")
     if not os.access(folder, os.W_OK):
         raise PictureError(f"{shown(target)}: no permission to write to {shown(folder)}; choose another folder")

@@ -68,8 +68,8 @@ class PerceptualMetric:
                 return float(self.run(*(tensor.to(self.device) for tensor in tensors)))
         except (RuntimeError, MemoryError) as error:
             raise DeviceError(
-                f"SR of {sr.shape[1]}x{sr.shape[0]} pixels: a metric failed on it ({one_line(error)}): use a device "
-                "with more memory, or leave the metric out"
+                f"SR of {sr.shape[1]}x{sr.shape[0]} pixels: a metric failed ({one_line(error)}): use a device "
+                "with more memory, or omit the metric"
             ) from error
 
 
@@ -121,8 +121,8 @@ def _load(create: Callable[..., Any], name: MetricName, device: str, download: b
             metric = create(name, device=torch.device(device))
     except DownloadRefusedError as error:
         raise WeightsError(
-            f"{name}: needs weights that are not on this machine: {error} is not in {torch.hub.get_dir()}; allow the "
-            f"download, about {DOWNLOADS[name]} in all, with `download=True`"
+            f"{name}: needs weights that are not on this machine: {error} is not in {torch.hub.get_dir()}; download "
+            f"them, about {DOWNLOADS[name]} in all, with `download=True`"
         ) from error
     except OSError as error:
         raise WeightsError(f"{name}: its weights cannot be downloaded or read: {one_line(error)}") from error

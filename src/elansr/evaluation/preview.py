@@ -51,7 +51,7 @@ def candidates(scale: int, model: str = AUTO) -> list[Candidate]:
     """
     clean, real = family(CLEAN).get(scale), family(REAL).get(scale)
     if clean is None:
-        raise ConfigError(f"scale={scale}: there are no released weights for it: choose {sorted(family(CLEAN))}")
+        raise ConfigError(f"scale={scale}: no released weights: must be one of {sorted(family(CLEAN))}")
     found = [Candidate(clean.name)]
     if real is not None:
         found += [*(Candidate(real.name, strength) for strength in STRENGTHS), Candidate(real.name)]
@@ -124,7 +124,7 @@ def around(middle: tuple[int, int], height: int, width: int) -> CropBox:
     """
     x, y = middle
     if not (0 <= x < width and 0 <= y < height):
-        raise ConfigError(f"place {x},{y}: outside the photo of {width}x{height} pixels: choose one inside")
+        raise ConfigError(f"{x},{y}: outside the photo of {width}x{height} pixels")
     across, down = min(REGION, width), min(REGION, height)
     left, top = min(max(x - across // 2, 0), width - across), min(max(y - down // 2, 0), height - down)
     return CropBox(left, top, across, down)

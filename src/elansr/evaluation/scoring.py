@@ -255,19 +255,19 @@ def score_set(
 
 def _require_data(folders: Sequence[Path], lr: Path | None) -> None:
     if not folders and lr is None:
-        raise ConfigError("no pictures to evaluate on: give a folder as `data`, or as `lr` where there is no HR")
+        raise ConfigError("nothing to evaluate on: set `data`, or `lr` if there is no HR")
     if len(folders) > 1 and lr is not None:
-        raise ConfigError(f"{shown(lr)}: the LR of which of {len(folders)} sets? give one set as `data` with `lr`")
+        raise ConfigError(f"{shown(lr)}: `lr` works with one set, not with {len(folders)}")
 
 
 def _load(models: Sequence[FilePath | Model], scale: int | None, device: str, precision: str) -> list[Model]:
     loaded = [m if isinstance(m, Model) else load_model(os.fspath(m), scale, device, precision) for m in models]
     names = [model.name for model in loaded]
     if len(set(names)) < len(names):
-        raise ConfigError(f"a model twice among {', '.join(names)}: give each once")
+        raise ConfigError(f"a model occurs twice: {', '.join(names)}")
     if len({model.scale for model in loaded}) != 1:
         scales = ", ".join(f"{model.name} x{model.scale}" for model in loaded)
-        raise ConfigError(f"models of different scales, {scales}: give one `scale`" if loaded else "no model")
+        raise ConfigError(f"models with different scales, {scales}: set `scale`" if loaded else "no model")
     return loaded
 
 
@@ -277,7 +277,7 @@ def _find_sets(folders: Sequence[Path], lr: Path | None, scale: int) -> list[Ben
     sets = [BenchmarkSet.of(located(folder), scale, lr) for folder in folders]
     names = [found.name for found in sets]
     if len(set(names)) < len(names):
-        raise ConfigError(f"two folders of the same name among {', '.join(names)}: evaluate them one by one")
+        raise ConfigError(f"two folders have the same name: {', '.join(names)}: evaluate them one by one")
     return sets
 
 
@@ -288,7 +288,7 @@ def _timed(super_resolve: Callable[[RGB], SR], lr: RGB, scale: int, name: str) -
     seconds = time.perf_counter() - started
     expected = (lr.shape[0] * scale, lr.shape[1] * scale, 3)
     if sr.shape != expected:
-        raise DataError(f"{name}: SR of shape {sr.shape}, not {expected}: give the scale that the model has")
+        raise DataError(f"{name}: SR of shape {sr.shape}, not {expected}: use the scale of the model")
     if not np.isfinite(sr).all():
-        raise DataError(f"{name}: SR has values that are no numbers: try precision fp32, or other weights")
+        raise DataError(f"{name}: SR contains NaN: try precision fp32, or other weights")
     return sr, seconds

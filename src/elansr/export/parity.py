@@ -42,12 +42,12 @@ class Parity:
         """
         if precision == "fp32" and not self.worst <= WORST:
             raise ExportError(
-                f"not written: the worst sample is {self.worst * 255:.2f}/255 off PyTorch's, at most 1/255 is allowed: "
-                "install another version of the run time"
+                f"not written: differs from PyTorch by up to {self.worst * 255:.2f}/255, more than 1/255: "
+                "install another version of the runtime"
             )
         if not abs(self.loss) <= LOSS:
             raise ExportError(
-                f"not written: PSNR-Y is {self.loss:.3f} dB off PyTorch's, at most {LOSS} dB is allowed: export fp32"
+                f"not written: PSNR-Y differs from PyTorch by {self.loss:.3f} dB, more than {LOSS} dB: export fp32"
             )
 
 

@@ -75,7 +75,7 @@ def export(
     suffix = file_format.suffixes[0]
     place = Path(_name(model, scale)).with_suffix(suffix) if path is None else Path(path)
     if place.suffix.lower() != suffix:
-        raise ConfigError(f"{place}: a model for {to} ends in {suffix}: rename it")
+        raise ConfigError(f"{place}: the file for {to} must end in {suffix}")
     for file in file_format.files(place):
         with writing_errors(file, WeightsError):
             require_free(file, overwrite)
@@ -162,14 +162,14 @@ def _format(to: str, precision: str) -> _Format:
         raise ConfigError(f"to={to!r}: must be {', '.join(FORMATS)}")
     file_format = FORMATS[to]
     if precision not in file_format.precisions:
-        raise ConfigError(f"precision {precision!r}: {to} files are written in {', '.join(file_format.precisions)}")
+        raise ConfigError(f"precision {precision!r}: {to} supports {', '.join(file_format.precisions)}")
     return file_format
 
 
 def _check_size(size: tuple[int, int] | None, config: ELANConfig, to: str) -> None:
     if size is None:
         if to == "pt2":
-            raise ConfigError("a pt2 archive takes one size: give it as `size`, such as 256x256")
+            raise ConfigError("pt2 needs `size`, such as 256x256")
         return
     height, width, multiple = *size, config.multiple
     if any(side < 1 or side % multiple for side in size):
@@ -180,8 +180,8 @@ def _check_size(size: tuple[int, int] | None, config: ELANConfig, to: str) -> No
     needed, free = height * width * BYTES_PER_CHANNEL * config.channels, available_memory()
     if needed > free:
         raise ConfigError(
-            f"size {width}x{height}: running the file to compare it takes about {data_size(needed)}, "
-            f"{data_size(free)} are free: take a smaller size; larger pictures go through it in tiles"
+            f"size {width}x{height}: testing the file needs about {data_size(needed)} of memory, "
+            f"{data_size(free)} available: use a smaller size; larger pictures are split into tiles"
         )
 
 

@@ -87,7 +87,7 @@ def check_batch(x: Tensor, config: ELANConfig) -> None:
     if x.ndim != 4 or x.shape[1] != config.colors or 0 in x.shape:
         raise PictureError(f"a batch of shape {tuple(x.shape)}: must be (N, {config.colors}, H, W), none of them 0")
     if not x.is_floating_point():
-        raise PictureError(f"a batch of dtype {x.dtype}: must be floating, with values in [0, 1]")
+        raise PictureError(f"a batch of dtype {x.dtype}: must be float, with values in [0, 1]")
 
 
 def create_model(preset: PresetName, scale: int) -> ELAN:
@@ -101,5 +101,5 @@ def create_model(preset: PresetName, scale: int) -> ELAN:
         ConfigError: an unknown preset or a scale out of range.
     """
     if preset not in PRESETS:
-        raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")
+        raise ConfigError(f"unknown preset {preset!r}: must be one of {', '.join(PRESETS)}")
     return ELAN(dataclasses.replace(PRESETS[preset], scale=scale))

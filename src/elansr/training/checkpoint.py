@@ -65,7 +65,7 @@ class TrainState:
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
             if saved["config"] != dict(self.config):
-                raise ValueError("it is of another network")
+                raise ValueError("another network")
             self.network.load_state_dict(saved["network"])
             self.ema.load_state_dict(saved["ema"])
             self.optimizer.load_state_dict(saved["optimizer"])
@@ -123,7 +123,9 @@ class Checkpoints:
         found = self.newest_first()
         if path is not None:
             if found and found[0].resolve() != path.resolve():
-                raise DataError(f"{self.folder}: holds {found[0].name}; to go on from {path}, name another run.folder")
+                raise DataError(
+                    f"{self.folder}: contains {found[0].name}; to continue from {path}, choose another run.folder"
+                )
             found = [path]
         for candidate in found:
             with contextlib.suppress(DataError):

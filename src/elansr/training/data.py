@@ -39,10 +39,10 @@ def find_pictures(folders: Sequence[str | Path]) -> list[Path]:
     found: set[Path] = set()
     for folder in map(Path, folders):
         if not folder.is_dir():
-            raise DataError(f"{shown(folder)}: not a folder; name folders of pictures")
+            raise DataError(f"{shown(folder)}: not a folder; choose folders of pictures")
         pictures = {path for path in folder.rglob("*") if is_picture_name(path) and not path.is_dir()}
         if not pictures:
-            raise DataError(f"{shown(folder)}: holds no picture; name folders of pictures")
+            raise DataError(f"{shown(folder)}: contains no pictures; choose folders of pictures")
         found |= pictures
     return sorted(found)
 
@@ -89,9 +89,9 @@ def _check_shares(recipe: "DataRecipe") -> None:
     shares = [folder.share for folder in recipe.train]
     given = [share for share in shares if share is not None]
     if given and (len(given) < len(shares) or not math.isclose(sum(given), 1, abs_tol=1e-6)):
-        raise ConfigError(f"data.train: shares {shares}: give every folder one, and let them sum to 1")
+        raise ConfigError(f"data.train: shares {shares}: every folder needs one, and they must sum to 1")
     if recipe.degradation is not None and any(folder.lr for folder in [*recipe.train, *recipe.val]):
-        raise ConfigError("data.degradation: a folder of [data] has LR pictures of its own; leave one of the two out")
+        raise ConfigError("data.degradation: a folder of [data] contains LR pictures; remove one of the two")
 
 
 def find_files(folder: "PictureFolder", scale: int) -> list[Files]:
@@ -121,7 +121,7 @@ def read_pairs(files: Sequence[Files], scale: int, *, make_lr: bool = True) -> l
     pairs = [pair for pair, _ in read_in]
     if transparent := [shown(path) for _, paths in read_in for path in paths]:
         names = listed(transparent)
-        _LOG.warning("%s: transparent pixels, laid on white: %s", count(len(transparent), "picture"), names)
+        _LOG.warning("%s: transparent pixels replaced by white: %s", count(len(transparent), "picture"), names)
     _require_fit(pairs, files, scale)
     return pairs
 
@@ -156,7 +156,7 @@ def _require_size(pairs: Iterable[Pair], files: Iterable[Files], crop: int, scal
     if small:
         more = f"; and {len(small) - NAMED} more" if len(small) > NAMED else ""
         rule = f"crops of {crop} LR pixels at x{scale} need {least}x{least}"
-        raise DataError(f"{'; '.join(small[:NAMED])}{more}: {rule}; leave them out, or lower data.patch")
+        raise DataError(f"{'; '.join(small[:NAMED])}{more}: {rule}; remove them, or lower data.patch")
 
 
 def _require_fit(pairs: Sequence[Pair], files: Sequence[Files], scale: int) -> None:
@@ -168,7 +168,7 @@ def _require_fit(pairs: Sequence[Pair], files: Sequence[Files], scale: int) -> N
     ]
     if mismatched:
         more = f"; and {len(mismatched) - NAMED} more" if len(mismatched) > NAMED else ""
-        raise DataError(f"LR and HR do not fit at x{scale}: {'; '.join(mismatched[:NAMED])}{more}")
+        raise DataError(f"LR and HR do not match at x{scale}: {'; '.join(mismatched[:NAMED])}{more}")
 
 
 def detail(hr: RGB, scale: int) -> NDArray[np.uint8]:

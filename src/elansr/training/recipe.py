@@ -211,7 +211,7 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{shown(path)}: cannot be read: {error.strerror}; name a recipe (TOML)") from error
+        raise ConfigError(f"{shown(path)}: cannot be read: {error.strerror}; choose a recipe (TOML)") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{shown(path)}: not TOML: {error}") from error
     for change in changes:
@@ -235,7 +235,7 @@ def _rule(problem: ErrorDetails) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == UNKNOWN_KEY:
         names = [part for part in problem["loc"] if isinstance(part, str)]
-        return f"{key}: there is no such key: {_known_keys(names[:-1], names[-1])}"
+        return f"{key}: unknown key: {_known_keys(names[:-1], names[-1])}"
     is_list = problem["type"] in ("list_type", "tuple_type")
     rule = "must be a list in brackets, such as [1000, 2000] or ['a', 'b']" if is_list else problem["msg"]
     return f"{key}: {rule} (found {problem['input']!r:.80})"

@@ -90,7 +90,9 @@ class RunFolder:
         except OSError as error:
             raise ConfigError(f"run.folder={recipe.run.folder!r}: cannot be used: {error.strerror}") from error
         if earlier != text:
-            raise ConfigError(f"run.folder={recipe.run.folder!r}: holds the run of another recipe; name another")
+            raise ConfigError(
+                f"run.folder={recipe.run.folder!r}: contains the run of another recipe; choose another folder"
+            )
         return RunFolder(path)
 
     def require_same_pictures(self, digests: Mapping[str, str], begun: bool) -> None:
@@ -115,10 +117,8 @@ class RunFolder:
         }
         found = "; ".join(f"{kind}: {listed(paths)}" for kind, paths in kinds.items() if paths)
         if found:
-            way_out = "restore them, or name another run.folder; network.start_from can begin with these weights"
-            raise DataError(
-                f"run.folder={str(self.path)!r}: its pictures are not those it began with; {found}; {way_out}"
-            )
+            way_out = "restore them, or choose another run.folder; network.start_from can use these weights"
+            raise DataError(f"run.folder={str(self.path)!r}: its pictures have changed; {found}; {way_out}")
 
     def entries(self) -> list[LogEntry]:
         """The log, without a last line that was cut off."""

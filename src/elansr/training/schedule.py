@@ -81,7 +81,7 @@ def check_steps(recipe: Recipe) -> None:
         ),
         (
             not (plan.halve_at and plan.decay_for),
-            f"schedule.halve_at={plan.halve_at}, decay_for={plan.decay_for}: choose one of them",
+            f"schedule.halve_at={plan.halve_at}, decay_for={plan.decay_for}: use one of them",
         ),
         (
             all(stage.from_step < plan.steps for stage in plan.stages),

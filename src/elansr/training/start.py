@@ -27,7 +27,7 @@ def starting_network(recipe: Recipe) -> ELAN:
     _require_sha256(wanted)
     source = load_network(wanted.start_from)
     if dataclasses.replace(source.config, scale=wanted.scale) != model.config:
-        raise ConfigError(f"start_from={wanted.start_from!r}: not the network that [network] describes")
+        raise ConfigError(f"start_from={wanted.start_from!r}: another network than [network]")
     state = source.state_dict()
     for name in ("tail.0.weight", "tail.0.bias"):
         state[name] = resample_tail(state[name], source.config.scale, wanted.scale)
@@ -41,8 +41,8 @@ def _require_sha256(wanted: NetworkRecipe) -> None:
     found = describe(wanted.start_from).sha256
     if found != wanted.start_sha256:
         raise ConfigError(
-            f"start_from={wanted.start_from!r}: the file's sha256 is {found}, the recipe's {wanted.start_sha256}; "
-            "take the file of the release that the recipe was written for"
+            f"start_from={wanted.start_from!r}: the file's sha256 is {found}, the recipe has {wanted.start_sha256}; "
+            "use the file that the recipe was written for"
         )
 
 

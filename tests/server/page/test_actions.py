@@ -64,7 +64,7 @@ def test_it_waits_for_nothing_else_and_not_when_it_is_stopped() -> None:
     with pytest.raises(Rejected, match="shutting down"):
         asyncio.run(run.submitted(Queue(shutting_down()).submit))
     run.stop()
-    with pytest.raises(Rejected, match="waiting already"):
+    with pytest.raises(Rejected, match="queue is full"):
         asyncio.run(run.submitted(Queue(queue_full(1, 1)).submit))
 
 

@@ -11,7 +11,7 @@ SMALL, LARGE = PictureFacts(40, 30, "png", None, 8, 1), PictureFacts(1000, 1000,
 
 
 def test_what_becomes_of_pictures() -> None:
-    assert html.becomes(ENGLISH, [SMALL], [(160, 120)], None) == "40 x 30 becomes 160 x 120 pixels"
+    assert html.becomes(ENGLISH, [SMALL], [(160, 120)], None) == "40 x 30 will become 160 x 120 pixels"
     assert (
         html.becomes(ENGLISH, [SMALL], [(80, 60)], 61.0)
         == "40 x 30 becomes 80 x 60 pixels · about 61\N{NO-BREAK SPACE}s"

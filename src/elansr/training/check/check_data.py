@@ -70,7 +70,7 @@ def check_data(
         PictureError: a benchmark picture cannot be read.
     """
     if scale < 1 or patch < 1:
-        raise ConfigError(f"scale {scale} and patch {patch}: both are at least 1")
+        raise ConfigError(f"scale {scale} and patch {patch}: must be at least 1")
     files, benchmark_files = find_pictures(folders), _benchmark_files(against)
     benchmark = list(_in_threads(lambda file: fingerprint(read_rgb(file)), benchmark_files, "benchmark", progress))
     seen = list(_in_threads(measure, files, "pictures", progress))
@@ -87,7 +87,7 @@ def check_data(
 def _benchmark_files(against: Sequence[Path]) -> list[Path]:
     files = [file for file in find_pictures(against) if LR_FOLDER not in file.parts]
     if against and not files:
-        raise DataError(f"{shown(against[0])}: holds LR pictures only; name the folder of the HR ones")
+        raise DataError(f"{shown(against[0])}: contains only LR pictures; choose a folder of HR pictures")
     return files
 
 

@@ -19,13 +19,13 @@ Kind = Literal["unreadable", "tiny", "flat", "blurry", "lossy", "jpeg-grid", "du
 KINDS: dict[Kind, str] = {
     "unreadable": "cannot be decoded",
     "tiny": "smaller than an HR crop",
-    "flat": "hardly any gradient",
+    "flat": "hardly any detail",
     "blurry": "no fine detail: blurred or enlarged",
-    "lossy": "compressed with loss",
-    "jpeg-grid": "lossless file with the 8x8 grid of a JPEG",
+    "lossy": "lossy compression",
+    "jpeg-grid": "lossless file that shows the 8x8 grid of a JPEG",
     "duplicate": "same pixels as another",
-    "near-duplicate": "same picture as another, re-encoded, rescaled, turned, mirrored or slightly cropped",
-    "overlap": "same picture as one of a benchmark, or nearly",
+    "near-duplicate": "same picture as another, re-encoded, resized, rotated, mirrored or slightly cropped",
+    "overlap": "same or nearly the same picture as one of a benchmark",
 }
 """What may be wrong, the worst first."""
 
@@ -123,7 +123,7 @@ def faults(picture: PictureMeasures, smallest: int) -> Iterator[Finding]:
     file, grid = picture.file, picture.grid
     shorter = min(picture.width, picture.height)
     if shorter < smallest:
-        size = f"{picture.width}x{picture.height}, a crop needs {smallest}x{smallest}"
+        size = f"{picture.width}x{picture.height}, but a crop needs {smallest}x{smallest}"
         yield Finding("tiny", file, smallest - shorter, size)
     if picture.gradient < FLAT:
         yield Finding("flat", file, -picture.gradient, f"gradient {picture.gradient:.2f}, below {FLAT:g}")

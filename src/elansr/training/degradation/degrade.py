@@ -112,11 +112,11 @@ def degrade(hr: Tensor, scale: int, recipe: DegradationRecipe, generator: torch.
 
 def _check(hr: Tensor, scale: int, generator: torch.Generator) -> None:
     if hr.ndim != 4 or hr.shape[1] != 3 or not hr.is_floating_point():
-        raise ConfigError(f"HR of shape {tuple(hr.shape)} and type {hr.dtype}: it is float (N, 3, H, W) in [0, 1]")
+        raise ConfigError(f"HR of shape {tuple(hr.shape)} and type {hr.dtype}: must be float (N, 3, H, W) in [0, 1]")
     if min(hr.shape[2:]) < scale or hr.shape[2] % scale or hr.shape[3] % scale:
         raise ConfigError(f"HR of {hr.shape[3]}x{hr.shape[2]} pixels at x{scale}: crop both sides to multiples of it")
     if generator.device.type != "cpu":
-        raise ConfigError(f"a generator on {generator.device}: it lives on the CPU, whatever the pictures' device is")
+        raise ConfigError(f"a generator on {generator.device}: must be on the CPU, on any device of the pictures")
 
 
 def _clean(hr: Tensor, size: tuple[int, int]) -> Tensor:

@@ -17,7 +17,7 @@ ResizeKind = Literal["area", "bilinear", "bicubic"]
 def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
     low, high = limits
     if low > high:
-        raise ValueError(f"a range runs from low to high, and {low} is more than {high}")
+        raise ValueError(f"a range must run from low to high, but {low} is more than {high}")
     return limits
 
 
