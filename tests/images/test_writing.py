@@ -404,13 +404,13 @@ def test_a_large_array_is_not_copied(tmp_path):
 
 def test_pictures_are_checked():
     for pages, words in [
-        ((), "no pages"),
+        ((), "pages"),
         ((RGB[..., 0],), r"shape \(45, 71\)"),
         ((np.zeros((0, 4, 3), np.uint8),), "shape"),
         ((np.dstack([RGB, RGB]),), "shape"),
         ((RGB.astype(np.float32),), "float32"),
-        ((RGB, RGB[1:]), "different kinds"),
-        ((RGB, DEEP[3]), "different kinds"),
+        ((RGB, RGB[1:]), "different shapes"),
+        ((RGB, DEEP[3]), "different shapes"),
     ]:
         with pytest.raises(PictureError, match=words):
             Picture(pages)

@@ -1,15 +1,15 @@
 """`elansr serve`: a REST API and a web page.
 
 rest.py             the routes
-proxy.py            served below a path, and to scripts of other websites
-security.py         API keys, and whether there is room, before anything is read
+proxy.py            reverse proxies, and requests from other websites (CORS)
+security.py         API keys and capacity, checked before the body is read
 uploads.py          the body of a request
-limits.py           what is taken on, and the answers that refuse the rest
-service.py          requests that wait or are in work
+limits.py           limits and errors
+service.py          the queue of requests
 processing.py       one request: bytes in, bytes out
-tile_queue.py       one network thread, in which the tiles of several requests take turns
-offered_models.py   the weights that clients may name
-throughput.py       how long work will take
+tile_queue.py       one network thread for the tiles of all requests
+offered_models.py   the available weights
+throughput.py       estimates of processing times
 prometheus.py       metrics
 openapi.py          the description of the API; docs_page.py: the page that shows it
 http_server.py      port, start and shutdown

@@ -1,4 +1,4 @@
-"""`/docs`, the API to read and try: Swagger UI, whose files come from this server and not from another."""
+"""`/docs`: Swagger UI, with its files served by this server."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,19 +13,19 @@ SCRIPT, STYLE, ICON = f"{DOCS}/swagger-ui-bundle.js", f"{DOCS}/swagger-ui.css", 
 
 
 def _page() -> Response:
-    """Its links are relative, so that they hold below any path of a proxy."""
+    """Its links are relative, so that they work behind any proxy."""
     return get_swagger_ui_html(
         openapi_url=OPENAPI.removeprefix("/"),
         title="elansr: the REST API",
         swagger_js_url=SCRIPT.removeprefix("/"),
         swagger_css_url=STYLE.removeprefix("/"),
         swagger_favicon_url=ICON.removeprefix("/"),
-        swagger_ui_parameters={"validatorUrl": None},  # which would ask another server
+        swagger_ui_parameters={"validatorUrl": None},  # it would contact another server
     )
 
 
 def _swagger_file(name: str) -> Response:
-    """A file of the package fastapi-offline, of which nothing is imported."""
+    """A file of the package fastapi-offline, which is not imported."""
     package = find_spec("fastapi_offline")
     places = package.submodule_search_locations if package else None
     assert places, "`elansr serve` asks for it at its start"

@@ -15,7 +15,7 @@ from elansr.weights.released import AUTO, RELEASED, Degradation, family, is_path
 _FAMILIES = tuple(dict.fromkeys(row.family for row in RELEASED.values()))
 _NAMES = (AUTO, *_FAMILIES, *RELEASED)
 _MOST_STRENGTHS = 8
-"""Interpolated networks that are kept: clients may ask for any strength."""
+"""Maximum number of interpolated networks in memory: clients may use any strength."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ModelRow:
 
 
 class OfferedModels:
-    """What clients may name, which are never files: released names and families, "auto", and the operator's choice.
+    """The models that clients can choose, never files: released weights, families, "auto", and the operator's choice.
 
     Args:
         chosen: by the operator, as `elansr upscale -n` takes it: a file is offered under its stem.
@@ -50,7 +50,7 @@ class OfferedModels:
 
     @property
     def offers(self) -> list[ModelRow]:
-        """All that clients may name, the default first."""
+        """All available models, the default first."""
         rows = [(AUTO, tuple(sorted(family(CLEAN))), "chosen for each picture by compression, noise and sharpness")]
         rows += [(name, tuple(sorted(family(name))), _of(name)) for name in _FAMILIES]
         rows += [(row.name, (row.scale,), row.description) for row in RELEASED.values()]
@@ -64,10 +64,10 @@ class OfferedModels:
         ]
 
     def prepare(self) -> None:
-        """Loads what a request that names nothing needs.
+        """Loads the default weights.
 
         Raises:
-            ElansrError: unusable weights, or a device that is not there.
+            ElansrError: unusable weights, or an unavailable device.
         """
         choose = Upscalers(self._chosen, None, FinalSize(), self._get)
         for lossy in (False, True):
@@ -81,17 +81,17 @@ class OfferedModels:
         share: Callable[[TiledNetwork], TiledNetwork],
         strength: float | None = None,
     ) -> Upscalers:
-        """What chooses and gives the upscaler for a request.
+        """Returns the function that chooses the upscaler of a request.
 
         Args:
             name: one of `offers`; None is the default.
             scale: of the network, see `RequestOptions`.
-            share: makes an upscaler the request's own.
+            share: wraps an upscaler for the request.
             strength: see `RequestOptions`.
 
         Raises:
             ConfigError: a strength outside 0 to 1.
-            WeightsError: an unknown name, a scale that there are no weights for, or weights that have no strength.
+            WeightsError: an unknown name, a scale without weights, or weights without strength.
         """
         if name not in (None, self.default, *_NAMES):
             known = ", ".join(row.name for row in self.offers)
@@ -106,11 +106,11 @@ class OfferedModels:
         )
 
     def any_loaded(self) -> TiledNetwork | None:
-        """One that is loaded already; None where none is."""
+        """A loaded upscaler, or None."""
         return next(iter(self._loaded.values()), None)
 
     def shown(self, chosen: str) -> str:
-        """What clients know weights as."""
+        """The name of weights for clients."""
         return self.default if chosen == self._chosen else chosen
 
     def _get(self, name: str, scale: int | None = None, strength: float | None = None) -> TiledNetwork:
@@ -126,7 +126,7 @@ class OfferedModels:
         return self._loaded[name]
 
     def _at_strength(self, name: str, strength: float) -> TiledNetwork:
-        """The network at a strength; of several, those asked for last are kept."""
+        """The network at a strength; the most recently used ones stay in memory."""
         key = name, strength
         network = self._interpolated.pop(key, None) or self._load(name, strength)
         self._interpolated[key] = network
@@ -152,8 +152,8 @@ class ModelFamily:
 
     Attributes:
         name: of the family, or what the operator named.
-        label: what the list says, with {name} in the place of the name.
-        scales: what it can enlarge by, and what a request then has to name.
+        label: the text in the list, with {name} for the name.
+        scales: its scales, and the model name of a request for each.
     """
 
     name: str
@@ -162,13 +162,13 @@ class ModelFamily:
 
 
 def kinds(offers: Sequence[ModelRow]) -> list[ModelFamily]:
-    """The rows for what a service offers, see `OfferedModels.offers`, in its order."""
+    """The rows for `OfferedModels.offers`, in its order."""
     found = [_kind(offer) for offer in offers]
     return list({kind.name: kind for kind in found}.values())
 
 
 def first_scale(offers: Sequence[ModelRow], kind: ModelFamily) -> int:
-    """The scale that is chosen when the page opens: that of the service's default model, else the largest."""
+    """The initial scale of the page: that of the default model, otherwise the largest."""
     default = next((offer.scale for offer in offers if offer.default), None)
     return default if default is not None and default in kind.scales else max(kind.scales)
 

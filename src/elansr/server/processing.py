@@ -14,11 +14,11 @@ from elansr.server.limits import Limits, Rejected, result_too_large, too_many_pi
 from elansr.upscaling import Choice, Extension, FinalSize, TiledNetwork, Upscalers, fit, notes_on, result_name
 
 LIBVIPS = Lock()
-"""libvips keeps one error text for all threads: decoders and encoders work one at a time."""
+"""libvips has one error text for all threads, so decoders and encoders run one at a time."""
 LONGEST_NAME = 120
-"""Characters of a client's file name that are kept."""
+"""Maximum length of a client's file name."""
 BEFORE_ENCODING = 0.95
-"""The share of the progress at which the network is done."""
+"""Progress when the network is done."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,10 +28,10 @@ class RequestOptions:
     """What a request asks for.
 
     Attributes:
-        model: "auto", the name of released weights, or that of the operator's file; None is the service's own choice.
+        model: "auto", released weights, or the name of the operator's file; None for the default.
         scale: of the network; None as in `elansr upscale`: the smallest that reaches the size, else the largest.
-        size: of the result, if the scale is not to decide.
-        extension: of the result, "auto" keeps that of the file name.
+        size: final size, if it is not the scale.
+        extension: of the result; "auto": by the file name.
         quality: of a lossy result, 1 to 100; None is the format's default.
         strength: between the weights for clean pictures (0) and `model` (1), see `elansr.load`; None is `model`.
 
@@ -61,8 +61,8 @@ class UpscaledFile:
     Attributes:
         file_name: as `elansr upscale` names it: "photo.jpg" -> "photo_x4.jpg".
         width, height: of a page, in pixels.
-        reason: why "auto" chose them, or their strength; "" where they were named.
-        seconds: of work, without waiting for its turn.
+        reason: why "auto" chose the weights, or their strength; "" if the request named them.
+        seconds: processing time, without waiting.
         notes: as in `FileResult`.
         pixels: of the source, all pages counted.
     """
@@ -80,7 +80,7 @@ class UpscaledFile:
 
 
 def safe_name(name: str) -> str:
-    """The client's file name without folders, control characters and excess: text, never a place."""
+    """The client's file name without folders and control characters, shortened; never used as a path."""
     last = name.replace("\\", "/").rpartition("/")[2]
     clean = "".join(character for character in last if character.isprintable()).strip()
     path = PurePath(clean if clean.strip(".") else "picture")
@@ -99,10 +99,10 @@ def upscale_bytes(
 
     Args:
         file_name: the client's name for it.
-        on_progress: called with the share that is done, 0 to 1; what it raises ends the work.
+        on_progress: called with the progress, 0 to 1; an exception ends the work.
 
     Raises:
-        Rejected: what to answer to the client.
+        Rejected: the error for the client.
     """
     started = time.perf_counter()
     source = safe_name(file_name)
@@ -129,7 +129,7 @@ def upscale_bytes(
 def _final_size(
     picture: Picture, upscaler: TiledNetwork, options: RequestOptions, names: tuple[str, str], limits: Limits
 ) -> tuple[int, int]:
-    """Width and height of the result; refuses one over the limit, also one that is so only before it is resized."""
+    """Width and height of the result; refuses one over the limit, before or after the final resize."""
     height, width = picture.pages[0].shape[:2]
     pages, scale, most = len(picture.pages), upscaler.scale, limits.max_result_pixels
     source, target = names
@@ -168,11 +168,11 @@ def _note(choice: Choice) -> str:
 
 
 class _UnfitError(PictureError):
-    """What is asked for cannot be made of a picture that was read: the fault is the request's."""
+    """The picture was read, but the request cannot be fulfilled: an invalid request."""
 
 
 def rejected(error: Exception, file_name: str, limits: Limits) -> Rejected:
-    """What to answer to the client of a request about a picture that failed with an error."""
+    """The error for the client if processing failed."""
     if isinstance(error, Rejected):
         return error
     text = " ".join(str(error).split())

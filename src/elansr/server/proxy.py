@@ -1,4 +1,4 @@
-"""Served below a path by a reverse proxy (`--root-path`), and to scripts of other websites (`--allow-origin`)."""
+"""Reverse proxies (`--root-path`) and requests from other websites (`--allow-origin`, CORS)."""
 
 import re
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ READABLE = ("Content-Disposition", "Retry-After", *(f"X-Elansr-{it}" for it in (
 
 
 def checked_root_path(path: str) -> str:
-    """The same path without a slash at its end; "" for none.
+    """The path without a trailing slash; "" for none.
 
     Raises:
-        ConfigError: it is not a path that begins with a slash, or it is one of the server's own.
+        ConfigError: it does not begin with a slash, or the server uses it itself.
     """
     plain = path.rstrip("/")
     if plain and not _PATH.fullmatch(plain):
@@ -49,7 +49,7 @@ def checked_origins(origins: Sequence[str]) -> list[str]:
 def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
     """Lets scripts of these origins call the server, without cookies.
 
-    Added also for no origins at all: where Gradio sees no such middleware, it lets every origin in, with cookies.
+    It is also added without origins: if there is no such middleware, Gradio allows all origins, with cookies.
     """
     app.add_middleware(
         CORSMiddleware,
@@ -61,7 +61,7 @@ def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
 
 
 class RootPath:
-    """ASGI middleware: removes the prefix from paths, where the proxy has not done so already.
+    """ASGI middleware: removes the prefix from paths, unless the proxy did so.
 
     Args:
         prefix: from `checked_root_path`, not empty.
@@ -71,7 +71,7 @@ class RootPath:
         self._app, self._prefix = app, prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or sends a browser that left out the last slash, without which no link works, there."""
+        """Passes a request on, or redirects a browser to add the trailing slash, which links need."""
         path = scope.get("path", "")
         if path == self._prefix:
             await RedirectResponse(f"{path}/")(scope, receive, send)

@@ -1,11 +1,11 @@
 """The REST API of a service, and everything that is mounted beside it.
 
 POST /v1/upscale    a picture in, a larger one out
-GET  /v1/models     what can be asked for
-GET  /healthz       whether it takes requests
+GET  /v1/models     the available models
+GET  /healthz       whether it accepts requests
 GET  /metrics       for Prometheus
-HEAD                whatever can be got
-GET  /docs          the API to read and try, from /openapi.json
+HEAD                for all GET routes
+GET  /docs          interactive documentation, from /openapi.json
 GET  /              the web page, if gradio is installed
 """
 
@@ -41,7 +41,7 @@ MODELS = f"{REST}/models"
 READ = "GET, HEAD"
 METHODS = {UPSCALE: "POST"} | dict.fromkeys((MODELS, HEALTH, METRICS, OPENAPI, *ANSWERS), READ)
 PIECE = 2**18
-"""Bytes of a result that are handed to the network at a time: what a slow client has not taken stays ours to drop."""
+"""Bytes of a result sent at a time: the rest can be dropped if a client is too slow."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,13 @@ def create_app(
     """The app that serves a service.
 
     Args:
-        api_key: that clients must know; None lets everybody in.
-        page: whether the web page is at "/", where gradio is installed.
-        root_path: below which a reverse proxy serves the app, such as "/upscaler".
-        allow_origins: whose scripts may call the app from a browser, such as "https://example.com"; "*" is everybody's.
+        api_key: key that clients must send; None for no key.
+        page: whether to serve the web page at "/", if gradio is installed.
+        root_path: path of the app behind a reverse proxy, such as "/upscaler".
+        allow_origins: websites that may call the app from a browser, such as "https://example.com"; "*" allows all.
 
     Raises:
-        ConfigError: a key that no client can send, or a root path or origin that cannot be.
+        ConfigError: a key that no client can send, or an invalid root path or origin.
     """
     api_key, root_path = checked_key(api_key), checked_root_path(root_path)
     metrics = Metrics(service)
@@ -126,11 +126,11 @@ def _add_upscale(app: FastAPI, service: Service) -> None:
 
 def _add_reads(app: FastAPI, service: Service, metrics: Metrics) -> None:
     async def models() -> ModelList:
-        """Lists what can be asked for as `model`."""
+        """Lists the values of `model`."""
         return ModelList(service.models.offers)
 
     async def healthz() -> Any:
-        """Says whether requests are taken; the default weights are loaded before the first answer."""
+        """Whether the server accepts requests; the default weights are loaded before the first response."""
         if service.closing:
             return refusal(shutting_down())
         return Health("ok", elansr.__version__)
@@ -148,13 +148,13 @@ def _add_reads(app: FastAPI, service: Service, metrics: Metrics) -> None:
 
 
 def _add_read(app: FastAPI, path: str, answer: Callable[[], Any], **described: Any) -> None:
-    """Adds a route for GET, and for HEAD, of which HTTP servers leave the body out."""
+    """Adds a route for GET and HEAD; HTTP servers omit the body for HEAD."""
     app.add_api_route(path, answer, methods=["GET"], **described)
     app.add_api_route(path, answer, methods=["HEAD"], **described | {"include_in_schema": False})
 
 
 def _add_nothing_else(app: FastAPI) -> None:
-    """Answers unknown paths below the API, before the page, which takes any path, can."""
+    """Handles unknown API paths before the page does, which accepts any path."""
 
     async def nothing(request: Request) -> Response:
         return not_found(request.method, request.url.path, METHODS.get(request.url.path, ""))
@@ -180,14 +180,14 @@ def _describe(app: FastAPI, secured: bool) -> None:
 
 
 async def _finished(task: QueuedRequest, request: Request) -> UpscaledFile:
-    """Waits for the result; what is left of the work is dropped when the client goes away or the time is up.
+    """Waits for the result; cancels the request if the client disconnects or the time is up.
 
     Raises:
         Rejected: there is no result.
     """
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
-    def notify(_future: object) -> None:  # not asyncio.wrap_future, which keeps the result in a reference cycle
+    def notify(_future: object) -> None:  # asyncio.wrap_future would keep the result in a reference cycle
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(done.set)
 
@@ -212,7 +212,7 @@ async def _finished(task: QueuedRequest, request: Request) -> UpscaledFile:
 
 
 async def _gone(request: Request) -> None:
-    """Returns when the client has gone away."""
+    """Returns when the client has disconnected."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 

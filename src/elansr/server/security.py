@@ -1,8 +1,7 @@
 """Checks every request before its body is read: the API key, and whether there is capacity.
 
-A refusal also reaches clients who are still uploading: a server that answers before it has read a body, and closes,
-makes the client's system throw the answer away, and what the client sees is a connection reset. So the rest of the body
-is read, and dropped, before the refusal is sent.
+If a server responds and closes before it has read the body, the client sees a connection reset instead of the response.
+So the rest of the body is read and dropped before an error is sent.
 """
 
 import asyncio
@@ -22,18 +21,18 @@ from elansr.server.service import Service
 
 UPSCALE, HEALTH, METRICS, REST = "/v1/upscale", "/healthz", "/metrics", "/v1"
 GUARDED = (REST, METRICS, "/docs", "/openapi.json")
-"""What starts like this asks for the key; the page has a login of its own, and health is for everybody."""
+"""Paths that start with these need the key; the page has its own login, and /healthz is public."""
 
 READ_ON = 3
-"""How many times the largest upload is read of one that is refused, so that its client sees why."""
+"""The maximum that is read of a refused upload, as a multiple of the largest allowed upload."""
 LINGER = 30.0
-"""Seconds that this may take."""
+"""Maximum seconds to read it."""
 
 _LOG = logging.getLogger(__name__)
 
 
 def checked_key(key: str | None) -> str | None:
-    """The same key, if clients can send it.
+    """Returns the key, if clients can send it.
 
     Raises:
         ConfigError: it is empty, of several lines, or has blanks around it, which HTTP drops.
@@ -47,7 +46,7 @@ class Gate:
     """ASGI middleware, the outermost.
 
     Args:
-        api_key: that `GUARDED` asks for, as a bearer's token, or where browsers go as a password; None is no key.
+        api_key: key for the paths in `GUARDED`, as a bearer token, or as a password for browsers; None for no key.
     """
 
     def __init__(self, app: ASGIApp, service: Service, metrics: Metrics, api_key: str | None) -> None:
@@ -56,7 +55,7 @@ class Gate:
         self._inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets a request through, or answers it."""
+        """Passes a request on, or returns an error."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -72,7 +71,7 @@ class Gate:
             await self._app(scope, receive, send)
 
     async def _upscale(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets in as many as may be in work and wait; those count who still upload or have not taken their result."""
+        """Limits the number of requests, including those still uploading or downloading."""
         limits = self._service.limits
         try:
             self._service.require_room()
@@ -98,7 +97,7 @@ class Gate:
         return counting
 
     def _with_deadline(self, send: Send) -> Send:
-        """`send` that gives up on a client who does not take the result in the time that a request has."""
+        """A `send` that fails if a client does not read the result within the time of a request."""
         until: float | None = None
 
         async def sending(message: Message) -> None:
@@ -123,7 +122,7 @@ class Gate:
 
 
 def _password(encoded: bytes) -> bytes:
-    """Of HTTP's basic scheme, in which browsers ask people; the user's name may be any."""
+    """HTTP basic authentication, for browsers; any user name."""
     try:
         return base64.b64decode(encoded, validate=True).partition(b":")[2]
     except (binascii.Error, ValueError):
@@ -131,14 +130,14 @@ def _password(encoded: bytes) -> bytes:
 
 
 REFUSED = 400
-"""The least status that is a refusal."""
+"""The lowest status of an error."""
 
 
 class BodyDrain:
-    """`receive` and `send` of one request, of which a refusal waits for the end of the body.
+    """`receive` and `send` of one request; an error is sent after the end of the body.
 
     Args:
-        most: bytes of a body that are read only to be dropped; whoever announces more is refused at once.
+        most: maximum bytes that are read and dropped; a larger Content-Length is refused at once.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, most: int, seconds: float) -> None:
@@ -151,14 +150,14 @@ class BodyDrain:
     async def receive(self) -> Message:
         """As the server's."""
         message = await self._receive()
-        self._asked = False  # the server has asked the client to send the body
+        self._asked = False  # the client was told to send the body
         self._left -= len(message.get("body", b""))
         if not message.get("more_body"):
             self._ended = True
         return message
 
     async def send(self, message: Message) -> None:
-        """As the server's, but for a refusal, which waits."""
+        """Sends a message; delays errors."""
         if message["type"] == "http.response.start" and message["status"] >= REFUSED and not self._asked:
             with suppress(asyncio.TimeoutError, TimeoutError):
                 await asyncio.wait_for(self._read_to_the_end(), self._seconds)

@@ -21,11 +21,11 @@ from elansr.upscaling import TiledNetwork, Upscalers
 
 
 class RequestRecord(NamedTuple):
-    """How a request ended, for those who count.
+    """How a request ended, for metrics.
 
     Attributes:
-        status: of HTTP; 200 is done, 499 withdrawn by the client.
-        seconds: from when it was taken on.
+        status: HTTP status; 200 for done, 499 for cancelled by the client.
+        seconds: since it was accepted.
         pixels: of its source; 0 unless done.
     """
 
@@ -35,13 +35,13 @@ class RequestRecord(NamedTuple):
 
 
 class QueuedRequest:
-    """One request, taken on by `Service.submit`.
+    """One request, accepted by `Service.submit`.
 
     Attributes:
         progress: share of the work that is done, 0 to 1.
-        future: the result, for those who wait otherwise than by `result`; only the service sets or cancels it.
-        seconds: that it may take, from when it was taken on.
-        in_work: whether its turn has come.
+        future: the result, for waiting in other ways than `result`; only the service sets or cancels it.
+        seconds: time limit, from when it was accepted.
+        in_work: whether it is being processed.
     """
 
     def __init__(self, data: bytes, file_name: str, options: RequestOptions, seconds: float) -> None:
@@ -54,11 +54,11 @@ class QueuedRequest:
 
     @property
     def remaining(self) -> float:
-        """Seconds until it is too late, at least 0."""
+        """Seconds left, at least 0."""
         return max(self.started + self.seconds - time.monotonic(), 0.0)
 
     def result(self) -> UpscaledFile:
-        """Waits for the result, as long as the request may take.
+        """Waits for the result until the time limit.
 
         Raises:
             Rejected: there is none, because of the file, the time, or the end of the service.
@@ -70,25 +70,25 @@ class QueuedRequest:
             raise too_slow(self.seconds) from None
 
     def cancel(self) -> None:
-        """Withdraws the request: what is left of it is not done."""
+        """Cancels the request."""
         self.end(cancelled())
 
     def give_up(self) -> None:
-        """Ends a request that ran out of time."""
+        """Ends a request after its time limit."""
         self.end(too_slow(self.seconds))
 
     def end(self, why: Rejected) -> None:
-        """Ends the request, at its next tile or, where it still waits for its turn, at once; `result` raises `why`."""
+        """Ends the request: at its next tile, or at once if it is still waiting. `result` then raises `why`."""
         self._end = self._end or why
         if self.claim():
             self.future.set_exception(why)
 
     def claim(self) -> bool:
-        """Whether the caller is the first: it, and nobody else, is to set the future."""
+        """Whether the caller is the first, which sets the future."""
         return self._claimed.acquire(blocking=False)
 
     def check(self) -> None:
-        """Raises what the request is to end with, if it is to end."""
+        """Raises the reason if the request must end."""
         if self._end:
             raise self._end
         if not self.remaining:
@@ -101,7 +101,7 @@ class QueuedRequest:
 
 
 TILE = 256
-"""Side of a tile: a turn of a few seconds on a CPU of two cores, and half a GB at its peak."""
+"""Tile size: a few seconds per tile on a CPU with two cores, and a peak of half a GB."""
 SHORTEST_RETRY, LONGEST_RETRY = 1, 120
 
 
@@ -109,14 +109,14 @@ class Service:
     """Upscales pictures for several clients at once.
 
     Args:
-        model: what requests that name none get: "auto", a released name or family, or a file.
-        device, precision, tile: see `Upscaler`; a fixed tile keeps memory flat and turns short.
+        model: default model: "auto", released weights, a family, or a file.
+        device, precision, tile: see `Upscaler`; a fixed tile size keeps memory constant and turns short.
         threads: CPU threads for the networks; 0 means one per core.
 
     Attributes:
-        limits: with `at_once` made a number.
-        throughput: how long work takes here.
-        closing: whether no more requests are taken on.
+        limits: with `at_once` resolved.
+        throughput: estimates processing times.
+        closing: whether new requests are refused.
         on_ended: called with how each request ended, in any thread.
 
     Raises:
@@ -156,16 +156,16 @@ class Service:
 
     @property
     def waiting(self) -> int:
-        """Requests that wait for their turn."""
+        """Number of waiting requests."""
         return len(self._waiting)
 
     @property
     def in_work(self) -> int:
-        """Requests that a thread works on."""
+        """Number of requests being processed."""
         return len(self._in_work)
 
     def require_room(self) -> None:
-        """Says no, before anything is uploaded, to what `submit` would refuse.
+        """Raises what `submit` would raise, before anything is uploaded.
 
         Raises:
             Rejected: 429 where the queue is full, 503 where the service shuts down.
@@ -176,15 +176,15 @@ class Service:
             raise queue_full(self.limits.queue, self.retry_after())
 
     def retry_after(self) -> int:
-        """Seconds in which a place should be free: about what it takes to do those that wait."""
+        """Estimated seconds until the waiting requests are done."""
         rounds = 1 + self.waiting / self.limits.at_once
         return min(max(math.ceil(self._mean_seconds * rounds), SHORTEST_RETRY), LONGEST_RETRY)
 
     def submit(self, data: bytes, file_name: str, options: RequestOptions) -> QueuedRequest:
-        """Takes a request on.
+        """Accepts a request.
 
         Args:
-            file_name: of the client: decides the name and, where nothing else is asked for, the format of the result.
+            file_name: the client's file name: sets the name and the default format of the result.
 
         Raises:
             Rejected: 413 too many bytes; 422 an unknown model or scale; 429 the queue is full; 503 the service shuts
@@ -206,21 +206,23 @@ class Service:
         with self._changed:
             self.require_room()
             self._waiting.add(task)
-            task.future.add_done_callback(partial(self._ended, weakref.ref(task)))  # a cycle would keep the result
+            task.future.add_done_callback(
+                partial(self._ended, weakref.ref(task))
+            )  # avoids a reference cycle, which would keep the result
             self._threads.submit(self._work, task, upscalers)
         return task
 
     def try_out(self) -> None:
-        """Measures a first figure for `throughput`, a fraction of a second, of the weights that were loaded first."""
+        """Measures a first value for `throughput` with the weights that were loaded first."""
         if upscaler := self.models.any_loaded():
             self.throughput.try_out(self._tiles.share(upscaler, lambda: None))
 
     def close(self, wait: bool, grace: float | None = None) -> None:
-        """Takes nothing on any more and ends; safe to call again.
+        """Refuses new requests and ends; safe to call again.
 
         Args:
-            wait: whether what was taken on is done first; else it ends at its next tile.
-            grace: seconds to wait at most; None is without end.
+            wait: whether to finish accepted requests; otherwise they end at their next tile.
+            grace: maximum seconds to wait; None for no limit.
         """
         with self._changed:
             self.closing = True
@@ -233,7 +235,7 @@ class Service:
         self._tiles.close()
 
     def _work(self, task: QueuedRequest, upscalers: Upscalers) -> None:
-        """In a request's thread."""
+        """Processes a request, in its thread."""
         if not task.claim():
             return
         with self._changed:
@@ -255,7 +257,7 @@ class Service:
         return replace(result, model=self.models.shown(result.model))
 
     def _ended(self, known: "weakref.ref[QueuedRequest]", future: "Future[UpscaledFile]") -> None:
-        """Called when a future is set, in whichever thread set it."""
+        """Called when a future is set, in the thread that set it."""
         task = known()
         assert task is not None, "one that is taken on is among those that wait or are in work"
         task.data = b""

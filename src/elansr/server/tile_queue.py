@@ -4,8 +4,8 @@
     request 2   cut ... wait ... join        -+->  the network thread: one tile after the other, or, on a GPU,
     request 3   cut ... wait ... join        -+    those of one shape together
 
-A request is a thread that has one tile in the queue at a time, so the queue goes round: a thumbnail waits for one tile
-of each of the others, not for their pictures.
+Each request is a thread with one tile in the queue at a time, so requests take turns: a thumbnail waits for one tile of
+each of the others, not for their whole pictures.
 """
 
 from collections import deque
@@ -23,14 +23,14 @@ from elansr.errors import DeviceError
 from elansr.upscaling import Network, Samples, TiledNetwork
 
 Check = Callable[[], None]
-"""Returns where a request is to go on, and raises what it is to end with where not."""
+"""Returns if a request may continue, otherwise raises the reason."""
 
 Shared = TypeVar("Shared", bound=TiledNetwork)
 
 
 @dataclass(eq=False)
 class _Waiting:
-    """A tile in the queue: what runs it, how many of its kind are worth running at once, and where its answer goes."""
+    """A tile in the queue: its network, the useful batch size, and the future of its result."""
 
     network: Network
     tile: Samples
@@ -39,7 +39,7 @@ class _Waiting:
     answer: "Future[Samples]" = field(default_factory=Future)
 
     def fits_in_a_batch_with(self, other: "_Waiting") -> bool:
-        """Whether both can be one batch."""
+        """Whether both can be in one batch."""
         return self.network is other.network and self.tile.shape == other.tile.shape
 
 
@@ -47,7 +47,7 @@ class TileQueue:
     """The network thread.
 
     Args:
-        threads: of the CPU for the networks; 0 leaves their number as it is.
+        threads: CPU threads for the networks; 0 leaves the number unchanged.
     """
 
     def __init__(self, threads: int = 0) -> None:
@@ -60,10 +60,10 @@ class TileQueue:
         ready.wait()
 
     def share(self, upscaler: Shared, check: Check) -> Shared:
-        """The same upscaler for one request: its tiles take turns with those of others.
+        """Wraps an upscaler for one request: its tiles take turns with those of others.
 
         Args:
-            check: asked before each tile; what it raises ends the work on the picture.
+            check: called before each tile; an exception ends the request.
         """
 
         def in_turn(network: Network, tile: Samples) -> Samples:
@@ -73,7 +73,7 @@ class TileQueue:
         return upscaler.through(lambda network: partial(in_turn, network))
 
     def close(self) -> None:
-        """Ends the thread after the tile that runs; those that wait, and any that come, end with a DeviceError."""
+        """Ends the thread after the current tile; other tiles end with a DeviceError."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -88,16 +88,16 @@ class TileQueue:
         return waiting.answer.result()
 
     def _run(self, ready: Event) -> None:
-        set_cpu_threads(self._threads)  # here, since PyTorch keeps a number for each thread
+        set_cpu_threads(self._threads)  # in this thread, as PyTorch has a number per thread
         ready.set()
         while batch := self._next():
             _run_together(batch)
-            del batch  # tiles are not kept while there is nothing to do
+            del batch  # do not keep tiles in memory while idle
         for waiting in self._queue:
             waiting.answer.set_exception(_shut_down())
 
     def _next(self) -> list[_Waiting]:
-        """The tiles whose turn it is, of one shape and for one network; none when the thread is to end."""
+        """The next tiles, of one shape and for one network; none when the thread must end."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closed)
             if self._closed:
@@ -115,7 +115,7 @@ def _run_together(batch: Sequence[_Waiting]) -> None:
         try:
             together = np.concatenate([waiting.tile for waiting in wanted], axis=1)
             answers = np.split(wanted[0].network(together), len(wanted), axis=1)
-        except (RuntimeError, MemoryError):  # too much for the memory: one by one, each with its own error
+        except (RuntimeError, MemoryError):  # out of memory: one by one, each with its own error
             answers = []
         for waiting, answer in zip(wanted, answers, strict=False):
             waiting.answer.set_result(answer)

@@ -18,16 +18,16 @@ from elansr.upscaling import Extension, FinalSize
 PICTURE = "picture"
 FIELDS = ("model", "scale", "format", "quality", "width", "height", "outscale", "strength")
 BESIDE_THE_FILE = 2**16
-"""Bytes of a body that are not the file: fields, headers of parts, boundaries."""
+"""Bytes of a body besides the file: fields, part headers, boundaries."""
 LONGEST_FIELD = 1024
 SECONDS = 120.0
-"""That an upload may take."""
+"""Maximum seconds for an upload."""
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 
 
 class Upload(NamedTuple):
-    """What a client sent: the bytes of a file, its name, and the options."""
+    """A request: the bytes of the file, its name, and the options."""
 
     data: bytes
     file_name: str
@@ -38,12 +38,12 @@ async def read_upload(request: Request, max_bytes: int) -> Upload:
     """Reads a body.
 
     Args:
-        request: of which nothing is read yet.
+        request: not read yet.
         max_bytes: of the file.
 
     Raises:
-        Rejected: 408 it does not end, 413 too many bytes, 415 no multipart form, 422 a form that lacks the picture or
-            has something else in it.
+        Rejected: 408 it takes too long, 413 too many bytes, 415 not a multipart form, 422 a form without a picture
+            or with unknown fields.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Rejected(415, "not_multipart", f"send a multipart/form-data form with a file in the field {PICTURE!r}")
@@ -63,7 +63,7 @@ async def read_upload(request: Request, max_bytes: int) -> Upload:
 
 
 def _counted(receive: Receive, max_bytes: int) -> Receive:
-    """`receive` that ends with a `Rejected` where the body goes on past the limit."""
+    """A `receive` that raises `Rejected` if the body is larger than the limit."""
     left = max_bytes + BESIDE_THE_FILE
 
     async def counted() -> Message:
@@ -115,7 +115,7 @@ def _options(fields: dict[str, Any]) -> RequestOptions:
 
 
 def _int(fields: dict[str, str], name: str) -> int | None:
-    """A whole number; None where the field is missing or empty, as forms send what was not filled in."""
+    """A whole number; None if the field is missing or empty, as forms send empty fields."""
     text = fields.get(name, "")
     if text and not _DIGITS.fullmatch(text):
         raise _invalid(f"{name} {ascii(text)[:60]}: must be a whole number of at most 9 digits, without a sign")

@@ -1,13 +1,13 @@
-"""Upscales videos: every frame at its own time, with everything else that the file holds.
+"""Upscales videos and keeps frame times, audio, subtitles and metadata.
 
-upscale.py      the whole of it, and its threads: decoding, the network, encoding
-video_file.py   what a file holds, and its frames in RGB with their times
+upscale.py      the pipeline and its threads: decoding, the network, encoding
+video_file.py   properties of a file, and its frames in RGB with their times
 frames.py       YUV to RGB and back, and display matrices
 encoding.py     codecs and their settings; pictures to packets
 views.py        captions, 3D and 360-degree marks
-segments.py     finished parts, beside the target, from which an interrupted run continues
-containers.py   what fits into which file, and the streams that are copied
-muxing.py       the result: the segments joined; audio, subtitles and everything else copied
+segments.py     finished segments on disk, from which an interrupted run continues
+containers.py   what containers can hold, and copied streams
+muxing.py       the result: joined segments, copied audio, subtitles and other streams
 mp4_boxes.py    what FFmpeg does not write into an MP4
 libav.py        PyAV and its errors
 """

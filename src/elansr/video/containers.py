@@ -13,18 +13,18 @@ from elansr.text import shown
 from elansr.video.libav import av
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-"""FFmpeg's name of the container, by the ending."""
+"""FFmpeg's names of the containers, by file extension."""
 MOST = "matroska"
-"""The one that takes most."""
+"""The container that can hold most."""
 TURNING = ("mp4", "mov")
-"""Those that carry a display matrix which players heed."""
+"""Containers whose rotation tags players apply."""
 
 
 def container_of(target: Path) -> str:
-    """FFmpeg's name of the container that a file's ending asks for.
+    """FFmpeg's name of the container for a file's extension.
 
     Raises:
-        PictureError: it asks for none of ours.
+        PictureError: an unsupported extension.
     """
     name = CONTAINERS.get(target.suffix.lower())
     if name is None:
@@ -35,7 +35,7 @@ def container_of(target: Path) -> str:
 
 
 def fits(codec: str) -> bool:
-    """Whether one of the containers takes an encoder."""
+    """Whether any container can hold an encoder's output."""
     for container in dict.fromkeys(CONTAINERS.values()):
         with suppress(ValueError):
             in_memory(container).add_stream(codec)
@@ -44,24 +44,24 @@ def fits(codec: str) -> bool:
 
 
 def in_memory(container: str) -> Any:
-    """An empty file of that kind in memory."""
+    """An empty container in memory."""
     return av.open(io.BytesIO(), "w", format=container)
 
 
 _NO_TEXT = b"\0\0"
-"""What MP4 has between subtitles; the muxer puts it there itself."""
+"""Empty packets between MP4 subtitles, which the muxer adds itself."""
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-"""FFmpeg's usual layouts by their channels: Matroska does not say that of PCM, and MP4 needs it."""
+"""FFmpeg's default layouts by number of channels: Matroska does not store it for PCM, and MP4 needs it."""
 _REFUSALS = (ValueError, AttributeError, av.FFmpegError)
 
 
 def add_copy(output: Any, stream: Any) -> Any:
-    """A stream of the result that takes the packets of one of the source.
+    """Adds a stream to the result for the packets of a source stream.
 
     Raises:
-        ValueError, AttributeError, av.FFmpegError: the container has no place for it.
+        ValueError, AttributeError, av.FFmpegError: the container cannot hold it.
     """
-    if stream.type == "attachment" and output.format.name == MOST:  # WebM's muxer takes and forgets it
+    if stream.type == "attachment" and output.format.name == MOST:  # WebM's muxer accepts it silently and drops it
         return output.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
     if stream.type in ("attachment", "data"):
         raise ValueError(stream.type)
@@ -72,11 +72,11 @@ def add_copy(output: Any, stream: Any) -> Any:
 
 
 def copies(source: Any, streams: Mapping[int, Any], shift: Fraction) -> Iterator[Any]:
-    """The packets of the streams that are copied, in the order of the source.
+    """The packets of the copied streams, in the order of the source.
 
     Args:
-        streams: of the result, by the numbers of those that they are copies of.
-        shift: seconds that all times are moved towards 0.
+        streams: streams of the result, by the number of the source stream.
+        shift: seconds subtracted from all times.
     """
     wanted = [source.streams[number] for number in streams if source.streams[number].type != "attachment"]
     if not wanted:
@@ -94,9 +94,9 @@ def copies(source: Any, streams: Mapping[int, Any], shift: Fraction) -> Iterator
 
 
 def misfits(source: Any, container: str, shift: Fraction) -> set[int]:
-    """Numbers of the streams beside the video that a container does not take.
+    """Numbers of the streams, besides the video, that a container cannot hold.
 
-    Each is written to a file of its own that keeps nothing: some are refused only with their packets, or at the end.
+    Writes each to a discarded file: some are refused only with their packets, or at the end.
     """
     trials = [_Trial(stream, container) for stream in source.streams if stream.type != "video"]
     made = {trial.number: trial.made for trial in trials if trial.made is not None}
@@ -107,7 +107,7 @@ def misfits(source: Any, container: str, shift: Fraction) -> set[int]:
 
 
 class _Trial:
-    """One stream, written to nowhere."""
+    """Writes one stream to a discarded file."""
 
     def __init__(self, stream: Any, container: str) -> None:
         self.number, self._fits = stream.index, True

@@ -15,14 +15,14 @@ from elansr.video.views import CARRYING, Carrier
 
 _DEFAULT_CODEC, _DEFAULT_CODECS = "libx264", {"webm": "libvpx-vp9"}  # by container, as FFmpeg calls it
 _CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 25, "libvpx-vp9": 24}
-"""Constant rate factors commonly used where the result should look like the original."""
+"""Common constant rate factors for visually lossless results."""
 _MOST_CRF = {"libx264": 51, "libx264rgb": 51, "libx265": 51, "libsvtav1": 63, "libvpx": 63, "libvpx-vp9": 63}
-"""FFmpeg lets x264 clip what is beyond."""
+"""Largest constant rate factors; FFmpeg lets x264 clip larger ones."""
 _PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "6"}
 _SPEEDS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"]
 _PRESETS = dict.fromkeys(("libx264", "libx264rgb", "libx265"), _SPEEDS) | {"libsvtav1": [str(n) for n in range(14)]}
 _SMALLEST = {"libx265": 64}
-"""Pixels of the shortest side: x265 4.2 writes beyond its memory where a picture is smaller than its blocks."""
+"""Pixels of the shortest side: x265 4.2 writes beyond its memory if a picture is smaller than its blocks."""
 _GLOBAL_HEADER = 1 << 22
 
 
@@ -34,7 +34,7 @@ class Encoding:
         codec: encoder, by FFmpeg's name; "auto" is libvpx-vp9 in .webm, else libx264.
         crf: constant rate factor, of encoders that have one: lower is better and larger; None takes the default.
         preset: of encoders that have one; None takes the default.
-        pix_fmt: pixel format of the result; None keeps the depth and the chroma of the source where the encoder can.
+        pix_fmt: pixel format of the result; None keeps bit depth and chroma of the source if the encoder supports them.
     """
 
     codec: str = "auto"
@@ -49,10 +49,10 @@ class Encoding:
 
 
 class Packet(NamedTuple):
-    """What the encoder made of a frame.
+    """The encoded packet of a frame.
 
     Attributes:
-        number: of the frame, counted from 0 at the start of the encoder.
+        number: frame number, from 0 at the start of the encoder.
         key: whether decoding can start here.
     """
 
@@ -62,18 +62,18 @@ class Packet(NamedTuple):
 
 
 class EncoderSettings:
-    """Everything that the encoder of a video stream is set to.
+    """All settings of the encoder of a video stream.
 
     Args:
         source_format: FFmpeg's name of the source's pixel format.
         size: width and height, before they are made even.
-        rate: mean frames per second, for what an encoder decides by them.
+        rate: mean frames per second, which encoders use for their decisions.
 
     Attributes:
-        width, height: without the last column or row where chroma needs even sides.
+        width, height: without the last column or row if chroma needs even sides.
 
     Raises:
-        ConfigError: an unknown codec, or one that refuses its settings.
+        ConfigError: an unknown codec, or unsupported settings.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class EncoderSettings:
         """A new encoder.
 
         Raises:
-            ConfigError: it refuses its settings.
+            ConfigError: unsupported settings.
         """
         context = av.CodecContext.create(self.codec, "w")
         self.configure(context)
@@ -119,12 +119,12 @@ class EncoderSettings:
                 what = f"{self.codec} does not accept {settings}"
                 why = "; ".join(complaints) or getattr(error, "strerror", None) or str(error)
                 raise ConfigError(f"{what} ({why}); change `codec`, `crf`, `preset` or `pix_fmt`") from error
-        for option, value in context.options.items():  # what it did not take
+        for option, value in context.options.items():  # options that it did not use
             raise ConfigError(f"`{option}={value}`: {self.codec} has no such setting; omit it")
         return context
 
     def configure(self, context: Any) -> None:
-        """Tells an encoder that is not open yet."""
+        """Configures an encoder that is not open yet."""
         context.width, context.height, context.pix_fmt = self.width, self.height, self.pix_fmt
         context.time_base, context.framerate = 1 / self.rate, self.rate
         if self._aspect:
@@ -137,14 +137,14 @@ class EncoderSettings:
         context.flags |= _GLOBAL_HEADER
 
     def fingerprint(self) -> list[Any]:
-        """What decides the packets, as JSON knows it."""
+        """The settings that determine the packets, as JSON values."""
         version = ".".join(map(str, library_versions["libavcodec"]))
         size = [self.width, self.height, str(self.rate), str(self._aspect), *self._colors]
         return [self.codec, self.pix_fmt, self.options, size, version]
 
 
 class Encoder:
-    """One run of an encoder, over frames that need none before or after them.
+    """One run of an encoder, over a segment that can be decoded alone.
 
     The encoder sees frames number 0, 1, 2 ... of a constant rate, which every encoder can count; the numbers are
     replaced by the true times when the packets are joined.
@@ -155,10 +155,10 @@ class Encoder:
         self._count, self._carrier = 0, Carrier()
 
     def encode(self, pixels: Pixels, carries: Any = None) -> Iterator[Packet]:
-        """Takes the next frame, uint8 or uint16 (H, W, 3), and gives the packets that are ready.
+        """Encodes the next frame, uint8 or uint16 (H, W, 3), and returns the packets that are ready.
 
         Args:
-            carries: a frame of the source whose captions and marks it has.
+            carries: a source frame with captions and marks to copy.
         """
         frame = self._from_rgb(pixels[: self._video.height, : self._video.width])
         if carries is not None and self._video.codec in CARRYING:
@@ -168,7 +168,7 @@ class Encoder:
         return self._packets(frame)
 
     def finish(self) -> Iterator[Packet]:
-        """The packets that were held back."""
+        """The remaining packets."""
         return self._packets(None)
 
     def _packets(self, frame: Any) -> Iterator[Packet]:
@@ -177,7 +177,7 @@ class Encoder:
 
 
 def _codec(name: str) -> Any:
-    """A video encoder; None where there is none of that name."""
+    """A video encoder; None if the name is unknown."""
     try:
         codec = av.codec.Codec(name, "w")
     except ValueError:
@@ -193,23 +193,23 @@ def _options(encoding: Encoding) -> dict[str, str]:
 
 
 def _own_options(codec: str) -> dict[str, str]:
-    """Options of an encoder that users cannot set."""
+    """Encoder options that users cannot set."""
     if codec == "libx265":
         return {"x265-params": "log-level=none"}
     if codec.startswith("libx264") and _has_avx512():
-        # x264's code for it makes other bytes of the same frames in each run (core 165), that for AVX2 does not.
+        # With AVX-512, x264's output varies from run to run (core 165); with AVX2 it does not.
         return {"x264-params": "asm=avx2"}
     return {}
 
 
 def _has_avx512() -> bool:
-    """NumPy asks the processor when it is imported, and has no public name for the answer."""
+    """NumPy detects the processor at import, but has no public name for the result."""
     core = sys.modules.get("numpy._core._multiarray_umath") or sys.modules.get("numpy.core._multiarray_umath")
     return bool(getattr(core, "__cpu_features__", {}).get("AVX512_SKX"))
 
 
 def _require_settings(encoding: Encoding) -> None:
-    """Refuses with a ConfigError what an encoder would clip, or refuse less clearly."""
+    """Raises a ConfigError for settings that an encoder would clip or refuse with an unclear message."""
     name, crf, preset = encoding.codec, encoding.crf, encoding.preset
     most, presets = _MOST_CRF.get(name), _PRESETS.get(name)
     if crf is not None and most and not 0 <= crf <= most:
@@ -219,7 +219,7 @@ def _require_settings(encoding: Encoding) -> None:
 
 
 def _pixel_format(codec: Any, asked: str | None, source: str) -> str:
-    """The one asked for, else that which keeps most of a source's: first its chroma, then its depth."""
+    """The requested pixel format, or the one closest to the source: first by chroma, then by bit depth."""
     offered = [video_format.name for video_format in codec.video_formats or ()]
     if asked:
         if asked not in offered:
@@ -235,7 +235,7 @@ def _pixel_format(codec: Any, asked: str | None, source: str) -> str:
 
 
 def _chroma(video_format: Any) -> str:
-    """The chroma layout to keep; of grey and of RGB, which have none, the one that every player knows."""
+    """The chroma layout to keep; 4:2:0, which all players support, for grey and RGB."""
     if video_format.is_rgb or len(video_format.components) < 3 or video_format.has_palette:
         return "420"
     sides = video_format.chroma_width(8), video_format.chroma_height(8)

@@ -10,17 +10,17 @@ from elansr.images import Pixels
 from elansr.video.libav import av
 
 _SD = 576
-"""Lines of a picture up to which players take BT.601 where nothing is said, and BT.709 above."""
+"""Up to this height, players assume BT.601 for untagged video, and BT.709 above."""
 _RGB, _BT709, _UNSPECIFIED, _BT601 = 0, 1, 2, 6
 _LIMITED, _FULL = 1, 2
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 """FFmpeg's names of the matrices, by their numbers in ISO/IEC 23091-2."""
 _EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
-"""Without these FFmpeg repeats chroma samples instead of interpolating them, and rounds in one direction."""
+"""Without these flags, FFmpeg repeats chroma samples instead of interpolating them, and truncates."""
 
 
 class Colors(NamedTuple):
-    """How the samples of a video are to be understood; numbers as in ISO/IEC 23091-2, which files carry.
+    """The colour space of a video; numbers as in ISO/IEC 23091-2.
 
     Attributes:
         matrix: from RGB to YUV.
@@ -36,10 +36,10 @@ class Colors(NamedTuple):
 
 
 def colors_of(frame: Any) -> Colors:
-    """The colours of a frame; what it leaves open is filled in as players do.
+    """The colours of a frame; missing values are filled in as players do.
 
     Raises:
-        PictureError: a matrix that is not one of those of television.
+        PictureError: an unsupported matrix.
     """
     matrix = int(frame.colorspace)
     if matrix == _UNSPECIFIED or (matrix == _RGB and not frame.format.is_rgb) or frame.format.is_rgb:
@@ -58,7 +58,7 @@ def depth(video_format: Any) -> int:
 
 
 class ToRGB:
-    """Turns frames into pictures. Keep one for the frames of one video."""
+    """Converts frames to pictures. Use one instance per video."""
 
     def __init__(self, colors: Colors) -> None:
         self._colors, self._graphs = colors, dict[tuple[int, int, str], _FilterGraph]()
@@ -74,14 +74,14 @@ class ToRGB:
 
 
 class FromRGB:
-    """Turns pictures of one size and dtype into frames."""
+    """Converts pictures of one size and dtype to frames."""
 
     def __init__(self, colors: Colors, pix_fmt: str) -> None:
         self._colors, self._format = colors, av.VideoFormat(pix_fmt)
         self._graph: _FilterGraph | None = None
 
     def __call__(self, pixels: Pixels) -> Any:
-        """A frame of (H, W, 3)."""
+        """Converts (H, W, 3) to a frame."""
         rgb = "rgb24" if pixels.dtype == np.uint8 else "rgb48le"
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=rgb)
         if self._graph is None:
@@ -116,7 +116,7 @@ def _side(side: str, colors: Colors) -> str:
 
 
 class Orientation(NamedTuple):
-    """A turn by right angles, a mirror image, or both.
+    """A rotation by a multiple of 90 degrees, with or without mirroring.
 
     Attributes:
         swaps: rows become columns, first of all.
@@ -129,24 +129,24 @@ class Orientation(NamedTuple):
     across: int = 1
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """What becomes of width and height."""
+        """The new width and height."""
         return (height, width) if self.swaps else (width, height)
 
     def __call__(self, pixels: Pixels) -> Pixels:
-        """Turns (H, W, C)."""
+        """Rotates (H, W, C)."""
         turned = pixels.transpose(1, 0, 2) if self.swaps else pixels
         return np.ascontiguousarray(turned[:: self.down, :: self.across])
 
 
 def orientation_of(matrix: tuple[int, ...]) -> Orientation:
-    """The turn nearest to a display matrix, in which x' = m0 x + m3 y and y' = m1 x + m4 y, y downwards."""
+    """The orientation nearest to a display matrix, with x' = m0 x + m3 y and y' = m1 x + m4 y, y downwards."""
     if abs(matrix[1]) > abs(matrix[0]):
         return Orientation(True, _sign(matrix[1]), _sign(matrix[3]))
     return Orientation(False, _sign(matrix[4]), _sign(matrix[0]))
 
 
 def scaled(matrix: tuple[int, ...], scale: int) -> tuple[int, ...]:
-    """The display matrix for frames `scale` times as large: what moves them grows, what turns them stays."""
+    """The display matrix for frames `scale` times as large: scales the translation, keeps the rotation."""
     return tuple(value * scale if index in (6, 7) else value for index, value in enumerate(matrix))
 
 

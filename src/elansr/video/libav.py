@@ -1,4 +1,4 @@
-"""Imports PyAV (FFmpeg's libraries), and turns its errors into ours."""
+"""Imports PyAV (FFmpeg's libraries), and converts its errors to `PictureError`."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any
 from elansr.errors import ElansrError, MissingExtraError, PictureError
 from elansr.text import shown
 
-os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr past FFmpeg's log; errors only
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 bypasses FFmpeg's log and writes to stderr; errors only
 
 try:
     import av
@@ -23,13 +23,13 @@ __all__ = ["av", "complaints", "library_versions", "logged", "open_file"]
 
 
 def open_file(path: str | os.PathLike[str], mode: str = "r", **options: Any) -> Any:
-    """A file as PyAV's container. FFmpeg takes a relative name with a colon, "12:30.mp4", for a network address."""
+    """Opens a file with PyAV. FFmpeg mistakes a relative name with a colon, "12:30.mp4", for a URL."""
     return av.open(os.path.abspath(path), mode, **options)
 
 
 @contextmanager
 def complaints(path: Path, what: str, way_out: str) -> Iterator[None]:
-    """Turns every failure of FFmpeg or of the disk into one line that starts with the path.
+    """Converts every error of FFmpeg or the disk to one line that starts with the path.
 
     Args:
         what: "cannot be read".
@@ -46,7 +46,7 @@ def complaints(path: Path, what: str, way_out: str) -> Iterator[None]:
 
 @contextmanager
 def logged() -> Iterator[list[str]]:
-    """Collects the errors that FFmpeg logs meanwhile: they say more than its error codes."""
+    """Collects the errors that FFmpeg logs; they say more than its error codes."""
     before, lines = av.logging.get_level(), list[str]()
     av.logging.set_level(av.logging.ERROR)
     try:

@@ -1,4 +1,4 @@
-"""What FFmpeg's muxer does not write into an MP4 or MOV through PyAV: display matrices, 360-degree and stereo marks."""
+"""Writes what PyAV cannot write to MP4 and MOV: display matrices, 360-degree and stereo marks."""
 
 import os
 import struct
@@ -21,10 +21,7 @@ def turn(file: Any, matrix: tuple[int, ...]) -> None:
 
 
 def mark(file: Any, view: VideoView) -> None:
-    """Adds the boxes of a view to the video of an MP4 whose `moov` is the last box, so that no data moves.
-
-    They are those of Google's Spherical Video V2 RFC.
-    """
+    """Adds the boxes of a view (Spherical Video V2 RFC) to an MP4 whose `moov` is the last box, so no data moves."""
     new, places = _view_boxes(view), [_video_track(file)]
     for kind in (b"mdia", b"minf", b"stbl", b"stsd"):
         places.append(_box(file, *places[-1], kind))
@@ -85,7 +82,7 @@ def _box(file: Any, start: int, end: int, kind: bytes) -> tuple[int, int]:
 
 
 def _boxes(file: Any, start: int, end: int, kind: bytes) -> Iterator[tuple[int, int]]:
-    """Where the contents of the boxes of a kind start and end."""
+    """Start and end of the contents of all boxes of a type."""
     while start < end:
         file.seek(start)
         size, found = struct.unpack(">I4s", file.read(8))

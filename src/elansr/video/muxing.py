@@ -1,6 +1,7 @@
-"""Writes the result: finished packets, and everything else from the source.
+"""Writes the result: the upscaled video, and all other streams of the source.
 
-Audio, subtitles and attachments are copied packet by packet. What a container cannot take is found out before the work.
+Audio, subtitles and attachments are copied packet by packet. What the container cannot hold is known before upscaling
+starts.
 """
 
 import heapq
@@ -23,11 +24,11 @@ from elansr.video.segments import StoredPacket
 from elansr.video.video_file import ALPHA_TAG, VideoFile
 
 _KEPT_TIMES = ("mp4", "matroska")
-"""Parts of the names of containers whose times start where their makers meant; others are shifted to start at 0."""
+"""Containers whose start times are intended; times of other containers are shifted to start at 0."""
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
-"""Metadata that a muxer writes anew."""
+"""Metadata that the muxer writes itself."""
 _QUICKTIME = "com."
-"""Starts the names of tags that cameras and phones write, and that MP4 takes only when asked to."""
+"""Prefix of tags of cameras and phones, which MP4 holds only with an option."""
 _OF_THE_PACKETS = ("_STATISTICS", "BPS", "NUMBER_OF_", "DURATION")
 
 
@@ -35,14 +36,14 @@ class Muxer:
     """The file to be made.
 
     Args:
-        source: the video; what it has besides is copied.
-        video: the stream that takes the place of its video.
+        source: the video; its other streams are copied.
+        video: the stream that replaces its video.
 
     Attributes:
-        notes: the streams that are not copied, in words.
+        notes: what is dropped.
 
     Raises:
-        PictureError: the container cannot hold the video or the audio, or the place is not free.
+        PictureError: the container cannot hold the video or the audio, or the file cannot be written.
     """
 
     def __init__(
@@ -61,10 +62,10 @@ class Muxer:
         """Writes it.
 
         Args:
-            packets: of the video, in the order of decoding.
+            packets: of the video, in decoding order.
 
         Raises:
-            OutputExistsError: the file came up meanwhile.
+            OutputExistsError: the file was created in the meantime.
             PictureError: it cannot be written.
         """
         with (
@@ -87,7 +88,7 @@ class Muxer:
                 mark(file, self._source.facts.view)
 
     def _choose(self) -> list[int]:
-        """Numbers of the source's streams that are copied; says which are not."""
+        """Numbers of the source streams to copy; notes the others."""
         readable = complaints(self._source.path, "cannot be read", "download it again, or convert it")
         with readable, self._source.open() as source, logged():
             refused = misfits(source, self._container, _shift(source))
@@ -98,7 +99,7 @@ class Muxer:
             return [stream.index for stream in others if stream.index not in refused]
 
     def _refuse(self, stream: Any) -> None:
-        """Takes note of a stream that the container does not take; without its audio, a video is not made."""
+        """Notes a stream that the container cannot hold; raises an error for audio."""
         name = stream.name or "unknown"
         what = f"{stream.type} stream {stream.index} ({name}) cannot be stored in {self._container}"
         if stream.type == "audio":
@@ -107,10 +108,10 @@ class Muxer:
         self.notes.append(f"{what} and is dropped")
 
     def _rehearse(self) -> list[str]:
-        """Writes a file without any packet into memory; says what of the source's tags and chapters is not in it.
+        """Writes a file without packets to memory; notes the tags and chapters that it lacks.
 
         Raises:
-            PictureError: what the muxer refuses.
+            PictureError: the muxer fails.
         """
         with self._source.open() as source, logged() as lines:
             file = io.BytesIO()
@@ -124,7 +125,7 @@ class Muxer:
                 text = f"{self._container} cannot hold this video as {self._video.codec} ({why})"
                 way_out = "choose another `codec`" + ("" if self._container == MOST else ", or write .mkv")
                 raise PictureError(f"{shown(self._target)}: {text}; {way_out}") from error
-            if self._container not in TURNING:  # Matroska takes every tag
+            if self._container not in TURNING:  # Matroska can hold every tag
                 return []
             with av.open(io.BytesIO(file.getvalue())) as made:
                 there = {name.lower() for name in made.metadata} | _OF_THE_FILE
@@ -135,7 +136,7 @@ class Muxer:
             return notes
 
     def _streams(self, output: Any, source: Any) -> dict[int, Any]:
-        """Makes the streams of the result, in the order of the source; by their numbers there."""
+        """Adds the streams of the result in the order of the source; returns them by source number."""
         output.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE})
         output.set_chapters(source.chapters())
         video, streams = self._source.stream(source), dict[int, Any]()
@@ -144,7 +145,7 @@ class Muxer:
                 streams[stream.index] = made = output.add_stream(self._video.codec, rate=self._video.rate)
                 self._video.configure(made.codec_context)
                 if self._video.codec == "libx265" and self._container in TURNING:
-                    made.codec_context.codec_tag = "hvc1"  # the one that Apple's players know
+                    made.codec_context.codec_tag = "hvc1"  # the one that Apple's players support
                 made.time_base = stream.time_base
             elif stream.index in self._copied:
                 streams[stream.index] = made = add_copy(output, stream)
@@ -184,13 +185,13 @@ class Muxer:
 
 
 def decoding_times(shown_at: Sequence[int]) -> list[int]:
-    """When packets are to be decoded: times that increase, none later than its frame is shown.
+    """Decoding times of packets: increasing, none later than the presentation time.
 
     Args:
-        shown_at: times of the frames, all different, in the order of decoding.
+        shown_at: presentation times, all different, in decoding order.
 
     Returns:
-        The same times in their order, moved back by as many frames as the most displaced frame needs.
+        The sorted times, moved back by as many frames as the most reordered frame needs.
     """
     ordered = sorted(shown_at)
     places = {time: place for place, time in enumerate(ordered)}
@@ -200,9 +201,9 @@ def decoding_times(shown_at: Sequence[int]) -> list[int]:
 
 
 def _ends(packets: Sequence[StoredPacket], end: int | None) -> dict[int, int]:
-    """When frames give way to the next, by when they are shown; `end` is when the source says that the last one does.
+    """End times of frames, by presentation time; `end` is the end of the last one in the source.
 
-    The durations of a source do not help: with a variable rate, MP4 has them in the order of decoding.
+    The durations in a source are of no use: with a variable rate, MP4 stores them in decoding order.
     """
     last = max(packets)
     times = sorted(packet.pts for packet in packets)
@@ -222,12 +223,12 @@ def _time(packet: Any) -> Fraction:
 
 
 def _shift(source: Any) -> Fraction:
-    """Seconds by which all times are moved towards 0."""
+    """Seconds to subtract from all times."""
     if any(name in source.format.name for name in _KEPT_TIMES):
         return Fraction(0)
     return Fraction(source.start_time or 0, av.time_base)
 
 
 def _tells_of_packets(name: str) -> bool:
-    """Whether an entry of a stream's metadata is about its packets, or about what made them."""
+    """Whether an entry of a stream's metadata describes its packets or its encoder."""
     return name.lower() in (*_OF_THE_FILE, ALPHA_TAG) or name.upper().startswith(_OF_THE_PACKETS)

@@ -1,7 +1,6 @@
 """Finished segments of a video on disk, beside the result, so that an interrupted run can continue.
 
-The packets of each segment, and a list of them that is written when all are on the disk: a segment counts once its list
-is there.
+The list of packets of a segment is written after all packets: a segment is finished when its list exists.
 """
 
 import json
@@ -24,8 +23,8 @@ class StoredPacket(NamedTuple):
     """A packet of the result, in units of the source's time base.
 
     Attributes:
-        pts: when its frame is shown.
-        duration: for how long; 0 if it is not known.
+        pts: presentation time.
+        duration: 0 if unknown.
         key: whether decoding can start here.
     """
 
@@ -40,7 +39,7 @@ class Segment:
     """A finished segment; the last one may be empty.
 
     Attributes:
-        packets: in the order of decoding.
+        packets: in decoding order.
         repeated: frames that were equal to the one before.
         end: whether the video ends with it.
     """
@@ -55,7 +54,7 @@ class Segments(WorkFolder):
     """The segments of one result, see `WorkFolder`.
 
     Attributes:
-        finished: the segments that are there, without a gap.
+        finished: the finished segments, without a gap.
     """
 
     kind = "segments"
@@ -76,7 +75,7 @@ class Segments(WorkFolder):
 
     @property
     def complete(self) -> bool:
-        """Whether the whole video is there."""
+        """Whether the whole video is finished."""
         return bool(self.finished) and self.finished[-1].end
 
     def add(self, data: Sequence[bytes], segment: Segment) -> None:
@@ -92,7 +91,7 @@ class Segments(WorkFolder):
         self.finished.append(segment)
 
     def data(self) -> Iterator[bytes]:
-        """The bytes of all packets, in the order of decoding."""
+        """The bytes of all packets, in decoding order."""
         for number, segment in enumerate(self.finished):
             with self.errors(), open(self.folder / _data(number), "rb") as file:
                 for packet in segment.packets:
@@ -104,7 +103,7 @@ class Segments(WorkFolder):
             self.finished.append(segment)
 
     def _stored(self, number: int) -> Segment | None:
-        """A segment, if it is finished and whole."""
+        """A segment, if it is complete."""
         listed = self.read_json(_list(number))
         try:
             packets = [StoredPacket(*packet) for packet in listed["packets"]]
@@ -124,13 +123,13 @@ def _list(number: int) -> str:
 
 
 SEGMENT = 48
-"""Frames in a segment: about two seconds of film, and a usual distance of key frames."""
+"""Frames per segment: about two seconds, a common key frame interval."""
 
 Item = TypeVar("Item")
 
 
 class BackgroundThread:
-    """One thread, which does what it is given in turn. Leaving the `with` statement drops what it has not begun."""
+    """A thread that runs tasks in order. Leaving the `with` statement drops tasks that have not started."""
 
     def __init__(self, name: str) -> None:
         self._pool = ThreadPoolExecutor(1, name)
@@ -143,17 +142,17 @@ class BackgroundThread:
         self._pool.shutdown(cancel_futures=True)
 
     def ahead(self, items: Iterator[Item], count: int) -> Iterator[Item]:
-        """The items, taken from their iterator in the thread, `count` before they are asked for."""
+        """Yields items that the thread takes from their iterator up to `count` ahead."""
         coming = deque(self._pool.submit(next, items, None) for _ in range(count))
         while (item := coming.popleft().result()) is not None:
             coming.append(self._pool.submit(next, items, None))
             yield item
 
     def behind(self, most: int, work: Callable[..., None], *arguments: Any) -> None:
-        """Has work done in the thread, and waits until at most so many pieces of it are left.
+        """Runs a task in the thread, and waits until at most `count` tasks are left.
 
         Raises:
-            Exception: what a piece of work raised, this or an earlier one.
+            Exception: what this or an earlier task raised.
         """
         self._open.append(self._pool.submit(work, *arguments))
         while len(self._open) > most:
@@ -170,7 +169,7 @@ class SegmentWriter:
         self._packets: list[Packet] = []
 
     def add(self, frame: Frame, pixels: Pixels) -> None:
-        """Takes the next result."""
+        """Adds the next result."""
         if self._encoder is None:
             self._encoder = Encoder(self._video, self._from_rgb)
         self._packets += self._encoder.encode(pixels, frame.carries)
@@ -179,7 +178,7 @@ class SegmentWriter:
             self._finish(end=False)
 
     def end(self) -> None:
-        """Takes note that there are no more."""
+        """Marks the end of the video."""
         if self._frames:
             self._finish(end=True)
         else:

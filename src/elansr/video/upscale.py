@@ -1,11 +1,11 @@
-"""Upscales a video: every frame at its own time, with everything else that the file holds.
+"""Upscales a video.
 
     reading thread    decode frame k + 1, RGB
-    caller's thread   the network on frame k; a frame equal to the one before takes its result
+    caller's thread   the network on frame k; a frame equal to the one before reuses its result
     writing thread    YUV, encode frame k - 1
 
-Results are encoded in independent segments, which are kept beside the target, so that an interrupted run continues with
-the first unfinished one. At the end, they are joined without encoding them again.
+Results are encoded in independent segments beside the target, so that an interrupted run continues with the first
+unfinished one. At the end, the segments are joined without re-encoding.
 """
 
 import logging
@@ -32,15 +32,15 @@ from elansr.weights.released import RELEASED, is_path
 
 DEFAULT_SCALE = 2
 LOOKED_AT = 25
-"""Frames of which one decides about the weights."""
+"""Maximum number of frames examined to choose the weights."""
 AHEAD, BEHIND = 4, 4
-"""Frames that may wait before and after the network."""
+"""Maximum number of frames waiting before and after the network."""
 
 Progress = Callable[[int, int], None]
-"""Called with the frames done and in all."""
+"""Called with the number of frames done and the total."""
 _LOG = logging.getLogger(__name__)
 _SETTINGS = {"source": "the video", "video": "how it is encoded", "tta": "the self-ensemble (tta)"}
-"""Settings as messages name them, where that differs."""
+"""Names of settings in messages, if different."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class VideoResult:
     """A video that was written.
 
     Attributes:
-        seconds: that it took, without those of interrupted runs.
-        frames: how many there are.
-        repeated: how many of them took the result of the one before.
+        seconds: duration of this run, without interrupted ones.
+        frames: number of frames.
+        repeated: number of frames that reused the result of the one before.
         input_size, output_size: width and height, as stored.
-        notes: what was not kept, in words.
+        notes: what was dropped.
     """
 
     source: Path
@@ -71,13 +71,13 @@ def choose_weights(model: str, scale: int | None, source: VideoFile, strength: f
     """The weights for a video.
 
     Args:
-        model: as `-n` of `elansr upscale`; "auto" takes those for everyday photos, unless the codec loses nothing and
-            the first frames are neither noisy nor soft.
-        scale: of the network; None takes that of the weights, or 2 where there are several.
+        model: as `-n` of `elansr upscale`; "auto" chooses -real weights, unless the codec is lossless and the first
+            frames are neither noisy nor soft.
+        scale: of the network; None for that of the weights, or 2 if there are several.
         strength: see `Choice`.
 
     Raises:
-        WeightsError: an unknown name, or a scale that there are no weights for.
+        WeightsError: an unknown name, or a scale without weights.
     """
     if scale is None and not (is_path(model) or model in RELEASED):
         scale = DEFAULT_SCALE
@@ -89,7 +89,7 @@ def choose_weights(model: str, scale: int | None, source: VideoFile, strength: f
 
 
 def _condition(source: VideoFile) -> Condition:
-    """Of the first frame that is not too flat to say; empty if none of the first `LOOKED_AT` is."""
+    """Noise and sharpness of the first frame that is not too flat; empty if all of the first `LOOKED_AT` are."""
     frames = islice(source.frames(), LOOKED_AT)
     found = (measure(frame.pixels) for frame in frames)
     return next((condition for condition in found if None not in condition), Condition())
@@ -104,15 +104,15 @@ def upscale_video(
     overwrite: bool = False,
     on_progress: Progress | None = None,
 ) -> VideoResult:
-    """Upscales a video and writes the result whole or not at all.
+    """Upscales a video; the result is written completely or not at all.
 
     Args:
-        target: file to write; its ending decides the container.
+        target: file to write; its extension determines the container.
         on_progress: called after each frame, in the caller's thread.
 
     Raises:
-        KeyboardInterrupt: with what is kept, and where.
-        OutputExistsError: the target is there and `overwrite` is off.
+        KeyboardInterrupt: its message says how many frames are kept, and where.
+        OutputExistsError: the target exists and `overwrite` is off.
         ElansrError: the video cannot be read, upscaled, encoded or written.
     """
     if os.path.exists(target) and target.samefile(source.path):
@@ -146,7 +146,7 @@ class _VideoJob:
         self._total = about.frames
 
     def run(self) -> VideoResult:
-        """Makes what is missing and joins it."""
+        """Creates the missing segments and joins all."""
         for note in self.notes:
             _LOG.warning("%s: %s", shown(self._source.path), note)
         with Segments(self._target, self._settings()) as segments:
@@ -196,7 +196,7 @@ class _VideoJob:
             yield f"the frames are rotated upright, as few players apply rotation tags of {self._target.suffix}"
 
     def _settings(self) -> dict[str, Any]:
-        """What decides the segments."""
+        """The settings that determine the segments."""
         about = self._source.path.stat()
         source = [str(self._source.path.resolve()), about.st_size, about.st_mtime_ns]
         video = [*self._video.fingerprint(), list(self._turn), SEGMENT]
@@ -216,7 +216,7 @@ class _VideoJob:
             self._on_progress(done, self._total)
 
     def _upscale(self, segments: Segments) -> None:
-        """Makes the segments that are not finished."""
+        """Creates the missing segments."""
         after = segments.finished[-1].last if segments.finished else None
         writer = SegmentWriter(self._video, segments, FromRGB(self._source.facts.colors, self._video.pix_fmt))
         with BackgroundThread("elansr-read") as reading, BackgroundThread("elansr-write") as writing:
@@ -226,7 +226,7 @@ class _VideoJob:
             writing.behind(0, writer.end)
 
     def _results(self, frames: Iterator[Frame], done: int) -> Iterator[tuple[Frame, Pixels]]:
-        """Frames with their results; those that are equal to the one before take its result."""
+        """Yields frames with their results; a frame equal to the one before reuses its result."""
         most = self._upscaler.together(self._source.facts.height, self._source.facts.width)
         last: Pixels | None = None
         while group := list(islice(frames, most)):

@@ -1,4 +1,4 @@
-"""What is known of a video before its frames are read."""
+"""A video file: its properties and its frames."""
 
 import hashlib
 import logging
@@ -24,18 +24,18 @@ _USUAL_RATE = Fraction(25)
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What there is to know of a video before its frames are read.
+    """Properties of a video, known before its frames are read.
 
     Attributes:
         width, height: in pixels, as stored.
-        frames: how many there are; of some files an estimate.
-        end: when the last frame ends, in units of the time base; None if the file does not say.
+        frames: number of frames; an estimate for some files.
+        end: when the last frame ends, in units of the time base; None if unknown.
         time_base: unit of the times, in seconds.
-        aspect: width of a pixel over its height; None if it is not known.
+        aspect: width of a pixel / its height; None if unknown.
         captions: whether there are captions (CEA-608, CEA-708) in the stream.
-        view: whether it is in 3D, or all around the viewer.
-        matrix: display matrix, nine int32 as in MP4, if frames are to be turned or mirrored when they are shown.
-        notes: what is not kept, in words.
+        view: 3D and 360-degree marks.
+        matrix: display matrix, nine int32 as in MP4, if frames must be rotated or mirrored for display.
+        notes: what will be dropped.
     """
 
     width: int
@@ -56,7 +56,7 @@ class VideoFacts:
 
 
 def look_at(container: Any, stream: Any, frame: Any, frames: int, captions: bool) -> VideoFacts:
-    """Looks at a video of which the first frame is decoded; `frames` is how many there are.
+    """Properties of a video whose first frame is decoded; `frames` is the number of frames.
 
     Raises:
         PictureError: see `colors_of`.
@@ -89,7 +89,7 @@ def _matrix(frame: Any) -> tuple[int, ...] | None:
 
 
 def _notes(container: Any, stream: Any, frame: Any) -> Iterator[str]:
-    """What the result will lack."""
+    """What will be dropped."""
     if frame.interlaced_frame:
         yield "interlaced: comb artefacts will remain; deinterlace it first (ffmpeg -vf bwdif)"
     if any(component.is_alpha for component in frame.format.components) or stream.metadata.get(ALPHA_TAG) == "1":
@@ -100,27 +100,27 @@ def _notes(container: Any, stream: Any, frame: Any) -> Iterator[str]:
 
 
 ALPHA_TAG = "alpha_mode"
-"""Of a WebM stream whose transparency is a picture beside the one that is decoded."""
+"""Tag of a WebM stream whose transparency is stored separately."""
 _LOG = logging.getLogger(__name__)
 _PICTURES = ("_pipe", "image2")
-"""Ends of FFmpeg's names for what it reads pictures as."""
+"""Endings of FFmpeg's names of picture formats."""
 _BRANDS = ("avif", "heic")
-"""Pictures in the container of MP4."""
+"""Picture formats in MP4 containers."""
 _ANNOUNCING = ("matroska", "flv")
-"""Containers that say at their start how long they are."""
+"""Containers that store their length at the start."""
 _PACKET_SIZES = (188, 192, 204)
 """Bytes of a packet of MPEG-TS, bare, with a time, and with a checksum."""
 _SHORT = Fraction(1, 2)
-"""Seconds that a file may end before its own announcement."""
+"""Seconds that a file may be shorter than announced."""
 
 
 class FramePosition(NamedTuple):
-    """A frame that was read: enough to find it again and to know that it is the one.
+    """Identifies a frame, to find it again.
 
     Attributes:
-        number: counted from 0 in the order of showing.
+        number: from 0, in display order.
         pts: its time in the result, in units of the time base.
-        raw: its time as the file says it; None if it says none.
+        raw: its time in the file; None if missing.
         digest: of its RGB samples.
     """
 
@@ -132,13 +132,13 @@ class FramePosition(NamedTuple):
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame: pixels, where it is (see `FramePosition`), and for how long.
+    """A frame: its pixels, position (see `FramePosition`) and duration.
 
     Attributes:
         pixels: uint8 or uint16 (H, W, 3), RGB.
-        duration: in units of the time base; 0 if it is not known.
-        same: whether its pixels are those of the frame before.
-        carries: the decoded frame, where it has captions or marks for the result; else None.
+        duration: in units of the time base; 0 if unknown.
+        same: whether its pixels equal those of the frame before.
+        carries: the decoded frame, if it has captions or marks for the result; else None.
     """
 
     pixels: Pixels
@@ -151,7 +151,7 @@ class Frame:
 
     @property
     def place(self) -> FramePosition:
-        """Where it is."""
+        """Its position."""
         return FramePosition(
             self.number, self.pts, self.raw, hashlib.blake2b(self.pixels.tobytes(), digest_size=16).hexdigest()
         )
@@ -161,7 +161,7 @@ class VideoFile:
     """A video file.
 
     Attributes:
-        facts: about the first video stream that is no cover picture.
+        facts: about the first video stream that is not a cover picture.
 
     Raises:
         PictureError: it cannot be read, is truncated, or has no video.
@@ -179,13 +179,13 @@ class VideoFile:
             self.facts = look_at(container, stream, frame, *self._scan())
 
     def open(self) -> Any:
-        """A container of PyAV, to be used in a `with` statement."""
+        """A PyAV container, for a `with` statement."""
         if not self.path.is_file():
             raise PictureError(f"{shown(self.path)}: not a file; choose a video")
         return open_file(self.path, metadata_errors="replace")
 
     def stream(self, container: Any) -> Any:
-        """The stream that is upscaled: the first of those that are no pictures."""
+        """The stream to upscale: the first one that is not a cover picture."""
         pictures = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
         found = [stream for stream in container.streams.video if not stream.disposition & pictures]
         if not found:
@@ -195,7 +195,7 @@ class VideoFile:
         return found[0]
 
     def frames(self, after: FramePosition | None = None) -> Iterator[Frame]:
-        """The frames, in the order of showing.
+        """Yields the frames in display order.
 
         Raises:
             PictureError: a frame cannot be decoded, or has another size; `after` is not found.
@@ -203,7 +203,7 @@ class VideoFile:
         if after is not None and after.raw is not None:
             found = self._after(after, self._decoded(after.raw))
             first = next(found, None)
-            if first is not None:  # else the seek did not lead to it: count from the start
+            if first is not None:  # the seek missed it: count from the start
                 yield from (frame for frame in found if frame.number > after.number)
                 return
         frames = self._timed(self._decoded(None), 0, None)
@@ -216,7 +216,7 @@ class VideoFile:
                 yield frame
 
     def _after(self, after: FramePosition, decoded: Iterator[Any]) -> Iterator[Frame]:
-        """The frame `after` and those that follow it; nothing if it is not among those decoded."""
+        """The frame `after` and the following ones; nothing if it was not decoded."""
         for frame in decoded:
             if frame.pts is None or frame.pts > after.raw:
                 return
@@ -227,19 +227,19 @@ class VideoFile:
                 return
 
     def _decoded(self, start: int | None) -> Iterator[Any]:
-        """Frames of PyAV, from the key frame before a time, or all."""
+        """PyAV frames from the key frame before a time, or all."""
         with self._complaints(), self.open() as container:
             stream = self.stream(container)
             stream.thread_type = "AUTO"
             for other in container.streams:
                 other.discard = av.stream.Discard.default if other == stream else av.stream.Discard.all
             if start is not None:
-                with suppress(av.FFmpegError):  # a file that cannot be sought is decoded from its start
+                with suppress(av.FFmpegError):  # not seekable: decode from the start
                     container.seek(start, stream=stream, backward=True)
             yield from self._until_damaged(container, stream, float((start or 0) * stream.time_base))
 
     def _until_damaged(self, container: Any, stream: Any, last: float) -> Iterator[Any]:
-        """The frames, after one at `last` seconds; where one cannot be decoded, an error says when that is."""
+        """Yields the frames; if one cannot be decoded, raises an error with the time `last` of the frame before."""
         try:
             for frame in container.decode(stream):
                 last = last if frame.time is None else frame.time
@@ -250,7 +250,7 @@ class VideoFile:
             raise PictureError(f"{shown(self.path)}: {what}; {way_out}") from error
 
     def _timed(self, decoded: Iterator[Any], number: int, last: int | None) -> Iterator[Frame]:
-        """Frames in RGB, numbered, with times that increase."""
+        """Yields frames in RGB, numbered, with increasing times."""
         about, to_rgb = self.facts, ToRGB(self.facts.colors)
         step = max(1, round(1 / (about.rate * about.time_base)))
         before: Pixels | None = None
@@ -271,7 +271,7 @@ class VideoFile:
             before, last, number = pixels, pts, number + 1
 
     def _scan(self) -> tuple[int, bool]:
-        """Reads all packets: how many frames there are, and whether captions; refuses one that is not all there."""
+        """Reads all packets: returns the number of frames and whether there are captions; refuses a truncated file."""
         frames, end, damaged, captions = 0, Fraction(0), False, False
         with self.open() as container:
             stream = self.stream(container)
@@ -297,7 +297,7 @@ class VideoFile:
             raise PictureError(f"{shown(self.path)}: a picture, not a video; use `elansr upscale`")
 
     def _require_whole(self, container: Any, stream: Any) -> None:
-        """Looks whether the packets that the file lists at its start are in it."""
+        """Checks that the file contains the packets listed at its start."""
         if "mp4" in container.format.name:
             missing = [entry for entry in stream.index_entries if entry.pos + entry.size > container.size]
             if missing:

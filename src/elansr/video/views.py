@@ -1,4 +1,4 @@
-"""Captions, 3D and 360-degree marks: what is to be known of them, and frames of the result that carry them."""
+"""Captions, 3D and 360-degree marks."""
 
 import struct
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import numpy as np
 from elansr.video.libav import av
 
 CARRYING = ("libx264", "libx264rgb")
-"""Encoders that write captions and stereo marks of their frames into the stream."""
+"""Encoders that write captions and stereo marks of frames to the stream."""
 CAPTIONS = b"\xb5\0\x31GA94\3"
 """How captions begin in a packet of H.264, HEVC and AV1 (ITU-T T.35, ATSC A/53)."""
 MPEG2_CAPTIONS = b"GA94\3"
@@ -23,10 +23,10 @@ _SPHERES = (0, 2)
 
 
 class VideoView(NamedTuple):
-    """How a video is to be looked at.
+    """3D and 360-degree marks of a video.
 
     Attributes:
-        stereo: how the pictures for two eyes lie in a frame, "side by side"; "" if there is one picture.
+        stereo: how the pictures for both eyes are arranged in a frame, such as "side by side"; "" for 2D.
         spherical: FFmpeg's AVSphericalMapping: projection; yaw, pitch, roll; left, top, right, bottom; padding.
     """
 
@@ -35,15 +35,15 @@ class VideoView(NamedTuple):
 
     @property
     def is_sphere(self) -> bool:
-        """Whether it is all around the viewer, in the projection that most players know."""
+        """Whether it is a 360-degree video in the common projection."""
         return bool(self.spherical) and self.spherical[0] in _SPHERES
 
     def matroska(self) -> dict[str, str]:
-        """The tags of a Matroska or WebM stream that make its muxer write the view."""
+        """The stream tags that make the Matroska muxer write the marks."""
         return {"stereo_mode": _MATROSKA[self.stereo]} if self.stereo in _MATROSKA else {}
 
     def losses(self, codec: str, mp4: bool) -> Iterator[str]:
-        """What a result does not have of it, in words.
+        """What the result cannot hold.
 
         Args:
             mp4: whether it is an MP4 or MOV, which `mp4_boxes.mark` marks.
@@ -55,27 +55,27 @@ class VideoView(NamedTuple):
 
     @property
     def needs_mark(self) -> bool:
-        """Whether an MP4 says it in boxes of its own."""
+        """Whether an MP4 stores it in boxes."""
         return self.is_sphere or self.stereo in _MATROSKA
 
 
 def view_of(frame: Any) -> VideoView:
-    """The view that a video's first frame tells."""
+    """The marks of a video's first frame."""
     stereo, spherical = frame.side_data.get("STEREO3D"), frame.side_data.get("SPHERICAL")
     kind = struct.unpack_from("i", bytes(stereo))[0] if stereo is not None else 0
     return VideoView(_STEREO.get(kind, ""), struct.unpack("9i", bytes(spherical)) if spherical is not None else ())
 
 
 def carried(frame: Any) -> Any:
-    """The decoded frame if the result is to have something of it besides its pixels, else None."""
+    """The decoded frame if it has captions or marks to copy, else None."""
     return frame if any(frame.side_data.get(kind) is not None for kind in _CARRIED) else None
 
 
 class Carrier:
-    """Makes frames that carry the captions and marks of a source's frames.
+    """Creates frames with the captions and marks of source frames.
 
-    PyAV cannot add such data to a frame; FFmpeg's `scale` filter hands that of a frame on. So the source's frame is
-    resized, and its samples are replaced.
+    PyAV cannot add such data to a frame, but FFmpeg's `scale` filter keeps it. So the source frame is resized, and its
+    samples are replaced.
     """
 
     def __init__(self) -> None:
