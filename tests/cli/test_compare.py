@@ -43,7 +43,7 @@ def test_files_make_a_contact_sheet(call: Callable[..., Ended], photo: Callable[
     a, b, output = photo("a.png", 40, 60), photo("b.png", 20, 30), tmp_path / "sheet.png"
     ended = call("compare", a, b, "-o", output, "--crop", "0,0,10,10", "--crop", "5,6,20,10")
     assert ended.code == 0, ended.stderr
-    assert "2 pictures of 60x40; b.png enlarged x2 by bicubic" in ended.stderr
+    assert "2 pictures of 60x40; b.png enlarged x2 with bicubic" in ended.stderr
     assert read(output).pixels.shape[2] == 3
 
 

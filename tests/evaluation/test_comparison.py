@@ -79,7 +79,7 @@ def test_models_work_on_lr_as_upscale_does(tmp_path: Path) -> None:
     assert [side.label for side in comparison.pictures] == ["tiny_x2.safetensors", "bicubic x4", "other.safetensors x4"]
     assert (comparison.title, comparison.size) == ("photo.png", (120, 96))
     np.testing.assert_array_equal(comparison.pictures[0].pixels, imresize(load(x2)(LR), 96, 120))
-    assert comparison.pictures[0].note == "enlarged x2 by bicubic"
+    assert comparison.pictures[0].note == "enlarged x2 with bicubic"
     np.testing.assert_array_equal(comparison.pictures[1].pixels, imresize(LR, 96, 120))
     np.testing.assert_array_equal(comparison.pictures[2].pixels, load(x4)(LR))
     assert {label for label, _, _ in told} == {side.label for side in comparison.pictures}

@@ -29,7 +29,7 @@ class Picture:
     Attributes:
         pages: One array per page or frame, all of one shape and dtype, upright (see `Pixels`).
         format: The format of the file it came from.
-        lossy: Whether that file was lossy compression: JPEG, lossy WebP, AVIF (always taken as lossy), lossy
+        lossy: Whether that file was compressed with loss: JPEG, lossy WebP, AVIF (always taken as lossy), lossy
             compression inside a TIFF.
         quality: Of that file if it was a JPEG, 1-100 as libjpeg counts it, from its quantisation table of luma; an
             estimate where the table is not libjpeg's. None of other formats, or where the file does not say.

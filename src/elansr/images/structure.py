@@ -28,7 +28,7 @@ class Structure(NamedTuple):
     """What the structure of a file says.
 
     Attributes:
-        lossy: Whether the pixels were lossy compression.
+        lossy: Whether the pixels were compressed with loss.
         pages: Which pages of the file are pictures.
         quality: Of a JPEG, 1 to 100 as libjpeg counts it, see `jpeg_tables.quality_of`; None if unknown.
         colour: What it says of its colours other than by a profile.
