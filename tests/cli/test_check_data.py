@@ -43,7 +43,7 @@ def test_findings_end_with_1_and_are_counted_and_named(call: Call, folder: Path)
     counts = {line.split()[1]: int(line.split()[0]) for line in lines if line[:7].strip().isdigit()}
     assert counts == {"tiny": 1, "lossy": 1, "near-duplicate": 7, "overlap": 1}
     assert f"  {folder}/bad/otter.jpg: JPEG, quality about 80" in lines
-    assert f"  {folder}/bad/0.png: 160x120, a crop needs 128x128" in lines
+    assert f"  {folder}/bad/0.png: 160x120, but a crop needs 128x128" in lines
     assert any("2 more" in line for line in lines)
     city_png = f"{folder}/good/city.png"
     assert f"  {city_png}: 0 of 256 bits of the hash differ ({city_png})" in lines

@@ -14,7 +14,7 @@ def test_what_becomes_of_pictures() -> None:
     assert html.becomes(ENGLISH, [SMALL], [(160, 120)], None) == "40 x 30 will become 160 x 120 pixels"
     assert (
         html.becomes(ENGLISH, [SMALL], [(80, 60)], 61.0)
-        == "40 x 30 becomes 80 x 60 pixels · about 61\N{NO-BREAK SPACE}s"
+        == "40 x 30 will become 80 x 60 pixels · about 61\N{NO-BREAK SPACE}s"
     )
     both = html.becomes(ENGLISH, [LARGE, LARGE], [(3000, 3000), (3000, 3000)], 0.2)
     assert both == "2 pictures: 4 will become 36 megapixels · about a second"  # of two pages each
