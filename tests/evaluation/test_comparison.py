@@ -61,7 +61,7 @@ def test_a_smaller_picture_is_enlarged_by_matlab_bicubic_and_says_so(tmp_path: P
     large = saved(tmp_path / "large.png", np.zeros((72, 90, 3), np.uint8))
     sides = compare([small, large]).pictures
     np.testing.assert_array_equal(sides[0].pixels, imresize(LR, 72, 90))
-    assert [side.note for side in sides] == ["enlarged x3 by bicubic", ""]
+    assert [side.note for side in sides] == ["enlarged x3 with bicubic", ""]
 
 
 @pytest.mark.parametrize("shape", [(49, 62, 3), (25, 30, 3), (50, 31, 3), (33, 41, 3)])

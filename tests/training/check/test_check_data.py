@@ -71,7 +71,7 @@ def test_details_say_how_bad_it_is(report: DataCheck) -> None:
     assert details["lossy", "x lossy.jpg"] == "JPEG, quality about 70"
     assert details["lossy", "x lossy.webp"] == "WEBP, quality unknown"
     assert "quality about 60, blocks from 5,3" in details["jpeg-grid", "x grid.png"]
-    assert details["tiny", "x tiny.png"] == "120x100, a crop needs 160x160"
+    assert details["tiny", "x tiny.png"] == "120x100, but a crop needs 160x160"
     assert details["unreadable", "x text.png"].startswith("not a picture")
     assert details["duplicate", "same city.png"] == "same pixels"
     assert details["overlap", "b otter.png"].endswith("of 256 bits of the hash differ")
