@@ -61,13 +61,13 @@ def real_weights(weights: dict[int, Path]) -> dict[int, Path]:
 
 
 @pytest.fixture
-def installed_real(installed: None, real_weights: dict[int, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def installed_real(installed: None, real_weights: dict[int, Path]) -> None:
     """Weights for real photos at x2 and x4 too."""
     for scale, path in real_weights.items():
         name = f"elan-light-x{scale}-real"
         row = released.ReleasedWeights(name, "elan-light", scale, "real", "", "")
         shutil.copyfile(path, row.path)
-        monkeypatch.setitem(released.RELEASED, name, row)
+        released.RELEASED[name] = row  # `installed` removes it
 
 
 # --- one file ---
@@ -257,7 +257,7 @@ except SystemExit as end:
         (["--device", "tpu"], "'tpu'"),
         (["--device", "cuda:99"], "cuda:99"),
         (["--max-pixels", "100"], "--max-pixels"),
-        (["-o", "OUT.jpg", "--ext", "png"], "error: OUT.jpg: --ext png"),
+        (["-o", "OUT.jpg", "--ext", "png"], "error: OUT.jpg: contradicts --ext png"),
         (["-o", "a.png"], "error: a.png: "),
         (["--suffix", ""], "error: a.png: "),
         (["--suffix", "../x"], "'../x'"),
