@@ -109,7 +109,7 @@ def test_the_focus_stays_on_something(site: Site, tab: Tab, held: Held) -> None:
     page.wait_for_selector("#size :text('2 pictures')")
     page.wait_for_function("document.activeElement.ariaLabel === 'Remove 2.png'")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#size :text('40 x 30 becomes')")
+    page.wait_for_selector("#size :text('40 x 30 will become')")
     page.wait_for_function("document.activeElement.ariaLabel === 'Remove 0.png'")
     page.focus("#go")
     page.keyboard.press("Enter")

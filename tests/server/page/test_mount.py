@@ -58,7 +58,7 @@ def test_a_picture_is_upscaled_compared_and_downloaded(site: Site, tab: Any) -> 
         "#about"
     )
     page.wait_for_selector("#size .notice")
-    assert re.fullmatch(r"40 x 30 becomes 80 x 60 pixels · about (a second|\d+\s(s|min))", page.inner_text("#size"))
+    assert re.fullmatch(r"40 x 30 will become 80 x 60 pixels · about (a second|\d+\s(s|min))", page.inner_text("#size"))
     page.click("#go")
     page.wait_for_selector("#slider img")
     assert sizes(page, "#slider") == [[80, 60], [80, 60]]
@@ -212,7 +212,7 @@ def test_stop_ends_the_request(site: Site, tab: Any, held: Held, monkeypatch: py
     page = tab()
     monkeypatch.setattr(site.service.throughput, "seconds", lambda pixels: pixels / 40)
     choose(page, ("large.png", picture("PNG", 200, 200)))
-    page.wait_for_selector("#size :text('200 x 200 becomes 400 x 400 pixels · about 17 min')")
+    page.wait_for_selector("#size :text('200 x 200 will become 400 x 400 pixels · about 17 min')")
     page.click("#go")
     page.wait_for_selector("#stop")
     assert held.asked.wait(PATIENCE)

@@ -63,7 +63,7 @@ def facts(say: Words, about: PictureFacts, size: int) -> str:
 
 
 def becomes(say: Words, abouts: Sequence[PictureFacts], sizes: Sequence[tuple[int, int]], seconds: float | None) -> str:
-    """What becomes of pictures: "40 x 30 becomes 80 x 60 pixels · about 5 s".
+    """What becomes of pictures: "40 x 30 will become 80 x 60 pixels · about 5 s".
 
     Args:
         sizes: width and height of each result.
