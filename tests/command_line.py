@@ -18,8 +18,8 @@ from elansr.cli.main import app
 from elansr.images import Picture, write
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
+from elansr.weights.weights_file import save
 
 CALM = {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "0", "OMP_WAIT_POLICY": "passive", "COLUMNS": "100"}
 

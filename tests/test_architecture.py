@@ -93,6 +93,11 @@ def test_no_class_name_is_used_twice() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
+def test_no_module_name_is_used_twice() -> None:
+    names = Counter(path.name for path in FILES if path.name != "__init__.py")
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 @pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py"], ids=relative)
 def test_a_package_lists_its_files(path: Path) -> None:
     """A docstring that says what files are for says it of all of them, and of no others."""
@@ -111,7 +116,7 @@ def test_imports_run_one_way(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "source", "complaint"),
     [
-        ("elansr.images.reading", "from elansr.weights import files", "images imports weights"),
+        ("elansr.images.reading", "from elansr.weights import weights_file", "images imports weights"),
         ("elansr.images.reading", "from elansr import weights", "images imports weights"),
         ("elansr.images.reading", "from ..weights.files import save", "images imports weights"),
         ("elansr.images.reading", "from .. import weights", "images imports weights"),
@@ -119,8 +124,8 @@ def test_imports_run_one_way(path: Path) -> None:
         ("elansr.nn.ops", "def f():\n    import numpy.linalg", ":2: nn imports numpy"),
         ("elansr.nn.ops", "import torch, pyvips", "nn imports pyvips"),
         ("elansr.errors", "from elansr.images import resize", "errors imports images"),
-        ("elansr.weights.files", "from elansr import load_model", "weights imports elansr"),
-        ("elansr.weights.files", "import elansr", "weights imports elansr"),
+        ("elansr.weights.weights_file", "from elansr import load_model", "weights imports elansr"),
+        ("elansr.weights.weights_file", "import elansr", "weights imports elansr"),
         ("elansr.upscaling.tiling", "from elansr.evaluation import metrics", "upscaling imports evaluation"),
         ("elansr.training.loop", "from elansr.export.onnx import write", "training imports export"),
         ("elansr.export.onnx", "from elansr.cli.main import main", "export imports cli"),
@@ -141,7 +146,7 @@ def test_the_checker_finds_a_wrong_import(module: str, source: str, complaint: s
         ),
         ("elansr.nn.elan", "from .layers import ShiftConv\nfrom . import ops\nfrom ..errors import ConfigError"),
         ("elansr.images.reading", "import os\nimport numpy as np\nfrom pathlib import Path"),
-        ("elansr.weights.files", "from elansr import __version__\nfrom elansr.nn.elan import ELAN"),
+        ("elansr.weights.weights_file", "from elansr import __version__\nfrom elansr.nn.elan import ELAN"),
         ("elansr.cli.main", "from elansr import Upscaler\nfrom elansr.training import loop"),
         ("elansr.__main__", "from elansr.cli.main import main"),
         ("elansr.training.loop", "import elansronics\nfrom elansr.evaluation import metrics"),

@@ -16,7 +16,7 @@ import typer
 
 from elansr.errors import ElansrError, WeightsError
 from elansr.nn.elan import ELAN
-from elansr.weights.files import load, save
+from elansr.weights.weights_file import load, save
 
 BAD_INPUT = 2
 

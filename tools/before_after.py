@@ -19,8 +19,8 @@ from elansr.errors import ElansrError
 from elansr.evaluation import RGB, draw_text, line_height, read_rgb
 from elansr.images import crop_to_multiple, downscale, imresize
 from elansr.upscaling import load
-from elansr.weights.files import write_file
 from elansr.weights.released import RELEASED, ReleasedWeights
+from elansr.weights.weights_file import write_file
 from tools.checks import begun
 from tools.pages import card_path, read
 

@@ -21,8 +21,8 @@ from PIL import Image
 
 from elansr.errors import DataError, ElansrError
 from elansr.training.run_folder import RECIPE, LogEntry, RunFolder, TrainingEntry, ValidationEntry
-from elansr.weights.files import write_file
 from elansr.weights.released import RELEASED
+from elansr.weights.weights_file import write_file
 from tools.checks import begun
 from tools.pages import card_path, read
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from elansr.errors import DataError
-from elansr.weights.files import write_file
+from elansr.weights.weights_file import write_file
 
 Kind = Literal["bicubic", "fp32", "bf16", "fp16"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

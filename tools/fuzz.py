@@ -115,9 +115,9 @@ def whole_weights() -> tuple[tuple[str, bytes], ...]:
     from elansr.nn.config import ELANConfig
     from elansr.nn.elan import ELAN
     from elansr.weights.contents import Contents
-    from elansr.weights.files import save
     from elansr.weights.foreign import write_foreign
     from elansr.weights.provenance import Provenance
+    from elansr.weights.weights_file import save
 
     network = ELAN(ELANConfig(scale=2, channels=6, blocks=2, n_share=1))
     with tempfile.TemporaryDirectory() as folder:

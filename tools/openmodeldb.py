@@ -13,9 +13,9 @@ import typer
 
 from elansr.errors import ElansrError, WeightsError
 from elansr.evaluation import NAMES
-from elansr.weights.files import write_file
 from elansr.weights.load import Description, describe
 from elansr.weights.released import RELEASED, ReleasedWeights
+from elansr.weights.weights_file import write_file
 from tools.checks import begun, file_path
 from tools.pages import read
 

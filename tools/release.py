@@ -15,8 +15,8 @@ import typer
 
 from elansr.errors import ElansrError, WeightsError
 from elansr.text import reason
-from elansr.weights.files import write_file
 from elansr.weights.released import RELEASED, ReleasedWeights
+from elansr.weights.weights_file import write_file
 from tools import figures as stored
 from tools.checks import begun, file_path, problems
 from tools.figures import KINDS, Figures, Kind, Measurement

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from elansr.nn.config import ELANConfig
     from elansr.nn.elan import ELAN, create_model
     from elansr.upscaling import Upscaler, load, upscale
-    from elansr.weights.files import save
     from elansr.weights.load import convert, describe, load_network
     from elansr.weights.released import list_models
+    from elansr.weights.weights_file import save
 
     __version__: str
 
@@ -58,7 +58,7 @@ _HOMES = {
     "load": "elansr.upscaling",
     "load_network": "elansr.weights.load",
     "read": "elansr.images",
-    "save": "elansr.weights.files",
+    "save": "elansr.weights.weights_file",
     "upscale": "elansr.upscaling",
     "write": "elansr.images",
 }

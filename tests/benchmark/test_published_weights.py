@@ -19,7 +19,7 @@ from elansr.benchmark.networks.swinir import SwinIR
 from elansr.benchmark.published_weights import Baseline, find_baseline
 from elansr.errors import WeightsError
 from elansr.evaluation import BenchmarkSet, psnr_y, ssim_y
-from elansr.weights.files import save
+from elansr.weights.weights_file import save
 from tests.weights.by_hand import official_state
 from tests.weights.samples import PROVENANCE, random_network
 

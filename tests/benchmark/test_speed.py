@@ -17,9 +17,9 @@ from elansr.engines import open_engine
 from elansr.errors import ConfigError, DeviceError, ElansrError, WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.weights.files import save
 from elansr.weights.load import load_network
 from elansr.weights.provenance import Provenance
+from elansr.weights.weights_file import save
 
 CPU = torch.device("cpu")
 

@@ -22,8 +22,8 @@ from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling.upscaler import load
 from elansr.weights import released
-from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
+from elansr.weights.weights_file import save
 from tests.command_line import Ended
 
 

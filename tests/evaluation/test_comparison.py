@@ -15,8 +15,8 @@ from elansr.images import Picture, downscale, imresize, write
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling.upscaler import load
-from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
+from elansr.weights.weights_file import save
 
 HR = np.random.default_rng(0).integers(0, 256, (50, 62, 3), np.uint8)
 LR = HR[:24, :30]

@@ -15,10 +15,10 @@ from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.upscaling.upscaler import Upscaler
 from elansr.weights.contents import Contents
-from elansr.weights.files import save
 from elansr.weights.foreign import write_foreign
 from elansr.weights.provenance import Provenance
 from elansr.weights.released import RELEASED
+from elansr.weights.weights_file import save
 
 LR = np.random.default_rng(0).integers(0, 256, (19, 30, 3), np.uint8)
 

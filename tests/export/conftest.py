@@ -7,8 +7,8 @@ import torch
 
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
+from elansr.weights.weights_file import save
 
 
 def tiny(**changes: object) -> ELAN:

@@ -13,9 +13,9 @@ from elansr.errors import BusyError, ConfigError, ExportError, OutputExistsError
 from elansr.export import write
 from elansr.export.parity import Parity
 from elansr.nn.elan import ELAN
-from elansr.weights.files import save
 from elansr.weights.inference import STREAM_SCALE, Convolution, InferenceForm
 from elansr.weights.provenance import Provenance
+from elansr.weights.weights_file import save
 from tests.export.conftest import tiny
 
 onnx = pytest.importorskip("onnx", reason="needs the extra export")

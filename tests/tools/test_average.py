@@ -8,8 +8,8 @@ import torch
 from elansr.errors import WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
-from elansr.weights.files import load, save
 from elansr.weights.provenance import Provenance
+from elansr.weights.weights_file import load, save
 from tools.average import average, main
 
 

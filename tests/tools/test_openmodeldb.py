@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from elansr.errors import WeightsError
-from elansr.weights.files import load
 from elansr.weights.released import RELEASED
+from elansr.weights.weights_file import load
 from tools import openmodeldb
 from tools.checks import begun, file_path
 from tools.openmodeldb import entry_path, problems, written

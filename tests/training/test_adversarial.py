@@ -72,7 +72,7 @@ def test_a_finishing_stage_resumes_bit_for_bit_and_keeps_the_last_weights(tmp_pa
             with pytest.raises(KeyboardInterrupt):
                 train(recipe, progress=interrupt)
         weights = train(load_recipe(path))
-        from elansr.weights.files import load
+        from elansr.weights.weights_file import load
 
         assert load(weights)[1].steps == 4
         return dict(torch.load(Checkpoints(tmp_path / run, 1).newest_first()[0], weights_only=True))

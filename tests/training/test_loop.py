@@ -25,7 +25,7 @@ from elansr.training.loss import l1
 from elansr.training.recipe import load_recipe
 from elansr.training.run_folder import CURVES, LOG, TENSORBOARD, WANDB_ID, WEIGHTS, LogEntry, TrainingEntry
 from elansr.training.schedule import CropSize
-from elansr.weights.files import load
+from elansr.weights.weights_file import load
 from tests.training.recipes import recipe_file
 
 LIGHTNING = pytest.mark.filterwarnings("ignore")

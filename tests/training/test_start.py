@@ -12,8 +12,8 @@ from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN, create_model
 from elansr.training.recipe import DataRecipe, NetworkRecipe, Recipe, RunRecipe, ScheduleRecipe
 from elansr.training.start import resample_tail, starting_network
-from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
+from elansr.weights.weights_file import save
 
 
 def recipe(scale: int, start: Path | str | None) -> Recipe:

@@ -13,8 +13,8 @@ from elansr.errors import ConfigError, OutputExistsError, PictureError
 from elansr.images import Picture, read, write
 from elansr.nn.elan import ELAN
 from elansr.upscaling import FileResult, Job, Observer, Upscaler
-from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
+from elansr.weights.weights_file import save
 
 RNG = np.random.default_rng(0)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from elansr.upscaling import pipeline
-from elansr.upscaling.files import FileResult
+from elansr.upscaling.file_job import FileResult
 from elansr.upscaling.pipeline import WINDOW, Alone, overlapped
 from elansr.upscaling.plan import Job
 

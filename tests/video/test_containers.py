@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from elansr.errors import PictureError
-from elansr.video.upscale import Encoding, VideoFile, VideoResult, upscale_video
+from elansr.video.frame_pipeline import Encoding, VideoFile, VideoResult, upscale_video
 from tests.video.clips import Nearest, packets, pictures, write
 
 FONT = b"\0\1\0\0" + bytes(range(100))

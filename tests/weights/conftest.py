@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from elansr.weights.files import save
+from elansr.weights.weights_file import save
 from tests.weights.samples import PROVENANCE, random_network
 
 

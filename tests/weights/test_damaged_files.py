@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from elansr.errors import WeightsError
-from elansr.weights.files import load
+from elansr.weights.weights_file import load
 from tests.weights.samples import PROVENANCE, header_of, random_network
 
 COUNTER = "body.0.attention.project.norm.num_batches_tracked"

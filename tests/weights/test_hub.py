@@ -19,9 +19,9 @@ import elansr
 from elansr import hub
 from elansr.errors import ConfigError, MissingExtraError, OutputExistsError, WeightsError
 from elansr.nn.elan import ELAN
-from elansr.weights.files import load, save
 from elansr.weights.load import convert
 from elansr.weights.released import is_path
+from elansr.weights.weights_file import load, save
 from tests.weights.samples import PROVENANCE, random_network
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "hub.md"

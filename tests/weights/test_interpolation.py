@@ -7,10 +7,10 @@ import pytest
 
 from elansr.errors import ConfigError, WeightsError
 from elansr.weights.contents import Contents, blank_state
-from elansr.weights.files import save_contents
 from elansr.weights.interpolation import LEAST_COSINE, cosine, interpolate, read_interpolated
 from elansr.weights.load import read_weights
 from elansr.weights.released import RELEASED, family
+from elansr.weights.weights_file import save_contents
 
 PAIRS = [(row.name, family(row.preset)[row.scale].name) for row in RELEASED.values() if row.degradation == "real"]
 

@@ -15,9 +15,9 @@ from elansr.errors import OutputExistsError, WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.weights.contents import Contents
-from elansr.weights.files import load, save
 from elansr.weights.load import convert, describe, load_network, read_weights
 from elansr.weights.provenance import Provenance
+from elansr.weights.weights_file import load, save
 from tests.weights.by_hand import MEAN, TINY, official_state, theirs
 
 WINDOWS = TINY.windows

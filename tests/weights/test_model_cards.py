@@ -10,9 +10,9 @@ import pytest
 import typer
 
 from elansr.errors import DataError, WeightsError
-from elansr.weights.files import load, save
 from elansr.weights.load import describe
 from elansr.weights.released import RELEASED, ReleasedWeights
+from elansr.weights.weights_file import load, save
 from tools import figures as stored
 from tools import measure as measuring
 from tools import release as releasing

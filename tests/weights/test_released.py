@@ -9,9 +9,9 @@ import pytest
 from elansr.errors import WeightsError
 from elansr.nn.config import PRESETS
 from elansr.upscaling import upscaler
-from elansr.weights.files import load
 from elansr.weights.load import load_network
 from elansr.weights.released import FOLDER, RELEASED, ReleasedWeights, family, find, resolve
+from elansr.weights.weights_file import load
 
 
 @pytest.mark.parametrize("name", RELEASED)

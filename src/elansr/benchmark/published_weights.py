@@ -29,8 +29,8 @@ from elansr.benchmark.networks.swinir import SwinIR, SwinIRConfig, SwinTransform
 from elansr.errors import WeightsError
 from elansr.nn.config import MAX_SCALE
 from elansr.weights.contents import State, checked
-from elansr.weights.files import errors_of
 from elansr.weights.foreign import read_wrapped
+from elansr.weights.weights_file import errors_of
 
 Baseline: TypeAlias = IMDN | SwinIR | EDSR | RRDBNet
 """A network with `scale` whose `forward` takes and returns RGB (N, 3, H, W) in [0, 1]."""

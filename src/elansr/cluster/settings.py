@@ -123,7 +123,7 @@ def weights_bytes(model: str) -> bytes | None:
     Raises:
         WeightsError: a file that is not there or cannot be read.
     """
-    from elansr.weights.files import require_readable
+    from elansr.weights.weights_file import require_readable
 
     if not is_path(model) or Path(model).suffix.lower() not in (*SUFFIXES, ".onnx"):
         return None

@@ -21,8 +21,8 @@ from elansr.engines.device import cpu_threads
 from elansr.errors import ConfigError, DeviceError, MissingExtraError, PictureError, WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.text import one_line
-from elansr.weights.files import config_from_json, config_to_json, require_readable
 from elansr.weights.released import EXPORTED
+from elansr.weights.weights_file import config_from_json, config_to_json, require_readable
 
 EngineName = Literal["auto", "torch", "onnx", "openvino"]
 ENGINE_OF_SUFFIX: dict[str, EngineName] = {".onnx": "onnx", ".xml": "openvino"}

@@ -24,10 +24,10 @@ from elansr.images import imresize, to_float
 from elansr.memory import keep_freed_memory
 from elansr.nn.config import MAX_SCALE, PRESETS, ELANConfig
 from elansr.text import one_line
-from elansr.weights.files import is_ours
 from elansr.weights.load import read_weights
 from elansr.weights.provenance import Provenance
 from elansr.weights.released import EXPORTED, SAFETENSORS, family, is_path
+from elansr.weights.weights_file import is_ours
 
 if TYPE_CHECKING:
     from elansr.benchmark.published_weights import Baseline

@@ -12,8 +12,8 @@ from elansr.nn.elan import ELAN
 from elansr.text import listed
 from elansr.training.checkpoint import PATTERN
 from elansr.training.recipe import Recipe
-from elansr.weights.files import save
 from elansr.weights.provenance import Provenance
+from elansr.weights.weights_file import save
 
 RECIPE, LOG, WEIGHTS, CURVES, TENSORBOARD = "recipe.json", "log.jsonl", "best.safetensors", "curves.png", "tensorboard"
 PICTURES = "pictures.json"

@@ -4,7 +4,7 @@ paths.py       `elansr.upscale`
 fetch.py       addresses and streams -> temporary files
 plan.py        file names -> jobs
 pipeline.py    jobs -> results, overlapping
-files.py       one file in memory; on_disk.py: larger than memory; resume.py: resuming
+file_job.py    one file in memory; on_disk.py: larger than memory; resume.py: resuming
 choice.py      choice of weights; condition.py: noise and sharpness; final_size.py: size of the result
 upscaler.py    the public class; tiled_network.py: the same for arrays and rows, for use inside elansr
 rows.py        colour and alpha apart; tiling.py: tiles, halos, blending
@@ -13,7 +13,7 @@ exact_tones.py  flat and neutral areas; linear_light.py: linear samples
 
 from elansr.upscaling.choice import CLEAN, REAL, Choice, ChosenUpscaler, Evidence, Upscalers, weights_for
 from elansr.upscaling.condition import Condition, measure
-from elansr.upscaling.files import Existing, FileResult, Options, attempt, notes_on
+from elansr.upscaling.file_job import Existing, FileResult, Options, attempt, notes_on
 from elansr.upscaling.final_size import MAX_FACTOR, SCALES, FinalSize, fit
 from elansr.upscaling.paths import Observer, upscale
 from elansr.upscaling.pipeline import (

@@ -28,7 +28,7 @@ from elansr.images import (
     write_rows,
 )
 from elansr.text import data_size, shown
-from elansr.upscaling.files import Choose, FileProgress, FileResult, FileTask, Options, begin
+from elansr.upscaling.file_job import Choose, FileProgress, FileResult, FileTask, Options, begin
 from elansr.upscaling.plan import Job
 from elansr.upscaling.resume import RowsFolder
 from elansr.upscaling.rows import ALPHA, COLOR, ReadRows, upscale_rows

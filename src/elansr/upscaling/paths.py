@@ -17,7 +17,7 @@ from elansr.errors import ConfigError, ElansrError, PictureError
 from elansr.images import DEFAULT_MAX_PIXELS, DEFAULT_MAX_STREAMED, set_threads
 from elansr.upscaling.choice import Upscalers
 from elansr.upscaling.fetch import Source, gather, stream_name
-from elansr.upscaling.files import FileResult, Options
+from elansr.upscaling.file_job import FileResult, Options
 from elansr.upscaling.final_size import MAX_FACTOR, SCALES, FinalSize
 from elansr.upscaling.pipeline import has_work, upscale_files
 from elansr.upscaling.plan import Extension, InputFile, Job, is_single, plan_jobs

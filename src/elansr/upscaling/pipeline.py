@@ -25,7 +25,7 @@ from typing import Generic, Protocol, TypeVar
 
 from elansr.errors import ElansrError
 from elansr.images import Picture, PictureFile
-from elansr.upscaling.files import Choose, FileProgress, FileResult, FileTask, Options, attempt, begin, open_source
+from elansr.upscaling.file_job import Choose, FileProgress, FileResult, FileTask, Options, attempt, begin, open_source
 from elansr.upscaling.final_size import SCALES, fit
 from elansr.upscaling.on_disk import OnDiskWork, begin_opened
 from elansr.upscaling.plan import Job

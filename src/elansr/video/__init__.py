@@ -1,6 +1,6 @@
 """Upscales videos and keeps frame times, audio, subtitles and metadata.
 
-upscale.py      the pipeline and its threads: decoding, the network, encoding
+frame_pipeline.py   the pipeline and its threads: decoding, the network, encoding
 video_file.py   properties of a file, and its frames in RGB with their times
 frames.py       YUV to RGB and back, and display matrices
 encoding.py     codecs and their settings; pictures to packets
@@ -14,7 +14,7 @@ libav.py        PyAV and its errors
 
 from elansr.video.containers import CONTAINERS
 from elansr.video.encoding import Encoding
-from elansr.video.upscale import VideoResult, choose_weights, upscale_video
+from elansr.video.frame_pipeline import VideoResult, choose_weights, upscale_video
 from elansr.video.video_file import VideoFile
 
 __all__ = ["CONTAINERS", "Encoding", "VideoFile", "VideoResult", "choose_weights", "upscale_video"]

@@ -2,7 +2,7 @@
 
     load.py        the one loader: a released name, or a file of any layout; `elansr info`, `elansr convert`
     released.py    the table of released weights; a name becomes a path
-    files.py       our own format: safetensors with the config and the provenance in its metadata
+    weights_file.py   our own format: safetensors with the config and the provenance in its metadata
     foreign.py     the files of other projects; foreign_keys.py, mean_shift.py: parameter names and the mean shift
     contents.py    what is in a file, checked
     inference.py   the network folded for inference, which every engine and exporter is made from

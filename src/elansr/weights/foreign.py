@@ -29,10 +29,10 @@ from elansr.errors import MissingExtraError, WeightsError
 from elansr.nn.config import DIV2K_RGB_MEAN
 from elansr.text import listed
 from elansr.weights.contents import Contents, Layout, State, blank_state, checked
-from elansr.weights.files import errors_of, read_arrays, require_readable, to_safetensors, write_file
 from elansr.weights.foreign_keys import OURS, THEIRS, config_of, from_theirs, their_name, to_theirs
 from elansr.weights.mean_shift import require_expressible
 from elansr.weights.released import EXPORTED, PICKLES, SAFETENSORS, SUFFIXES
+from elansr.weights.weights_file import errors_of, read_arrays, require_readable, to_safetensors, write_file
 
 DEFAULT_WINDOWS = (4, 8, 16)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)

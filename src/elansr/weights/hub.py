@@ -25,9 +25,9 @@ from elansr.disk import require_free, writing_errors
 from elansr.errors import ConfigError, MissingExtraError, WeightsError
 from elansr.text import one_line
 from elansr.weights.contents import Contents
-from elansr.weights.files import read_ours, save_contents, write_file
 from elansr.weights.provenance import Provenance, model_card
 from elansr.weights.released import IN_FOLDER, SAFETENSORS, SUFFIXES, is_path, is_released, resolve
+from elansr.weights.weights_file import read_ours, save_contents, write_file
 
 if TYPE_CHECKING:
     from elansr.nn.elan import ELAN

@@ -17,10 +17,10 @@ from elansr.disk import require_free, writing_errors
 from elansr.errors import WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.weights.contents import Contents, Layout
-from elansr.weights.files import is_ours, read_ours, save_contents
 from elansr.weights.foreign import DEFAULT_WINDOWS, read_foreign, require_extension, write_foreign
 from elansr.weights.provenance import Provenance
 from elansr.weights.released import SAFETENSORS, resolve
+from elansr.weights.weights_file import is_ours, read_ours, save_contents
 
 if TYPE_CHECKING:
     from elansr.nn.elan import ELAN

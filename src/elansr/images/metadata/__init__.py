@@ -4,7 +4,7 @@ by_format.py       what each format holds; reads and writes it
 exif.py            EXIF; xmp.py: XMP; iptc.py: IPTC
 geometry.py        how pixels were turned and resized, for what says places and sizes
 microscopy.py      sizes in descriptions of TIFF
-jpeg_segments.py   JPEG; png_texts.py: PNG; tiff_tags.py: TIFF; containers.py: WebP and GIF
+jpeg_segments.py   JPEG; png_texts.py: PNG; tiff_tags.py: TIFF; webp_gif.py: WebP and GIF
 boxes.py           AVIF and HEIC, also what they say of colours
 """
 

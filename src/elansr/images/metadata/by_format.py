@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from elansr.disk import replace_bytes
 from elansr.images.formats import FormatName
-from elansr.images.metadata import boxes, containers, jpeg_segments, png_texts, tiff_tags, xmp
+from elansr.images.metadata import boxes, jpeg_segments, png_texts, tiff_tags, webp_gif, xmp
 from elansr.images.metadata import exif as exif_blocks
 from elansr.images.metadata.geometry import Change
 from elansr.images.metadata.png_texts import Text
@@ -69,9 +69,9 @@ def read(kind: FormatName, stream: BinaryIO, pages: tuple[int, ...], found: Mapp
         exif, tags, records, lost = tiff_tags.read(stream, pages)
         return Metadata(exif, packet, records, page_tags=tags, notes=tuple(lost))
     if kind == "gif":
-        packet, comments, notes = containers.read_gif(stream)
+        packet, comments, notes = webp_gif.read_gif(stream)
         return Metadata(xmp=packet, comments=comments, notes=notes)
-    return Metadata(exif, packet, notes=tuple(containers.webp_notes(stream)) if kind == "webp" else ())
+    return Metadata(exif, packet, notes=tuple(webp_gif.webp_notes(stream)) if kind == "webp" else ())
 
 
 def adapted(found: Metadata, change: Change) -> Metadata:
@@ -203,9 +203,9 @@ def write(
         if what.exif or tags or what.iptc:
             tiff_tags.write(file, what.exif, tags, what.iptc)
     elif kind == "gif":
-        at = containers.gif_insertion_point(file)
-        replace_bytes(file, at, at, containers.gif_blocks(what.xmp, what.comments))
+        at = webp_gif.gif_insertion_point(file)
+        replace_bytes(file, at, at, webp_gif.gif_blocks(what.xmp, what.comments))
     elif kind == "webp" and what.exif:
-        containers.add_exif_to_webp(file, what.exif, size, alpha)
+        webp_gif.add_exif_to_webp(file, what.exif, size, alpha)
     elif kind == "avif" and what.exif:
         boxes.set_exif(file, what.exif)

@@ -5,6 +5,6 @@ attention    window attention with its gradient
 shift        the shift of shift-conv with its gradient
 """
 
-from elansr.engines.cpu.training.layers import accelerate
+from elansr.engines.cpu.training.acceleration import accelerate
 
 __all__ = ["accelerate"]

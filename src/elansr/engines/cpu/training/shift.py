@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from elansr.engines.cpu import bindings
-from elansr.engines.cpu.training.attention import TYPES
+from elansr.engines.cpu.training.native_attention import TYPES
 
 
 def shift(x: Tensor, rectified: bool = False) -> Tensor:
     """Shifts channel groups as `elansr.nn.ops.shift` defines it; differentiable once.
 
     Args:
-        x: (N, H, W, C), float32 or bfloat16, on the CPU (`elansr.engines.cpu.training.attention.takes`), C >= 5.
+        x: (N, H, W, C), float32 or bfloat16, on the CPU (`elansr.engines.cpu.training.native_attention.takes`), C >= 5.
         rectified: shift max(x, 0) instead.
 
     Returns:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from elansr.engines.cpu import bindings
 from elansr.engines.cpu.training import accelerate
-from elansr.engines.cpu.training.layers import NativeGroupwiseSelfAttention, NativeLocalFeatureExtraction
+from elansr.engines.cpu.training.acceleration import NativeGroupwiseSelfAttention, NativeLocalFeatureExtraction
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from tests.nn.networks import TINY, config_of, random_picture, randomised

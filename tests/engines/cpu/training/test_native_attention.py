@@ -11,8 +11,8 @@ from torch import Tensor
 
 from elansr.engines.cpu import bindings
 from elansr.engines.cpu.bindings import MOST_GROUPS, Level
-from elansr.engines.cpu.training import attention
-from elansr.engines.cpu.training.attention import attend
+from elansr.engines.cpu.training import native_attention
+from elansr.engines.cpu.training.native_attention import attend
 from elansr.errors import ConfigError, DeviceError
 from tests.oracles.elan_naive import apply_maps_naive, attention_maps_naive, window_pixels_naive
 
@@ -168,7 +168,7 @@ def test_two_python_threads_at_once() -> None:
 
 FORKED = """
 import os, torch
-from elansr.engines.cpu.training.attention import attend
+from elansr.engines.cpu.training.native_attention import attend
 torch.set_num_threads(2)
 x = torch.randn(1, 32, 32, 8)
 before = attend(x, x, [4], False).numpy().tobytes()
@@ -222,14 +222,14 @@ def test_windows_that_the_library_must_not_get_are_refused(windows: tuple[int, .
 
 
 def test_takes() -> None:
-    assert attention.takes(X)
-    assert attention.takes(X.bfloat16())
-    assert not attention.takes(X.double())
-    assert not attention.takes(X.to("meta"))
+    assert native_attention.takes(X)
+    assert native_attention.takes(X.bfloat16())
+    assert not native_attention.takes(X.double())
+    assert not native_attention.takes(X.to("meta"))
 
 
 def test_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bindings, "_chosen", lambda: "_native.so was not built")
-    assert not attention.takes(X)
+    assert not native_attention.takes(X)
     with pytest.raises(DeviceError, match=r"_native\.so was not built"):
         attend(X, X, [4], False)

@@ -24,7 +24,7 @@ from elansr.upscaling import (
     plan_jobs,
     upscale_files,
 )
-from elansr.upscaling.files import Choose
+from elansr.upscaling.file_job import Choose
 
 
 class Repeat:

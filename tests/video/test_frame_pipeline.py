@@ -16,7 +16,7 @@ from elansr.errors import ConfigError, ElansrError, OutputExistsError, PictureEr
 from elansr.images import Picture
 from elansr.images import write as write_picture
 from elansr.video import segments
-from elansr.video.upscale import Encoding, VideoFile, VideoResult, choose_weights, upscale_video
+from elansr.video.frame_pipeline import Encoding, VideoFile, VideoResult, choose_weights, upscale_video
 from tests.video.clips import BASE, Nearest, packets, pictures, shown, tone, turned, write
 
 UNEVEN = [300, 812, 1000, 1015, 2600, 2700, 4000, 4513, 5000, 7000, 7017, 7500]

@@ -14,8 +14,8 @@ from elansr.errors import OutputExistsError, WeightsError
 from elansr.nn.config import ELANConfig
 from elansr.nn.elan import ELAN
 from elansr.weights.contents import blank_state
-from elansr.weights.files import load, save
 from elansr.weights.load import load_network
+from elansr.weights.weights_file import load, save
 from tests.weights.by_hand import TINY
 from tests.weights.samples import PROVENANCE, header_of, random_network
 

@@ -8,7 +8,7 @@ The network's function and its state stay the same. `elansr.nn` knows nothing of
 from torch import Tensor, nn
 
 from elansr.engines.cpu import bindings
-from elansr.engines.cpu.training.attention import attend, takes
+from elansr.engines.cpu.training.native_attention import attend, takes
 from elansr.engines.cpu.training.shift import shift
 from elansr.nn.attention import Attention
 from elansr.nn.elan import ELAB, ELAN
