@@ -108,6 +108,8 @@ def test_version(call: Callable[..., Ended]) -> None:
         (["a.png", "--precision", "fp31"], "--precision fp31", "fp32"),
         (["a.png", "-s"], "-s", ""),
         (["a.png", "--overwrite=3"], "--overwrite", ""),
+        (["-x.png"], "-x.png", "./-x.png"),
+        (["a.png", "--b.png"], "--b.png", "./--b.png"),
         (["a.png", "--nothing-like-it"], "--nothing-like-it", "elansr upscale --help"),
     ],
 )

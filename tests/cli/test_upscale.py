@@ -129,15 +129,74 @@ def test_a_strength_lies_between_released_weights(
 
 
 @pytest.mark.parametrize(
-    ("options", "code"),
-    [(["--preview"], 0), (["--preview", "5,6", "-s", 3], 0), (["--preview", "99,6"], 2), (["--preview=here"], 2)],
+    ("options", "written"),
+    [
+        (["--preview"], {"a_preview.png"}),
+        (["--preview", "5,6", "-s", 3], {"a_preview_5_6.png"}),
+        (["--preview", "99,6"], set()),
+        (["--preview=here"], set()),
+    ],
 )
 def test_a_preview_is_all_that_is_written(
-    options: list[object], code: int, call: Callable[..., Ended], photo: Callable[..., Path], tmp_path: Path
+    options: list[object], written: set[str], call: Callable[..., Ended], photo: Callable[..., Path], tmp_path: Path
 ) -> None:
     ended = call("upscale", photo("a.png", 20, 16), *options, "--device", "cpu")
-    assert (ended.code, len(ended.error_lines)) == (code, 1)
-    assert files(tmp_path) == ({"a.png", "a_preview.png"} if code == 0 else {"a.png"})
+    assert (ended.code, len(ended.error_lines)) == (0 if written else 2, 1)
+    assert files(tmp_path) == {"a.png"} | written
+
+
+def test_a_preview_as_json(call: Callable[..., Ended], photo: Callable[..., Path], tmp_path: Path) -> None:
+    source, target = photo("a.png", 100, 200), tmp_path / "p.png"
+    command = ["upscale", source, "--preview", "150,50", "-s", 2, "-o", target, "--json", "--device", "cpu"]
+    assert json.loads(call(*command).stdout) == {
+        "source": str(source), "target": str(target), "x": 110, "y": 10, "width": 80, "height": 80, "scale": 2,
+    }  # fmt: skip
+    assert call(*command).stdout == ""  # the target exists
+
+
+@pytest.mark.parametrize("place", ["abc", "12", "1,b"])
+def test_a_wrong_place_of_a_preview_names_the_rule(
+    place: str, call: Callable[..., Ended], photo: Callable[..., Path]
+) -> None:
+    ended = call("upscale", photo("a.png"), "--preview", place)
+    assert (ended.code, len(ended.error_lines)) == (2, 1)
+    assert place in ended.stderr
+    assert "X,Y" in ended.stderr
+
+
+@pytest.mark.parametrize(("name", "noted"), [("b.png", True), ("b.tif", True), ("b.jpg", False), ("b.avif", False)])
+def test_a_quality_of_no_use_is_noted(
+    name: str, noted: bool, call: Callable[..., Ended], weights: dict[int, Path], photo: Callable[..., Path],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    source = photo("a.png")
+    ended = call("upscale", source, "-n", weights[2], "--quality", 50, "-o", tmp_path / name)
+    assert [line.startswith("note: --quality 50 ") for line in ended.error_lines] == [False, True][: 1 + noted]
+    assert len(call("upscale", source, "-n", weights[2], "-o", tmp_path / f"2{name}").error_lines) == 1
+
+
+@pytest.mark.parametrize("side", [8, 200])
+def test_a_closed_pipe_ends_quietly(
+    side: int, weights: dict[int, Path], photo: Callable[..., Path], start: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    """With less than Python's buffer holds, too."""
+    process = start("upscale", photo("a.png", side, side), "-n", weights[2], "-o", "-")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    with process.stderr as stream:
+        assert stream.read() == ""
+    assert process.wait(60) == 128 + signal.SIGPIPE
+
+
+def test_the_summary_names_the_folder_that_was_given(
+    call: Callable[..., Ended], weights: dict[int, Path], photo: Callable[..., Path], tmp_path: Path
+) -> None:
+    for name in ("in/a/a.png", "in/b/b.png"):
+        photo(name)
+    ended = call("upscale", tmp_path / "in", "-r", "-n", weights[2], "-o", tmp_path / "out")
+    assert files(tmp_path / "out") == {"a/a_x2.png", "b/b_x2.png"}
+    assert ended.error_lines[-1].endswith(f"; results in {tmp_path / 'out'}")
 
 
 def test_quality_changes_the_file(
@@ -389,7 +448,13 @@ def test_a_folder_with_bad_files_is_done_as_far_as_it_goes(
         "model_reason": None, "strength": None, "scale": 2, "notes": [],
     }  # fmt: skip
     assert told["cut.png"]["error"].startswith(f"{tmp_path}/in/cut.png: ")
-    assert told["cut.png"]["width"] is told["cut.png"]["model"] is told["cut.png"]["model_reason"] is None
+    assert (
+        told["cut.png"]["width"]
+        is told["cut.png"]["pages"]
+        is told["cut.png"]["model"]
+        is told["cut.png"]["model_reason"]
+        is None
+    )
 
 
 def test_a_finished_folder_is_skipped_without_loading_the_network(

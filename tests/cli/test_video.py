@@ -86,7 +86,8 @@ def wait_for_segment(process: "subprocess.Popen[str]", folder: Path) -> None:
     [
         (["-o", "old.mp4"], "--overwrite"),
         (["-o", "b.avi"], "'.avi'"),
-        (["--codec", "x264"], "'x264'"),
+        (["--codec", "x264"], "libx264"),
+        (["--codec", "foo"], "'foo'"),
         (["-n", "elan-light-x9"], "elan-light-x9"),
     ],
 )
@@ -100,6 +101,7 @@ def test_an_error_is_one_line(
     assert ended.code == 2
     [line] = ended.error_lines
     assert words in line
+    assert len(line) < 250
     record = json.loads(ended.stdout)
     assert (record["status"], f"error: {record['error']}") == ("failed", line)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "old.mp4"]

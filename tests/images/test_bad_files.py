@@ -91,6 +91,15 @@ def test_truncated_files_are_refused_wherever_they_end(tmp_path, kind, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_damaged_png_is_not_to_be_converted_to_png(tmp_path):
+    data = bytearray(saved(PHOTO, "PNG"))
+    data[len(data) // 2] ^= 255  # the checksum no longer fits
+    (tmp_path / "x").write_bytes(data)
+    assert "convert" not in refused(tmp_path / "x")
+    (tmp_path / "x").write_bytes(saved(PHOTO, "WEBP")[:20])
+    assert "convert it to PNG" in refused(tmp_path / "x")
+
+
 def _little_is_gone(path, whole, kind) -> bool:
     """A cut through an end marker or the filler of a TIFF may be read, if every pixel is there.
 

@@ -176,7 +176,7 @@ def test_ports() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         assert url(taken) == f"http://127.0.0.1:{port}"
-        with pytest.raises(ConfigError, match=rf"127\.0\.0\.1 port {port} \(.*in use.*\)"):
+        with pytest.raises(ConfigError, match=f"port {port} is in use"):
             listen("127.0.0.1", port)
     with pytest.raises(ConfigError, match=r"no\.such\.host\.invalid port 80"):
         listen("no.such.host.invalid", 80)
@@ -190,11 +190,10 @@ def test_ports() -> None:
 
 def test_a_port_in_use_is_one_line(call: Callable[..., Ended], weights: dict[int, Path]) -> None:
     with listen("127.0.0.1", 0) as taken:
-        ended = call("serve", "--port", taken.getsockname()[1], "-n", weights[2])  # before anything is loaded
+        port = taken.getsockname()[1]
+        ended = call("serve", "--port", port, "-n", weights[2])  # before anything is loaded
     assert ended.code == 2
-    assert re.fullmatch(
-        r"error: cannot listen on 127\.0\.0\.1 port \d+ \(.*\): choose another --host or --port\n", ended.stderr
-    )
+    assert ended.stderr == f"error: port {port} is in use: choose another with --port\n"
 
 
 def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,9 @@ LINE_EVERY = 60.0
 class Display(Observer):
     """Shows a run from its plan to its summary: one file has one bar and one line; more also have a bar over the files.
 
+    Args:
+        output: the folder of the results, if the user named it.
+
     Attributes:
         results: of the files that are done, skipped or failed.
         count: of files; 0 before the run is planned.
@@ -28,7 +31,8 @@ class Display(Observer):
         kinds: number of pictures that elansr cannot read, by format.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, output: str | None = None) -> None:
+        self._output = output
         self.results: list[FileResult] = []
         self.count, self.single = 0, False
         self.kinds: Mapping[str, int] = {}
@@ -44,7 +48,7 @@ class Display(Observer):
         self._bars.__exit__(kind, error, traceback)
         if kind is None:
             seconds, named = time.perf_counter() - self._started, not self._bars.on_terminal
-            self._say(summary(self.results, self.single, seconds, named, self.kinds))
+            self._say(summary(self.results, self.single, seconds, named, self.kinds, self._output))
 
     def planned(self, jobs: Sequence[Job], single: bool) -> None:
         """See `Observer`."""

@@ -3,7 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from elansr.images import format_of_suffix
 from elansr.text import shown
 from elansr.upscaling import FileResult
 
@@ -32,14 +34,29 @@ def note(result: FileResult) -> str:
     return f"note: {result.job.shown_source}: {'; '.join(result.notes)}" if result.notes else ""
 
 
+def quality_note(results: Sequence[FileResult], quality: int | None) -> str:
+    """A line that says that `--quality` changed no result; "" if it did or was not given."""
+    written = {format_of_suffix(result.target) for result in results if result.status == "done"}
+    if quality is None or not written or written & {"jpeg", "webp", "avif"}:
+        return ""
+    kinds = ", ".join(sorted(kind.upper() for kind in written))
+    return f"note: --quality {quality} has no effect on {kinds}: it is for JPEG, WebP and AVIF"
+
+
 def summary(
-    results: Sequence[FileResult], single: bool, seconds: float, named: bool = False, left_out: Mapping[str, int] = {}
+    results: Sequence[FileResult],
+    single: bool,
+    seconds: float,
+    named: bool = False,
+    left_out: Mapping[str, int] = {},
+    output: str | None = None,
 ) -> list[str]:
     """The last lines of a run: the result of a single file, otherwise counts and failures.
 
     Args:
         left_out: pictures of formats that elansr cannot read, by format.
         named: whether the failures were printed already.
+        output: the folder of the results, if the user named it.
     """
     failed = [result for result in results if result.status == "failed"]
     if single:
@@ -47,7 +64,7 @@ def summary(
     done = [result for result in results if result.status == "done"]
     skipped = len(results) - len(done) - len(failed)
     counts = f"{len(done)} done, {skipped} skipped, {len(failed)} failed"
-    total = f"{counts} in {seconds:.1f} s{_place(done)}{_shares(done)}"
+    total = f"{counts} in {seconds:.1f} s{_place(done, output)}{_shares(done)}"
     failures = [f"failed: {result.reason}" for result in failed if not named]
     return [total, *left_out_line(left_out), *failures]
 
@@ -75,7 +92,7 @@ def _record(result: FileResult) -> dict[str, object]:
         "seconds": round(result.seconds, 3),
         "width": width,
         "height": height,
-        "pages": result.pages,
+        "pages": result.pages or None,
         "model": choice.model if choice else None,
         "model_reason": (choice.reason or None) if choice else None,
         "strength": choice.strength if choice else None,
@@ -101,9 +118,11 @@ def _shares(done: Sequence[FileResult]) -> str:
     return f"; weights: {', '.join(f'{count} {shown(model)}' for model, count in counts)}"
 
 
-def _place(done: Sequence[FileResult]) -> str:
-    """The folder of the results."""
+def _place(done: Sequence[FileResult], output: str | None) -> str:
+    """The folder of the results, without its subfolders."""
     folders = {result.target.parent for result in done}
+    if folders and output:
+        return f"; results in {shown(Path(output))}"
     if len(folders) > 1:
         return f"; results in {len(folders)} folders"
     return f"; results in {shown(folders.pop())}" if folders else ""

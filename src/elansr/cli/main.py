@@ -29,6 +29,8 @@ from elansr.cli.video import video
 from elansr.errors import ElansrError, MissingExtraError
 
 BAD_INPUT = 2
+CLOSED_PIPE = 128 + 13
+"""The exit code of programs that SIGPIPE ends."""
 SPINS = "3000"
 """How long a CPU thread of PyTorch spins while it waits for the others. GNU's default of 300,000 costs most of the time
 when another program keeps a core busy (x4 of 64x64 pixels with one of two cores taken: 4.0 s, with this 0.9 s) and
@@ -43,7 +45,8 @@ class Commands(TyperGroup):
         try:
             code = super().main(args, standalone_mode=False, **options)
         except CommandLineError as error:
-            typer.echo(f"error: {usage_line(error)}", err=True)
+            given = sys.argv[1:] if args is None else args
+            typer.echo(f"error: {usage_line(error, given)}", err=True)
             code = BAD_INPUT
         if standalone_mode:
             sys.exit(code)
@@ -66,6 +69,9 @@ class Commands(TyperGroup):
         except ElansrError as error:
             typer.echo(f"error: {in_flags(str(error))}", err=True)
             raise typer.Exit(BAD_INPUT) from error
+        except BrokenPipeError as error:  # the program that reads the output has ended, such as `head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+            raise typer.Exit(CLOSED_PIPE) from error
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise

@@ -23,8 +23,8 @@ Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help=INPUTS_HELP)]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Include subfolders.")]
 MaxPixels = Annotated[int | None, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse larger pictures.")]
 PREVIEW_HELP = (
-    "Write only PHOTO_preview.png, which compares all weights and strengths on a part of the photo: around the pixel "
-    "X,Y, or the most detailed part."
+    "Write only PHOTO_preview.png (PHOTO_preview_X_Y.png), which compares all weights and strengths on a part of the "
+    "photo: around the pixel X,Y, or the most detailed part."
 )
 Preview = Annotated[str | None, typer.Option("--preview", metavar="[X,Y]", help=PREVIEW_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document with one record per file.")]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PLACE = re.compile(r"(\d{1,9}),(\d{1,9})", re.ASCII)
 MOST_DETAILED = "most-detailed"
 """The value of `--preview` without X,Y."""
+PLACE_RULE = "X,Y in pixels of the photo, such as 120,80, or nothing"
 NOTHING_KEPT = "the unfinished picture was discarded; run the same command again to start over"
 
 
@@ -57,14 +58,14 @@ def upscale(
     """
     existing = _existing(overwrite, skip_existing)
     if preview is not None:
-        _preview(inputs, output, scale or 4, model, preview, overwrite, device, precision)
+        _preview(inputs, output, scale or 4, model, preview, overwrite, device, precision, json)
         return
     result = _result(inputs, output, json)
     from elansr.cli.display import Display
-    from elansr.cli.file_results import exit_code, to_json
+    from elansr.cli.file_results import exit_code, quality_note, to_json
     from elansr.upscaling import upscale as upscale_paths
 
-    with Display() as display:
+    with Display(output) as display:
         try:
             upscale_paths(
                 [sys.stdin.buffer if source == "-" else source for source in inputs],
@@ -92,6 +93,7 @@ def upscale(
                 max_pixels=max_pixels,
                 observer=display,
             )
+            sys.stdout.flush()  # here a closed pipe is an error that `Commands` answers
         except ElansrError:
             if not display.results:
                 raise
@@ -100,6 +102,8 @@ def upscale(
         finally:
             if json and display.count:
                 typer.echo(to_json(display.results, display.kinds))
+    if text := quality_note(display.results, quality):
+        typer.echo(text, err=True)
     raise typer.Exit(exit_code(display.results, display.single))
 
 
@@ -124,18 +128,23 @@ def _preview(
     overwrite: bool,
     device: str,
     precision: str,
+    json: bool,
 ) -> None:
-    """Writes the preview of one photo and prints its path."""
+    """Writes the preview of one photo and prints its path and the part shown."""
+    from json import dumps
+
     from elansr.evaluation.preview import preview
     from elansr.text import shown
     from elansr.upscaling import TiledNetwork
 
     if len(inputs) > 1 or Path(inputs[0]).is_dir():
-        raise ConfigError("--preview works on one photo: give one file")
+        given = " ".join(shown(name) for name in inputs)
+        raise ConfigError(f"{given}: --preview takes one photo, and {PLACE_RULE}")
     found = PLACE.fullmatch(place)
     if not found and place != MOST_DETAILED:
-        raise ConfigError(f"--preview {place}: must be X,Y in pixels of the photo, such as 120,80, or nothing")
-    target = Path(output) if output else Path(inputs[0]).with_name(f"{Path(inputs[0]).stem}_preview.png")
+        raise ConfigError(f"--preview {place}: must be {PLACE_RULE}")
+    source, suffix = Path(inputs[0]), f"_{found[1]}_{found[2]}" if found else ""
+    target = Path(output) if output else source.with_name(f"{source.stem}_preview{suffix}.png")
     box = preview(
         inputs[0],
         target,
@@ -149,6 +158,9 @@ def _preview(
     )
     middle = f"{box.x + box.width // 2},{box.y + box.height // 2}"
     typer.echo(f"{shown(target)}: {box.width}x{box.height} pixels around {middle}, enlarged x{scale}", err=True)
+    if json:
+        part = {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
+        typer.echo(dumps({"source": inputs[0], "target": str(target), **part, "scale": scale}, indent=2))
 
 
 def _how_to_continue(kept: str, display: "Display", overwrite: bool) -> str:

@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import typer
@@ -55,12 +55,14 @@ def without_bool(parameters: list[Any]) -> list[Any]:
     return parameters
 
 
-def usage_line(error: Any) -> str:
-    """One line about a mistake that Typer found."""
+def usage_line(error: Any, arguments: Sequence[str]) -> str:
+    """One line about a mistake that Typer found in the arguments of `elansr`."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "elansr"
     kind, message = type(error).__name__, str(getattr(error, "message", "") or error).rstrip(".")
     if kind == "NoSuchOption":
+        if file := _file_like_option(error.option_name, arguments):
+            return f"{shown(file)}: no such option: if it is a file, type ./{shown(file)}"
         known = [flag for parameter in context.command.params for flag in parameter.opts] if context else []
         hint = HINTS.get(error.option_name) or did_you_mean(error.option_name, known).strip()
         return f"{shown(error.option_name)}: no such option: {hint or f'see {command} --help'}"
@@ -81,6 +83,15 @@ def no_such_command(name: str, known: Iterable[str]) -> str:
         command = "video" if name.lower().endswith(VIDEOS) else "upscale"
         return f"{shown(name)}: not a command: to upscale it, type elansr {command} {shlex.quote(name)}"
     return f"{shown(name)}: not a command: {did_you_mean(name, known).strip() or 'see elansr --help'}"
+
+
+def _file_like_option(option: str, arguments: Sequence[str]) -> str | None:
+    """The argument that was read as `option` and looks like a file, such as -x.png, of which Typer reports "-."."""
+    for argument in arguments:
+        named = argument == option or (argument[:1] == "-" != argument[1:2] and option[1:] in argument)
+        if named and (os.path.lexists(argument) or re.fullmatch(r"\.[A-Za-z]\w*", os.path.splitext(argument)[1])):
+            return argument
+    return None
 
 
 def _plain(message: str) -> str:

@@ -162,7 +162,8 @@ def _full_range(pixels: Pixels, bits: int) -> Pixels:
     """Scales samples that libvips left at the top of 16 bits, so that the largest becomes 65535."""
     largest = 2**bits - 1
     table = ((np.arange(largest + 1) * 65535 + largest // 2) // largest).astype(np.uint16)
-    return table[pixels >> (16 - bits)]
+    scaled: Pixels = table[pixels >> (16 - bits)]
+    return scaled
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -185,7 +186,8 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
 def undecodable(kind: str, error: Exception) -> str:
     """What a decoder's error means to the user, without the file's name."""
     why = decoder_reason(error)
-    return f"truncated, damaged or an unusual {kind.upper()} ({why}); download it again or convert it to PNG"
+    way_out = "copy or download it again" if kind.lower() == "png" else "download it again or convert it to PNG"
+    return f"truncated, damaged or an unusual {kind.upper()} ({why}); {way_out}"
 
 
 def decoder_reason(error: Exception) -> str:

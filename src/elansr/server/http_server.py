@@ -4,6 +4,7 @@ After the first SIGTERM or Ctrl-C, new requests get a 503, and accepted ones are
 period. The second signal ends the process at once.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -34,7 +35,9 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=256)
     except (OSError, OverflowError, UnicodeError) as error:
-        why = reason(error)
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            raise ConfigError(f"port {port} is in use: choose another with `port`") from error
+        why = reason(error).partition(" (while")[0]  # the rest repeats the address
         raise ConfigError(f"cannot listen on {host} port {port} ({why}): choose another `host` or `port`") from error
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from elansr.errors import ConfigError
 from elansr.images import Pixels
+from elansr.text import did_you_mean
 from elansr.video.containers import fits
 from elansr.video.frames import Colors, FromRGB, depth
 from elansr.video.libav import av, library_versions, logged
@@ -87,8 +88,12 @@ class EncoderSettings:
     ) -> None:
         codec = _codec(encoding.codec)
         if codec is None:
-            known = ", ".join(name for name in sorted(av.codecs_available) if _codec(name) and fits(name))
-            raise ConfigError(f"codec {encoding.codec!r}: not a video encoder of this PyAV; it has {known}")
+            known = [name for name in sorted(av.codecs_available) if _codec(name) and fits(name)]
+            usual = ", ".join(name for name in (*_CRF, "ffv1") if name in known)
+            hint = did_you_mean(encoding.codec, known)
+            raise ConfigError(
+                f"codec {encoding.codec!r}: not a video encoder of this PyAV; {hint}it has {usual} and others"
+            )
         _require_settings(encoding)
         self.codec, self.rate = encoding.codec, rate
         self.pix_fmt = _pixel_format(codec, encoding.pix_fmt, source_format)
