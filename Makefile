@@ -1,4 +1,4 @@
-# make demo | make test | make check | make wheel: each sets up .venv by itself, once.
+# make demo | make test | make check | make wheel: each sets up .venv by itself, once; the demo without PyTorch.
 #
 # It needs Python 3.10 or newer with its venv module, and nothing else. Every path below is relative, so the folder of
 # the repository may have spaces in its name. PYTHON and PHOTO may have spaces too.
@@ -19,6 +19,7 @@ VENV_BIN := .venv/bin
 endif
 VENV_PYTHON := $(VENV_BIN)/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt
+CORE := .venv/.core
 READY := .venv/.ready
 NATIVE := $(wildcard src/elansr/engines/cpu/source/*.* src/elansr/engines/cpu/source/*/*.*)
 
@@ -32,7 +33,7 @@ help:
 	@echo
 	@echo "The first of them sets up .venv; PYTHON=... picks another interpreter than python3."
 
-demo: $(READY)
+demo: $(CORE)
 	@mkdir -p demo_output
 	@photo="$(PHOTO)"; name="$${photo##*/}"; after="demo_output/$${name%.*}_x$(SCALE).png"; \
 	$(VENV_BIN)/elansr upscale "$$photo" -s $(SCALE) -o "$$after" --overwrite \
@@ -75,17 +76,22 @@ clean:
 # torch goes first and alone: it is nearly all of the download, and whichever build of it (CPU, CUDA) the machine's pip
 # settings lead to is then there to stay. spandrel comes without what it needs: einops is in `dev`, and torchvision breaks
 # beside a torch of another build; the tests do without it.
-$(READY): pyproject.toml setup.py constraints.txt $(NATIVE)
+$(READY): $(CORE)
+	@echo "Installing the tools for development, once: torch is large, so this takes one to several minutes ..."
+	@$(PIP_INSTALL) torch
+	@$(PIP_INSTALL) -e ".[dev]"
+	@$(PIP_INSTALL) --no-deps spandrel
+	@touch $(READY)
+	@echo "Done."
+
+$(CORE): pyproject.toml setup.py constraints.txt $(NATIVE)
 	@"$(PYTHON)" -c "" 2>/dev/null || \
 	{ echo "error: '$(PYTHON)' does not run: install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -c "import sys; sys.exit(sys.version_info < (3, 10))" || \
 	{ echo "error: elansr needs Python 3.10 or newer, '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1): make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -c "import ensurepip, venv" 2>/dev/null || \
 	{ echo "error: '$(PYTHON)' lacks the venv module: install it (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
-	@echo "Setting up .venv, once: torch is large, so this takes one to several minutes ..."
+	@echo "Setting up .venv, once ..."
 	@"$(PYTHON)" -m venv .venv
-	@$(PIP_INSTALL) torch
-	@$(PIP_INSTALL) -e ".[dev]"
-	@$(PIP_INSTALL) --no-deps spandrel
-	@touch $(READY)
-	@echo "Done."
+	@$(PIP_INSTALL) -e .
+	@touch $(CORE)

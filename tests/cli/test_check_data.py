@@ -33,6 +33,15 @@ def test_a_clean_set_ends_with_0(call: Call, folder: Path) -> None:
     assert ended.stderr == ""
 
 
+def test_against_takes_the_name_of_a_set(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "benchmark").mkdir()
+    (folder / "bad").rename(folder / "benchmark" / "Set5")
+    monkeypatch.setenv("ELANSR_DATA", str(folder))
+    monkeypatch.chdir(folder)
+    report = json.loads(call("check-data", "good", "--against", "Set5", "--json").stdout)
+    assert report["against"] == [str(folder / "benchmark" / "Set5")]
+
+
 def test_findings_end_with_1_and_are_counted_and_named(call: Call, folder: Path) -> None:
     ended = call(
         "check-data", folder / "good", folder / "bad", "-s", "2", "--patch", "64", "--against", folder / "good"

@@ -200,7 +200,7 @@ def test_info_shows_what_the_weights_are_for(call: Callable[..., Ended], monkeyp
     row = ReleasedWeights("elan-light-x8-real", "elan-light", 8, "real", "", "for any photo")
     monkeypatch.setitem(RELEASED, row.name, row)
     lines = call("info").stdout.splitlines()
-    assert "elan-light-x8-real  real     for any photo  (file missing)" in lines
+    assert "elan-light-x8-real  real         for any photo  (file missing)" in lines
     assert any(line.startswith("elan-light-x4       bicubic  ") for line in lines)
 
 
@@ -238,6 +238,32 @@ def test_convert_there_and_back(call: Callable[..., Ended], weights: dict[int, P
     assert str(theirs) in there.stderr
     assert call("convert", theirs, ours, "--windows", "4,8,16").code == 0
     assert json.loads(call("info", ours, "--json").stdout)["config"]["scale"] == 2
+
+
+def test_convert_takes_windows_only_for_files_that_do_not_say_them(
+    call: Callable[..., Ended], weights: dict[int, Path], tmp_path: Path
+) -> None:
+    theirs, ours = tmp_path / "theirs.pth", tmp_path / "ours.safetensors"
+    refused = call("convert", weights[2], ours, "--windows", "8,8,16")
+    assert (refused.code, len(refused.error_lines), ours.exists()) == (2, 1, False)
+    assert "--windows" in refused.stderr
+    assert call("convert", weights[2], theirs, "--to", "official").code == 0
+    assert call("convert", theirs, ours, "--windows", "8,8,16").code == 0
+    assert json.loads(call("info", ours, "--json").stdout)["config"]["windows"] == [8, 8, 16]
+
+
+def test_a_mistaken_extension_is_answered_with_its_option(call: Callable[..., Ended], tmp_path: Path) -> None:
+    for command, name, option in (("convert", "y.pt", "--to official"), ("export", "n.xml", "--to openvino")):
+        arguments = [tmp_path / name] if command == "convert" else ["-o", tmp_path / name]
+        ended = call(command, "elan-light-x2", *arguments)
+        assert (ended.code, len(ended.error_lines)) == (2, 1)
+        assert option in ended.stderr
+
+
+def test_the_name_of_a_repository_is_answered_with_its_download(call: Callable[..., Ended]) -> None:
+    ended = call("info", "OWNER/NAME")
+    assert (ended.code, len(ended.error_lines)) == (2, 1)
+    assert "hf download OWNER/NAME" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -143,10 +143,12 @@ def test_a_name_is_a_set_of_the_data_folder(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ELANSR_DATA", str(tmp_path))
     assert located(Path("Set5")) == tmp_path / "benchmark" / "Set5"
-    assert located(Path("Set6")) == Path("Set6")
+    with pytest.raises(DataError, match="ELANSR_DATA"):
+        located(Path("Set6"))
     assert located(Path("a/Set5")) == Path("a/Set5")
     (tmp_path / "Set5").mkdir()
     assert located(Path("Set5")) == Path("Set5")
     monkeypatch.delenv("ELANSR_DATA")
     (tmp_path / "Set5").rmdir()
-    assert located(Path("Set5")) == Path("Set5")
+    with pytest.raises(DataError, match="ELANSR_DATA"):
+        located(Path("Set5"))

@@ -52,6 +52,13 @@ def test_the_log_comes_back_and_is_cut_where_a_run_goes_on(tmp_path: Path) -> No
     assert folder.entries() == entries[:3]
 
 
+def test_another_recipe_is_refused_with_the_first_key_that_differs(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path)
+    RunFolder.of(load_recipe(path)).log(STEPS)
+    with pytest.raises(ConfigError, match=r"schedule\.steps"):
+        RunFolder.of(load_recipe(path, ["schedule.steps=7", "run.seed=5"]))
+
+
 def test_what_cannot_be_written_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(TrainingError):
         RunFolder(tmp_path / "gone").log(STEPS)

@@ -170,8 +170,9 @@ def test_a_folder_that_cannot_be_made(folder: Path) -> None:
     ],
 )
 def test_what_is_refused_here(arguments: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(WeightsError, match=complaint):
+    with pytest.raises(WeightsError, match=complaint) as raised:
         hub.from_pretrained(**arguments)
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None  # no traceback of the HTTP client
 
 
 def test_only_our_safetensors_are_opened(folder: Path) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from elansr.errors import ConfigError
 
-WINDOWS_HELP = "Attention window sizes, which other layouts do not store."
+WINDOWS_HELP = "Attention window sizes, only for files that do not store them. Default: 4,8,16."
 
 
 def convert(
@@ -16,14 +16,14 @@ def convert(
     to: Annotated[
         Literal["elansr", "official", "basicsr", "trainner"], typer.Option("--to", help="Layout to write.")
     ] = "elansr",
-    windows: Annotated[str, typer.Option("--windows", metavar="W,W,...", help=WINDOWS_HELP)] = "4,8,16",
+    windows: Annotated[str | None, typer.Option("--windows", metavar="W,W,...", help=WINDOWS_HELP)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
 ) -> None:
     """Convert weights from or to the layout of another project.
 
     The layout of IN is detected. official: the authors' training code; basicsr: BasicSR; trainner: traiNNer-redux.
     """
-    sides = _sides(windows)
+    sides = None if windows is None else _sides(windows)
     from elansr.weights.load import convert as rewrite
 
     path = rewrite(input, output, to=to, windows=sides, overwrite=overwrite)

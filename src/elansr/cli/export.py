@@ -7,6 +7,7 @@ import typer
 
 from elansr.cli import options as o
 from elansr.cli.options import parse_size
+from elansr.errors import MissingExtraError
 from elansr.text import data_size, shown
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def export(
 
     with ProgressBars() as bars:
         bars.show(f"exporting {model}", 0, None)
-        from elansr.export import export
+        try:
+            from elansr.export import export
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(f"export needs {error.name}: pip install '.[export]' in elansr's folder") from error
 
         written = export(
             model,

@@ -43,8 +43,10 @@ def _released(row: "ReleasedWeights") -> dict[str, object]:
 
 
 def _table(records: list[dict[str, object]]) -> list[str]:
-    widths = [max(len(str(record[key])) for record in records) for key in ("name", "degradation")]
-    return [_row(record, *widths) for record in records]
+    header: dict[str, object] = {key: key for key in ("name", "degradation", "description")} | {"installed": True}
+    rows = [header, *records]
+    widths = [max(len(str(row[key])) for row in rows) for key in ("name", "degradation")]
+    return [_row(row, *widths) for row in rows]
 
 
 def _row(record: dict[str, object], name: int, degradation: int) -> str:

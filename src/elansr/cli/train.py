@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from elansr.errors import MissingExtraError
+from elansr.text import count
 
 if TYPE_CHECKING:
     from elansr.training.recipe import Recipe
@@ -40,17 +41,25 @@ def train(
     if time_steps:
         typer.echo(_timed(settings, time_steps))
         return
+    seen: list[int] = []
+
+    def progress(step: int, steps: int) -> None:
+        seen[1:] = [step]  # the first and the last
+        bars.show("steps", step, steps)
+
     try:
         with ProgressBars(shown=is_first_process()) as bars:
             weights = run(
                 settings,
-                progress=lambda step, steps: bars.show("steps", step, steps),
+                progress=progress,
                 report=lambda entry: bars.print(_line(entry)),
                 resume=None if resume == "auto" else Path(resume),
             )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_continue(settings)) from None
+        raise KeyboardInterrupt(_how_to_continue(settings, seen[-1] if seen else 0)) from None
     if is_first_process():
+        if seen[:1] == [settings.schedule.steps]:
+            typer.echo(f"already finished: {settings.schedule.steps} steps")
         typer.echo(_summary(settings, weights, recipe))
 
 
@@ -66,9 +75,14 @@ def _line(entry: "LogEntry") -> str:
     )
 
 
-def _how_to_continue(recipe: "Recipe") -> str:
+def _how_to_continue(recipe: "Recipe", step: int) -> str:
     newest = _newest_checkpoint(recipe)
-    return f"run the same command again to continue from {newest}" if newest else "there is no checkpoint yet"
+    if newest is None:
+        return "there is no checkpoint yet"
+    lost = max(step - int(newest.stem.rpartition("_")[2]), 0)
+    return (
+        f"lost: {count(lost, 'step')} since the last checkpoint; run the same command again to continue from {newest}"
+    )
 
 
 def _newest_checkpoint(recipe: "Recipe") -> Path | None:

@@ -21,7 +21,7 @@ from elansr.evaluation.comparison import ComparedPicture, Comparison, compare
 from elansr.evaluation.comparison_page import check_size, write_comparison
 from elansr.evaluation.contact_sheet import draw_text, line_height, write_sheet
 from elansr.evaluation.crops import CropBox
-from elansr.evaluation.datasets import RGB, BenchmarkSet, match_lr, on_white, read_rgb, require_room
+from elansr.evaluation.datasets import RGB, BenchmarkSet, located, match_lr, on_white, read_rgb, require_room
 from elansr.evaluation.metrics import consistency, psnr, psnr_y, ssim, ssim_y
 from elansr.evaluation.models import BICUBIC, NAMES, Model, load_model
 from elansr.evaluation.perceptual import MetricName
@@ -51,6 +51,7 @@ __all__ = [
     "evaluate",
     "line_height",
     "load_model",
+    "located",
     "match_lr",
     "measures",
     "on_white",

@@ -174,10 +174,21 @@ def _find_hr(folder: Path) -> Path:
 
 
 def located(name: Path) -> Path:
-    """The folder that a name means: itself, or where there is none, the set of that name in ELANSR_DATA/benchmark."""
+    """The folder that a name means: itself, or where there is none, the set of that name in ELANSR_DATA/benchmark.
+
+    Raises:
+        DataError: a name without a separator, and neither exists.
+    """
+    if len(name.parts) != 1 or name.exists():
+        return name
     data = os.environ.get("ELANSR_DATA")
-    known = Path(data, "benchmark", name) if data and len(name.parts) == 1 else name
-    return known if known.is_dir() and not name.exists() else name
+    if data and (known := Path(data, "benchmark", name)).is_dir():
+        return known
+    where = f"and there is none in {Path(data, 'benchmark')}" if data else "and ELANSR_DATA is not set"
+    raise DataError(
+        f"{shown(name)}: not a folder, {where}; {WAY_OUT}, or set the environment variable ELANSR_DATA to the folder "
+        "that contains benchmark/"
+    )
 
 
 def _set_name(hr_folder: Path) -> str:

@@ -75,7 +75,10 @@ def export(
     suffix = file_format.suffixes[0]
     place = Path(_name(model, scale)).with_suffix(suffix) if path is None else Path(path)
     if place.suffix.lower() != suffix:
-        raise ConfigError(f"{place}: the file for {to} must end in {suffix}")
+        others = [
+            f", or choose `to={name}`" for name, row in FORMATS.items() if row.suffixes[0] == place.suffix.lower()
+        ]
+        raise ConfigError(f"{place}: the file for {to} must end in {suffix}{''.join(others)}")
     for file in file_format.files(place):
         with writing_errors(file, WeightsError):
             require_free(file, overwrite)

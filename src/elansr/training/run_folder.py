@@ -90,8 +90,10 @@ class RunFolder:
         except OSError as error:
             raise ConfigError(f"run.folder={recipe.run.folder!r}: cannot be used: {error.strerror}") from error
         if earlier != text:
+            key = _first_difference(json.loads(earlier), json.loads(text))
             raise ConfigError(
-                f"run.folder={recipe.run.folder!r}: contains the run of another recipe; choose another folder"
+                f"run.folder={recipe.run.folder!r}: contains the run of another recipe, with another {key}; choose "
+                "another folder"
             )
         return RunFolder(path)
 
@@ -177,6 +179,15 @@ def _entry(fields: dict[str, float]) -> LogEntry:
 
 def _line(entry: LogEntry) -> str:
     return json.dumps(dataclasses.asdict(entry)) + "\n"
+
+
+def _first_difference(before: object, now: object, path: str = "") -> str:
+    """The first key whose values differ, such as "schedule.steps"."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in [*now, *(before.keys() - now.keys())]:
+            if key not in before or key not in now or before[key] != now[key]:
+                return _first_difference(before.get(key), now.get(key), f"{path}.{key}" if path else key)
+    return path
 
 
 def _decisive_values(recipe: Recipe) -> dict[str, object]:

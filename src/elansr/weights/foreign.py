@@ -122,7 +122,9 @@ def require_extension(path: Path, layout: Layout) -> None:
     if layout not in LAYOUTS:
         raise WeightsError(f"unknown layout {layout!r}: must be one of {', '.join(LAYOUTS)}")
     if path.suffix.lower() not in EXTENSIONS[layout]:
-        raise WeightsError(f"{path}: a file of layout {layout} ends in {' or '.join(EXTENSIONS[layout])}: rename it")
+        others = [other for other in LAYOUTS if path.suffix.lower() in EXTENSIONS[other]]
+        way_out = "rename it" + (f", or choose `to={others[0]}`" if others else "")
+        raise WeightsError(f"{path}: a file of layout {layout} ends in {' or '.join(EXTENSIONS[layout])}: {way_out}")
 
 
 def read_wrapped(path: Path) -> tuple[str, State]:

@@ -253,8 +253,8 @@ def _plain_errors(repo_id: str, file: str) -> Iterator[None]:
         raise
     # Without a network, the library lets through whatever its HTTP client raises, and versions of it differ in that
     # client: no list of types would be complete.
-    except Exception as error:
-        raise WeightsError(f"{repo_id}: {_why(error, file)}") from error
+    except Exception as error:  # noqa: BLE001
+        raise WeightsError(f"{repo_id}: {_why(error, file)}") from None
     finally:
         log.setLevel(before)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,11 @@ from elansr.weights.weights_file import is_ours, read_ours, save_contents
 if TYPE_CHECKING:
     from elansr.nn.elan import ELAN
 
+_LOG = logging.getLogger(__name__)
+
 
 def read_weights(
-    name_or_file: str | os.PathLike[str], scale: int | None = None, windows: tuple[int, ...] = DEFAULT_WINDOWS
+    name_or_file: str | os.PathLike[str], scale: int | None = None, windows: tuple[int, ...] | None = None
 ) -> Contents:
     """The contents of a released file or of a weights file in any layout.
 
@@ -35,15 +38,24 @@ def read_weights(
         name_or_file: "elan-light-x4", "elan-light" together with `scale`, or the path of a file of ours or of one of
             the layouts that `convert` knows.
         scale: super-resolution factor that the weights must have; None takes what the name or the file says.
-        windows: sides of the attention windows in pixels, for a foreign file, which does not say them.
+        windows: sides of the attention windows in pixels, for a foreign file, which does not say them; None is the
+            paper's.
 
     Raises:
-        WeightsError: an unknown name, an unusable file, or weights of another scale.
+        WeightsError: an unknown name, an unusable file, weights of another scale, or `windows` for a file of ours.
         MissingExtraError: a `.pth` or `.pt` file, and PyTorch is not installed.
     """
     path = resolve(name_or_file, scale)
     ours = path.suffix.lower() == SAFETENSORS and is_ours(path)
-    contents = read_ours(path) if ours else read_foreign(path, windows)
+    if ours:
+        contents = read_ours(path)
+        if windows is not None:
+            stated = ", ".join(map(str, contents.config.windows))
+            raise WeightsError(f"{path}: the file states its windows, {stated}: omit `windows`")
+    else:
+        contents = read_foreign(path, DEFAULT_WINDOWS if windows is None else windows)
+        if contents.config.windows != DEFAULT_WINDOWS:
+            _LOG.warning("%s: the file does not say its windows, so these windows are taken on trust", path)
     contents.require_scale(scale, name_or_file)
     return contents
 
@@ -89,7 +101,7 @@ class Description:
 
 
 def describe(
-    name_or_file: str | os.PathLike[str], scale: int | None = None, windows: tuple[int, ...] = DEFAULT_WINDOWS
+    name_or_file: str | os.PathLike[str], scale: int | None = None, windows: tuple[int, ...] | None = None
 ) -> Description:
     """Reads and checks a weights file of any layout and says what is in it; see `read_weights`.
 
@@ -108,7 +120,7 @@ def convert(
     input: str | os.PathLike[str],  # noqa: A002
     output: str | os.PathLike[str],
     to: Layout = "elansr",
-    windows: tuple[int, ...] = DEFAULT_WINDOWS,
+    windows: tuple[int, ...] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Rewrites a weights file in another layout.
@@ -117,7 +129,8 @@ def convert(
         input: a released name or the path of a file in any layout, which is detected.
         output: the file to write.
         to: the layout to write: "elansr", or one of `elansr.weights.foreign`.
-        windows: sides of the attention windows in pixels, for a foreign file, which does not say them.
+        windows: sides of the attention windows in pixels, for a foreign file, which does not say them; None is the
+            paper's.
         overwrite: whether a file at `output` may be replaced.
 
     Returns:

@@ -197,9 +197,16 @@ def require_readable(path: Path) -> None:
         with open(path, "rb") as file:
             empty = not file.read(1)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{path}: cannot be read ({reason(error)}): check the path and its permissions") from error
+        raise WeightsError(f"{path}: cannot be read ({reason(error)}): {_way_out(path)}") from error
     if empty:
         raise WeightsError(f"{path}: an empty file: copy or download it again")
+
+
+def _way_out(path: Path) -> str:
+    """What helps where a path cannot be read: it may be meant as the name of a repository on the Hub."""
+    if len(path.parts) == 2 and not path.suffix and not path.is_absolute() and not path.parent.exists():
+        return f"choose a file or folder on this machine; `hf download {path} --local-dir FOLDER` fetches a repository"
+    return "check the path and its permissions"
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

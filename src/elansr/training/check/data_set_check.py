@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from elansr.errors import ConfigError, DataError
-from elansr.evaluation import read_rgb
+from elansr.evaluation import located, read_rgb
 from elansr.text import shown
 from elansr.training.check.duplicates import BITS, SAME, Fingerprint, closest, fingerprint
 from elansr.training.check.picture_faults import FLAT, KINDS, Finding, Kind, PictureMeasures, faults, measure
@@ -60,7 +60,7 @@ def check_data(
 
     Args:
         folders: of the training pictures, searched recursively.
-        against: folders of benchmark pictures, searched recursively; LR_bicubic/ in them is left out.
+        against: folders of benchmark pictures, searched without LR_bicubic/, or names of sets in ELANSR_DATA.
         patch: side of an LR crop in pixels.
         progress: called in this thread; what it raises ends the run.
 
@@ -71,6 +71,7 @@ def check_data(
     """
     if scale < 1 or patch < 1:
         raise ConfigError(f"scale {scale} and patch {patch}: must be at least 1")
+    against = [located(Path(folder)) for folder in against]
     files, benchmark_files = find_pictures(folders), _benchmark_files(against)
     benchmark = list(_in_threads(lambda file: fingerprint(read_rgb(file)), benchmark_files, "benchmark", progress))
     seen = list(_in_threads(measure, files, "pictures", progress))
