@@ -18,7 +18,7 @@ from elansr.upscaling import (
     FinalSize,
     Job,
     Options,
-    files,
+    file_job,
     pipeline,
     upscale_files,
 )
@@ -164,7 +164,7 @@ def test_large_pictures_are_not_read_ahead(tmp_path: Path, monkeypatch: pytest.M
         return decode(file, max_pixels=max_pixels)
 
     decode = PictureFile.read
-    monkeypatch.setattr(files, "open_picture", opening)
+    monkeypatch.setattr(file_job, "open_picture", opening)
     monkeypatch.setattr(PictureFile, "read", reading)
     upscaler = Repeat()
     assert {outcome.status for outcome in run(jobs, upscaler)} == {"done"}

@@ -205,7 +205,7 @@ def require_readable(path: Path) -> None:
 def _way_out(path: Path) -> str:
     """What helps where a path cannot be read: it may be meant as the name of a repository on the Hub."""
     if len(path.parts) == 2 and not path.suffix and not path.is_absolute() and not path.parent.exists():
-        return f"choose a file or folder on this machine; `hf download {path} --local-dir FOLDER` fetches a repository"
+        return "choose a file or folder on this machine; Upscaler.from_pretrained opens a repository on the Hub"
     return "check the path and its permissions"
 
 

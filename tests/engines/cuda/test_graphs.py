@@ -70,7 +70,7 @@ def test_without_graphs_it_runs_on_after_one_warning(monkeypatch: pytest.MonkeyP
     runner = recorded(recorder, monkeypatch)
     runner(torch.rand(2))
     runner(torch.rand(2))
-    with pytest.warns(RuntimeWarning, match="no CUDA graphs.*not permitted"):
+    with pytest.warns(RuntimeWarning, match="not permitted"):
         assert len(runner(torch.rand(2))) == 2
     with warnings.catch_warnings():
         warnings.simplefilter("error")
