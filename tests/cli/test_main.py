@@ -260,10 +260,10 @@ def test_a_mistaken_extension_is_answered_with_its_option(call: Callable[..., En
         assert option in ended.stderr
 
 
-def test_the_name_of_a_repository_is_answered_with_its_download(call: Callable[..., Ended]) -> None:
+def test_the_name_of_a_repository_is_answered_with_the_function_that_opens_it(call: Callable[..., Ended]) -> None:
     ended = call("info", "OWNER/NAME")
     assert (ended.code, len(ended.error_lines)) == (2, 1)
-    assert "hf download OWNER/NAME" in ended.stderr
+    assert "from_pretrained" in ended.stderr
 
 
 @pytest.mark.parametrize(
