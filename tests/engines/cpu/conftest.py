@@ -4,7 +4,7 @@ import pytest
 
 from elansr.engines.cpu import bindings
 from elansr.engines.cpu.bindings import LEVELS, Level
-from elansr.engines.cpu.library_calls import Run
+from elansr.engines.cpu.native_calls import Run
 
 
 def chosen(level: Level, monkeypatch: pytest.MonkeyPatch) -> Level:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elansr.engines.cpu.library_calls import MARGIN, Features, PackedLayer, Run, pack
+from elansr.engines.cpu.native_calls import MARGIN, Features, PackedLayer, Run, pack
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 

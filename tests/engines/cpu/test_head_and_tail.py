@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elansr.engines.cpu import bindings
-from elansr.engines.cpu.library_calls import MARGIN, SMALL, Run, head, sums_by_color, tail
+from elansr.engines.cpu.native_calls import MARGIN, SMALL, Run, head, sums_by_color, tail
 from tests.engines.cpu.pixels import decoded, dtype_of, encoded, packed, relative_error
 
 if not bindings.available():

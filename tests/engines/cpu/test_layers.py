@@ -9,7 +9,7 @@ from torch import Tensor
 
 from elansr.engines.cpu import bindings
 from elansr.engines.cpu.bindings import Level
-from elansr.engines.cpu.library_calls import Run, first_layers, last_layers, middle_layers
+from elansr.engines.cpu.native_calls import Run, first_layers, last_layers, middle_layers
 from elansr.nn.ops import shift
 from tests.engines.cpu.pixels import decoded, dtype_of, encoded, packed, relative_error, room
 

@@ -8,7 +8,7 @@ from elansr.engines import open_engine
 from elansr.engines.cpu import bindings
 from elansr.engines.cpu import native_engine as native
 from elansr.engines.cpu.bindings import Level
-from elansr.engines.cpu.library_calls import Run
+from elansr.engines.cpu.native_calls import Run
 from elansr.engines.cpu.native_engine import NativeEngine, runs_natively
 from elansr.errors import DeviceError
 from elansr.nn.config import ELANConfig

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from elansr.engines.cpu import bindings
-from elansr.engines.cpu.library_calls import Run, from_bfloat16, pack, to_bfloat16
+from elansr.engines.cpu.native_calls import Run, from_bfloat16, pack, to_bfloat16
 from tests.engines.cpu.pixels import packed
 
 if not bindings.available():

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from elansr.engines.cpu import bindings
 from elansr.engines.cpu.bindings import Level
-from elansr.engines.cpu.library_calls import MARGIN, QUERY_FACTOR, Run, attention
+from elansr.engines.cpu.native_calls import MARGIN, QUERY_FACTOR, Run, attention
 from tests.engines.cpu.pixels import decoded, dtype_of, encoded, relative_error, room
 from tests.oracles.elan_closed_naive import closed_window_pixels_naive
 from tests.oracles.elan_naive import window_pixels_naive

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from elansr.engines.cpu import bindings, library_calls
+from elansr.engines.cpu import bindings, native_calls
 from elansr.engines.cpu.bindings import MOST_GROUPS
-from elansr.engines.cpu.library_calls import QUERY_FACTOR, Features, PackedLayer, from_bfloat16, pack, to_bfloat16
+from elansr.engines.cpu.native_calls import QUERY_FACTOR, Features, PackedLayer, from_bfloat16, pack, to_bfloat16
 from elansr.engines.device import cpu_threads
 from elansr.errors import DeviceError
 from elansr.nn.config import SHIFT_GROUPS, ELANConfig
@@ -72,9 +72,9 @@ class NativeEngine:
 
     def _run(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pictures (N, colors, H, W) less their mean, to (N, colors, H * scale, W * scale)."""
-        run = library_calls.Run(self.precision, self.level, cpu_threads())
-        head = self._heads[library_calls.sums_by_color(picture)]
-        x = library_calls.head(run, picture, head)
+        run = native_calls.Run(self.precision, self.level, cpu_threads())
+        head = self._heads[native_calls.sums_by_color(picture)]
+        x = native_calls.head(run, picture, head)
         pictures, height, words, _ = x.words.shape
         room = functools.partial(Features.room, pictures, height, x.width)
         spare, attended, queries = room(words), room(words), room(2 * words)
@@ -83,15 +83,15 @@ class NativeEngine:
         for block in self._blocks:
             projected = values if block.shares else queries
             if merge is None:
-                library_calls.first_layers(run, x, block.local, spare, projected)
+                native_calls.first_layers(run, x, block.local, spare, projected)
             else:
-                library_calls.middle_layers(run, x, attended, merge, block.local, spare, projected)
+                native_calls.middle_layers(run, x, attended, merge, block.local, spare, projected)
             x, spare = spare, x
-            library_calls.attention(run, queries, projected, attended, self.config.windows, block.shifted, self.closed)
+            native_calls.attention(run, queries, projected, attended, self.config.windows, block.shifted, self.closed)
             merge = block.merge
         assert merge is not None
-        library_calls.last_layers(run, x, attended, merge, spare)
-        return library_calls.tail(run, picture, spare, head, self._tail, self.config.scale)
+        native_calls.last_layers(run, x, attended, merge, spare)
+        return native_calls.tail(run, picture, spare, head, self._tail, self.config.scale)
 
     def _packed_block(self, block: InferenceBlock) -> _Block:
         expand, reduce, project, merge = map(self._rounded, (block.expand, block.reduce, block.project, block.merge))
@@ -137,7 +137,7 @@ def runs_natively(config: ELANConfig, precision: str) -> bool:
 
 
 def _with_scaled_queries(project: Convolution, groups: int) -> Convolution:
-    """A projection whose outputs are, group after group, queries for `library_calls.attention` and values."""
+    """A projection whose outputs are, group after group, queries for `native_calls.attention` and values."""
     depth = len(project.bias) // (2 * groups)
     factors = np.tile(np.repeat((QUERY_FACTOR, 1.0), depth), groups)
     return Convolution(project.weight * factors[:, None], project.bias * factors)
