@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from elansr.errors import WeightsError
-from elansr.images import FormatName, Picture, open_picture, read, write
+from elansr.images import FormatName, Picture, Pixels, open_picture, read, write
+from elansr.upscaling import choice
 from elansr.upscaling.choice import CLEAN_FROM, NOISY_FROM, SOFT_BELOW, Choice, Evidence, Upscalers, weights_for
 from elansr.upscaling.condition import Condition
 from elansr.upscaling.final_size import FinalSize
@@ -300,3 +301,18 @@ def test_weights_without_a_strength_are_refused_before_the_work(model: str, scal
 def test_a_choice_says_its_strength() -> None:
     assert Choice("elan-light-x4-real", "").label == "elan-light-x4-real"
     assert Choice("elan-light-x4-real", "", 0.25).label == "elan-light-x4-real at strength 0.25"
+
+
+def test_pixels_are_not_looked_at_where_compression_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a picture in rows that would be one more pass over the whole file."""
+    looked: list[Pixels] = []
+
+    def measure(pixels: Pixels) -> Condition:
+        looked.append(pixels)
+        return Condition()
+
+    monkeypatch.setattr(choice, "measure", measure)
+    for quality in (CLEAN_FROM - 1, CLEAN_FROM):
+        picture = Picture((np.zeros((8, 8, 3), np.uint8),), "jpeg", lossy=True, quality=quality)
+        choice._evidence(picture)
+    assert len(looked) == 1

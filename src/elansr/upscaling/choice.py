@@ -229,11 +229,15 @@ def _reaching(factor: float | None, offered: tuple[int, ...]) -> int:
 
 
 def _evidence(source: Picture | PictureFile) -> Evidence:
+    """About a picture; its pixels are looked at only if compression alone does not decide."""
     picture = source if isinstance(source, Picture) else source.picture
     kind = "WebP" if picture.format == "webp" else picture.format.upper()
+    evidence = Evidence(kind, picture.lossy, picture.quality)
+    if evidence.damage:
+        return evidence
     if isinstance(source, Picture):
-        return Evidence(kind, picture.lossy, picture.quality, measure(picture.pages[0]))
+        return evidence._replace(condition=measure(picture.pages[0]))
     if source.obstacle:
-        return Evidence(kind, picture.lossy, picture.quality)
+        return evidence
     with source.rows() as rows:
-        return Evidence(kind, picture.lossy, picture.quality, measure_rows(rows, *picture.pages[0].shape[:2]))
+        return evidence._replace(condition=measure_rows(rows, *picture.pages[0].shape[:2]))
