@@ -9,7 +9,7 @@ reading.py, writing.py   files and bytes
 decoding.py              their pages, by libvips; heic.py: HEIC, by pillow-heif; bmp.py: BMP, by Pillow
 metadata/                EXIF, XMP, IPTC, comments and texts
 colour/                  profiles and other descriptions of colours
-formats.py               what each format can hold; losses.py: what it cannot hold of a picture
+formats.py               what each format can hold; format_losses.py: what it cannot hold of a picture
 converting.py            pixels as a format holds them
 structure.py             what libvips does not report: pages, truncation, the quality of a JPEG
 jpeg_tables.py           the quality of a quantisation table; incomplete.py: JPEGs whose end is missing
@@ -21,6 +21,7 @@ resize.py                MATLAB's bicubic
 
 from elansr.images.alpha import fill_levels_size, fill_transparent, filled_rows
 from elansr.images.colour.luma import luma
+from elansr.images.format_losses import losses
 from elansr.images.formats import (
     FORMATS,
     SUFFIXES,
@@ -32,7 +33,6 @@ from elansr.images.formats import (
     sniff,
     unread_kind,
 )
-from elansr.images.losses import losses
 from elansr.images.picture import Picture, Pixels, RollingRows, blank
 from elansr.images.reading import (
     DEFAULT_MAX_PIXELS,

@@ -1,10 +1,10 @@
 """Upscales pictures of any size: `Upscaler` takes arrays, `upscale_files` files.
 
-paths.py       `elansr.upscale`
+public.py      `elansr.upscale`
 fetch.py       addresses and streams -> temporary files
 plan.py        file names -> jobs
 pipeline.py    jobs -> results, overlapping
-file_job.py    one file in memory; on_disk.py: larger than memory; resume.py: resuming
+file_job.py    one file in memory; on_disk.py: larger than memory; unfinished_rows.py: resuming
 choice.py      choice of weights; condition.py: noise and sharpness; final_size.py: size of the result
 upscaler.py    the public class; tiled_network.py: the same for arrays and rows, for use inside elansr
 rows.py        colour and alpha apart; tiling.py: tiles, halos, blending
@@ -15,7 +15,6 @@ from elansr.upscaling.choice import CLEAN, REAL, Choice, ChosenUpscaler, Evidenc
 from elansr.upscaling.condition import Condition, measure
 from elansr.upscaling.file_job import Existing, FileResult, Options, attempt, notes_on
 from elansr.upscaling.final_size import MAX_FACTOR, SCALES, FinalSize, fit
-from elansr.upscaling.paths import Observer, upscale
 from elansr.upscaling.pipeline import (
     Alone,
     DecodedFile,
@@ -36,6 +35,7 @@ from elansr.upscaling.plan import (
     plan_jobs,
     result_name,
 )
+from elansr.upscaling.public import Observer, upscale
 from elansr.upscaling.rows import ResumePoint
 from elansr.upscaling.tiled_network import Border, TiledNetwork
 from elansr.upscaling.tiling import Axis, Network, Samples

@@ -30,8 +30,8 @@ from elansr.images import (
 from elansr.text import data_size, shown
 from elansr.upscaling.file_job import Choose, FileProgress, FileResult, FileTask, Options, begin
 from elansr.upscaling.plan import Job
-from elansr.upscaling.resume import RowsFolder
 from elansr.upscaling.rows import ALPHA, COLOR, ReadRows, upscale_rows
+from elansr.upscaling.unfinished_rows import RowsFolder
 
 LARGE = 2**28
 """Bytes of a result, before it is encoded, from which on it is made on disk."""
